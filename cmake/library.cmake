@@ -1,0 +1,29 @@
+# Warnings of our own targets. Linked privately: they never reach a user's program.
+add_library(rewind_warnings INTERFACE)
+target_compile_options(rewind_warnings INTERFACE
+  -Wall -Wextra -Wconversion $<$<BOOL:${REWIND_WERROR}>:-Werror>)
+
+# Adds the library of the current folder: target rewind_<folder>, alias rewind::<folder>, made of
+# every .cpp below it. PUBLIC and PRIVATE list its dependencies. A folder that is headers only
+# becomes an interface library; PRIVATE dependencies mean nothing there.
+function(rewind_add_library folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PUBLIC;PRIVATE")
+  set(target rewind_${folder})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  if(sources)
+    set(visibility PUBLIC)
+    add_library(${target} ${sources})
+    # Seen by the build only: an installed Rewind asks nobody for its warnings.
+    target_link_libraries(${target} PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:rewind_warnings>)
+  else()
+    set(visibility INTERFACE)
+    add_library(${target} INTERFACE)
+  endif()
+  add_library(rewind::${folder} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${folder})
+  target_compile_features(${target} ${visibility} cxx_std_20)
+  target_include_directories(${target} ${visibility}
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+    $<INSTALL_INTERFACE:include>)
+  target_link_libraries(${target} ${visibility} ${arg_PUBLIC})
+endfunction()

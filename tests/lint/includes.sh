@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Checks which file includes what: the direction between the folders, one spelling, and the
+# libraries that may be seen by one file only.
+set -euo pipefail
+source "$(dirname "$0")/sources.sh"
+
+failures=0
+fail() {
+  echo "includes: $1" >&2
+  failures=$((failures + 1))
+}
+
+# Every include of the project, one a line: "file:line:included".
+includes=$(cpp_files | xargs -r grep -nE '^[[:space:]]*#[[:space:]]*include' /dev/null |
+  sed -E 's/^([^:]+:[0-9]+):[^<"]*([<"][^>"]+[>"]).*/\1:\2/')
+
+# forbid FILES INCLUDED REASON: no file matching FILES may include anything matching INCLUDED.
+forbid() {
+  local hit
+  while IFS= read -r hit; do
+    [[ -z $hit ]] || fail "$hit: $3"
+  done < <(grep -E "^($1)[^:]*:[0-9]+:$2" <<<"$includes" || true)
+}
+
+# only_one INCLUDED: exactly one file at most may include it.
+only_one() {
+  local users
+  users=$(grep -E ":[<\"](.*/)?$1[>\"]\$" <<<"$includes" | cut -d: -f1 | sort -u || true)
+  (($(grep -c . <<<"$users") <= 1)) ||
+    fail "$1 is included by more than one file: ${users//$'\n'/, }"
+}
+
+forbid 'autograd/' '<rewind/(layers|optim|io|rewind)' 'autograd includes no other folder'
+forbid 'layers/' '<rewind/(optim|io|rewind)' 'layers includes autograd only'
+forbid 'optim/' '<rewind/(layers|io|rewind)' 'optim includes autograd only'
+forbid 'io/' '<rewind/(layers|optim|rewind)' 'io includes autograd only'
+forbid 'autograd/|layers/|optim/|io/' '"' 'write <rewind/folder/header.hpp>'
+forbid 'examples/|tests/' '["<](\.\./)*(autograd|layers|optim|io)/' 'write <rewind/folder/header.hpp>'
+
+only_one dnnl.hpp
+only_one hdf5.h
+
+while IFS= read -r header; do
+  [[ $(head -n 1 "$header") == '#pragma once' ]] || fail "$header: line 1 is not #pragma once"
+done < <(cpp_files | grep '\.hpp$')
+
+((failures == 0))
