@@ -1,0 +1,552 @@
+#include <algorithm>
+#include <cstring>
+#include <rewind/autograd/detail/backward.hpp>
+#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/parameter.hpp>
+#include <rewind/autograd/detail/strided.hpp>
+#include <rewind/autograd/detail/matrix_view.hpp>
+
+// Note [Gradients of views]
+// Slices along leading axes, column slices and reshapes are views: they share their base's storage and are no operations. Their
+// gradients land in the same part of the base's gradient. That buffer starts uninitialised; `filled_begin` and `filled_end`
+// bound the part that holds values. A contribution next to that part is written and extends it (time steps arrive one after
+// another, so nothing is ever cleared); one inside is added; what neither covers is cleared before the gradient is used. Column
+// slices that together cover whole rows (the gates of a cell) count as one contribution.
+
+namespace rw {
+namespace detail {
+
+/// The elements of a slot that a contribution touches, from the first to the last, and whether it touches all between them.
+struct BackwardPass::Extent {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  bool dense = true;
+
+  static Extent of(const Slot& slot, const Region* region) {
+    if (region == nullptr) {
+      return {0, slot.shape.elements(), true};
+    }
+    const std::int64_t rows = region->shape.rows();
+    const std::int64_t columns = region->shape.columns();
+    if (region->shape.elements() == 0) {
+      return {region->offset, region->offset, true};
+    }
+    return {region->offset, region->offset + (rows - 1) * region->row_stride + columns,
+            rows == 1 || region->row_stride == columns};
+  }
+  bool overlaps(const Extent& other) const { return begin < other.end && other.begin < end; }
+};
+
+namespace {
+
+bool is_unique(const Tensor& t) {
+  const TensorBody& body = t.body();
+  return body.references == 1 && body.block->references == 1 && !body.shared &&
+         t.is_contiguous();
+}
+
+/// Makes sure that writing into the gradient changes no tensor that anyone else can see.
+void make_unique(Tensor& gradient) {
+  if (!is_unique(gradient)) {
+    gradient = gradient.clone();
+  }
+}
+
+void clear(Slot& slot, std::int64_t begin, std::int64_t end) {
+  if (begin < end) {
+    const auto size = static_cast<std::int64_t>(size_of(slot.dtype));
+    std::memset(slot.gradient.body().data + begin * size, 0,
+                static_cast<std::size_t>((end - begin) * size));
+  }
+}
+
+void add_into(void* to, std::int64_t to_stride, bool accumulate, const Tensor& from) {
+  dispatch_floating(from.dtype(), [&](auto type) {
+    using T = decltype(type);
+    const std::int64_t rows = from.elements() == 0 ? 0 : from.rows();
+    (accumulate ? kernels::add_rows<T> : kernels::copy_rows<T>)(
+        static_cast<T*>(to), to_stride, from.data<T>(), from.row_stride(), rows, from.columns());
+  });
+}
+
+void* region_data(const Slot& slot, const Region* region) {
+  const std::int64_t offset = region == nullptr ? 0 : region->offset;
+  return slot.gradient.body().data + offset * static_cast<std::int64_t>(size_of(slot.dtype));
+}
+
+}  // namespace
+
+BackwardPass::BackwardPass(Tape& tape, bool create_graph)
+    : tape_(tape), create_graph_(create_graph), previous_tape_(context.tape) {
+  context.tape = create_graph ? &tape : nullptr;
+}
+
+BackwardPass::~BackwardPass() {
+  context.tape = previous_tape_;
+  for (Node* node = tape_.storage_->last; node != nullptr; node = node->previous) {
+    node->reachable = node->wanted = false;
+    for (Slot& slot : node->slot_span()) {
+      slot.gradient.reset();
+      slot.keep = false;
+      slot.filled_begin = slot.filled_end = 0;
+      for (; slot.contributions != nullptr; slot.contributions = slot.contributions->next) {
+        slot.contributions->value.reset();
+      }
+    }
+  }
+}
+
+void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const Link> targets,
+                         bool only_targets) {
+  const TensorBody& body = root.body();
+  Link link = body.link;
+  if (body.parameter != nullptr && body.parameter->trainable) {
+    link = {tape_.serial(), tape_.leaf_of(*body.parameter), 0, 0, body.shape.columns()};
+  }
+  check<UsageError>(link.node != nullptr,
+                    "backward: the root (shape {}) was not recorded: it depends on no trainable "
+                    "parameter and no watched tensor, or was computed before the tape began",
+                    body.shape);
+  check<UsageError>(link.tape == tape_.serial(),
+                    "backward: the root (shape {}) was recorded on another tape, or on one that "
+                    "has ended",
+                    body.shape);
+  Tensor start = seed;
+  if (!start.defined()) {
+    check_shape(body.shape.elements() == 1,
+                "backward: the root has shape {}, expected a single number; reduce it (sum, mean) "
+                "or give a seed of its shape",
+                body.shape);
+    start = full(body.shape, 1.0, body.dtype);
+  }
+  check_shape(start.shape() == body.shape, "backward: the seed has shape {}, expected the root's {}",
+              start.shape(), body.shape);
+  check<UsageError>(start.dtype() == body.dtype, "backward: the seed is {}, expected the root's {}",
+                    name_of(start.dtype()), name_of(body.dtype));
+
+  root_ = link.node;
+  for (const Link& target : targets) {
+    target.node->wanted = true;
+    target.node->slots[target.output].keep = true;
+  }
+  for (Node* node = tape_.storage_->first;; node = node->next) {
+    if (!only_targets) {
+      node->wanted = true;
+    }
+    for (const Input& input : node->input_span()) {
+      node->wanted = node->wanted || (input.node != nullptr && input.node->wanted);
+    }
+    if (node == root_) {
+      break;
+    }
+  }
+  root_->reachable = root_->wanted;
+  for (Node* node = root_; node != nullptr; node = node->previous) {
+    if (!node->reachable || node->run == nullptr) {
+      continue;
+    }
+    check<UsageError>(!node->released,
+                      "backward: what '{}' saved has been released by an earlier backward pass; "
+                      "pass {{.retain = true}} to that pass to run another one",
+                      node->name);
+    bool needed = false;
+    for (const Input& input : node->input_span()) {
+      if (input.node != nullptr && input.node->wanted) {
+        input.node->reachable = true;
+        needed = true;
+      }
+    }
+    for (std::uint32_t i = 0; needed && i < node->saved_count; ++i) {
+      const Saved& saved = node->saved[i];
+      const std::uint32_t version = saved.tensor.body().block->version;
+      check<UsageError>(version == saved.version,
+                        "backward: '{}' (operation {}) saved a tensor of shape {} which was changed "
+                        "afterwards: it is at version {}, expected {}; change it after the backward "
+                        "pass, or give the operation a clone()",
+                        node->name, node->index, saved.tensor.shape(), version, saved.version);
+    }
+  }
+  if (root_->reachable) {
+    const Input place{link.node, link.output,
+                      link.offset == 0 && body.shape == link.node->slots[link.output].shape
+                          ? nullptr
+                          : new (tape_.storage_->arena.allocate(sizeof(Region)))
+                                Region{link.offset, link.row_stride, body.shape}};
+    add_tensor(*link.node, place, create_graph_ ? start : start.detach());
+  }
+}
+
+void BackwardPass::run(bool retain) {
+  for (Node* node = root_; node != nullptr; node = node->previous) {
+    if (!node->reachable || node->run == nullptr) {
+      continue;
+    }
+    bool reached = false;
+    bool keep = false;
+    for (Slot& slot : node->slot_span()) {
+      if (slot.reached()) {
+        finish(slot);
+        reached = true;
+      }
+      keep = keep || slot.keep;
+    }
+    if (reached) {
+      Gradients gradients(*node, create_graph_, *this);
+      node->run(*node, gradients);
+      if (context.anomaly) {
+        check_gradients(*node);
+      }
+      if (!keep) {
+        for (Slot& slot : node->slot_span()) {
+          slot.gradient.reset();
+        }
+      }
+    }
+    if (!retain) {
+      node->released = true;
+      for (Saved& saved : node->saved_span()) {
+        saved.tensor.reset();
+      }
+    }
+  }
+}
+
+/// Note [Anomaly mode]: the gradients that a rule has added to are read once more.
+void BackwardPass::check_gradients(const Node& node) const {
+  for (const Input& input : node.input_span()) {
+    if (input.node == nullptr || !input.node->wanted) {
+      continue;
+    }
+    const Slot& slot = input.node->slots[input.output];
+    for (const Contribution* c = slot.contributions; c != nullptr; c = c->next) {
+      check_finite_gradient(node.name, c->value);
+    }
+    if (slot.gradient.defined() && slot.filled_begin < slot.filled_end) {
+      check_finite_gradient(node.name,
+                            part(slot.gradient.detach(),
+                                 {slot.filled_begin, slot.filled_end - slot.filled_begin,
+                                  Shape{slot.filled_end - slot.filled_begin}}));
+    }
+  }
+}
+
+Tensor BackwardPass::take(const Link& target, const Shape& shape) {
+  Slot& slot = target.node->slots[target.output];
+  if (!slot.reached()) {
+    return zeros(shape, slot.dtype);
+  }
+  finish(slot);
+  if (!create_graph_) {
+    make_unique(slot.gradient);
+  }
+  if (target.offset == 0 && shape == slot.shape) {
+    return slot.gradient;
+  }
+  return part(slot.gradient, {target.offset, target.row_stride, shape});
+}
+
+void BackwardPass::commit() {
+  auto& leaves = tape_.storage_->leaves.entries();
+  // Everything that can fail comes first, so that either all gradients change or none.
+  for (const LeafTable::Entry& entry : leaves) {
+    if (entry.leaf != nullptr && entry.leaf->slots[0].reached()) {
+      finish(entry.leaf->slots[0]);
+      make_unique(entry.leaf->slots[0].gradient);
+      if (entry.parameter->grad.defined()) {
+        make_unique(entry.parameter->grad);
+      }
+    }
+  }
+  for (const LeafTable::Entry& entry : leaves) {
+    if (entry.leaf == nullptr || !entry.leaf->slots[0].gradient.defined()) {
+      continue;
+    }
+    Tensor& gradient = entry.leaf->slots[0].gradient;
+    Tensor& grad = entry.parameter->grad;
+    if (grad.defined()) {
+      ++grad.body().block->version;
+      add_into(grad.body().data, grad.columns(), true, gradient);
+    } else {
+      grad = std::move(gradient);
+    }
+  }
+}
+
+void BackwardPass::add_tensor(const Node& node, const Input& input, const Tensor& contribution) {
+  Slot& slot = input.node->slots[input.output];
+  const Shape& expected = input.region == nullptr ? slot.shape : input.region->shape;
+  check_shape(contribution.shape() == expected,
+              "the gradient rule of '{}' gave shape {} for an input of shape {}", node.name,
+              contribution.shape(), expected);
+  check<UsageError>(contribution.dtype() == slot.dtype,
+                    "the gradient rule of '{}' gave {} for an input of type {}", node.name,
+                    name_of(contribution.dtype()), name_of(slot.dtype));
+  if (create_graph_) {
+    collect(slot, input.region, contribution);
+  } else {
+    add_now(slot, input.region, contribution);
+  }
+}
+
+void BackwardPass::collect(Slot& slot, const Region* region, const Tensor& contribution) {
+  auto* const place = tape_.storage_->arena.allocate(sizeof(Contribution));
+  slot.contributions = new (place) Contribution{contribution, region, slot.contributions};
+}
+
+void BackwardPass::add_now(Slot& slot, const Region* region, const Tensor& contribution) {
+  const Extent extent = Extent::of(slot, region);
+  const bool covers = extent.dense && extent.begin == 0 && extent.end == slot.shape.elements();
+  if (covers && !slot.gradient.defined()) {
+    // The first use writes: nothing is even copied.
+    if (region == nullptr) {
+      slot.gradient = contribution;
+      slot.filled_begin = 0;
+      slot.filled_end = extent.end;
+      return;
+    }
+    if (contribution.is_contiguous()) {
+      slot.gradient = part(contribution.detach(), {0, slot.shape.columns(), slot.shape});
+      slot.filled_begin = 0;
+      slot.filled_end = extent.end;
+      return;
+    }
+  }
+  const bool accumulate = prepare(slot, extent);
+  add_into(region_data(slot, region),
+           region == nullptr ? slot.shape.columns() : region->row_stride, accumulate, contribution);
+}
+
+/// Makes room for a contribution to `extent`; returns whether it must be added (true) or written.
+bool BackwardPass::prepare(Slot& slot, const Extent& extent) {
+  if (!slot.gradient.defined()) {
+    slot.gradient = make_tensor(slot.shape, slot.dtype);
+    slot.filled_begin = slot.filled_end = extent.begin;
+  } else {
+    make_unique(slot.gradient);
+  }
+  const bool adjacent = extent.end == slot.filled_begin || extent.begin == slot.filled_end;
+  const bool fresh = slot.filled_begin == slot.filled_end;
+  if (fresh) {
+    slot.filled_begin = slot.filled_end = extent.begin;
+  }
+  const std::int64_t begin = std::min(slot.filled_begin, extent.begin);
+  const std::int64_t end = std::max(slot.filled_end, extent.end);
+  const bool write = extent.dense && (adjacent || fresh) && extent.begin < extent.end;
+  if (!write) {
+    clear(slot, begin, slot.filled_begin);
+    clear(slot, slot.filled_end, end);
+  }
+  slot.filled_begin = begin;
+  slot.filled_end = end;
+  return !write;
+}
+
+void BackwardPass::locate(const Node& node, std::span<Gradients::Target> targets) {
+  const auto slot_of = [&](const Gradients::Target& t) -> Slot& {
+    const Input& input = node.inputs[t.input];
+    return input.node->slots[input.output];
+  };
+  const auto region_of = [&](const Gradients::Target& t) { return node.inputs[t.input].region; };
+  const auto wanted = [&](const Gradients::Target& t) {
+    const Input& input = node.inputs[t.input];
+    return input.node != nullptr && input.node->wanted;
+  };
+  constexpr std::size_t most = 32;
+  Extent extents[most];
+  check<UsageError>(targets.size() <= most, "'{}': more than {} inputs need a gradient", node.name,
+                    most);
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    targets[i].data = nullptr;
+    if (wanted(targets[i])) {
+      extents[i] = Extent::of(slot_of(targets[i]), region_of(targets[i]));
+    }
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (targets[i].data != nullptr || !wanted(targets[i])) {
+      continue;
+    }
+    Slot& slot = slot_of(targets[i]);
+    const Region* const region = region_of(targets[i]);
+    Extent extent = extents[i];
+    bool grouped = false;
+    if (region != nullptr && !extent.dense) {
+      // Do all column slices of this slot tile the same rows?
+      std::int64_t columns = 0;
+      std::int64_t first = extent.begin;
+      bool tiled = true;
+      for (std::size_t j = 0; j < targets.size(); ++j) {
+        if (!wanted(targets[j]) || &slot_of(targets[j]) != &slot) {
+          continue;
+        }
+        const Region* const other = region_of(targets[j]);
+        tiled = tiled && other != nullptr && other->row_stride == region->row_stride &&
+                other->shape.rows() == region->shape.rows();
+        for (std::size_t k = 0; tiled && k < j; ++k) {
+          tiled = !wanted(targets[k]) || &slot_of(targets[k]) != &slot ||
+                  region_of(targets[k])->offset != other->offset;
+        }
+        columns += tiled ? other->shape.columns() : 0;
+        first = tiled ? std::min(first, other->offset) : first;
+      }
+      if (tiled && columns == region->row_stride && first % region->row_stride == 0) {
+        extent = {first, first + region->shape.rows() * region->row_stride, true};
+        grouped = true;
+      }
+    }
+    const bool accumulate = prepare(slot, extent);
+    for (std::size_t j = i; j < targets.size(); ++j) {
+      if (j == i || (grouped && wanted(targets[j]) && &slot_of(targets[j]) == &slot)) {
+        targets[j].data = region_data(slot, region_of(targets[j]));
+        targets[j].row_stride =
+            region_of(targets[j]) == nullptr ? slot.shape.columns() : region_of(targets[j])->row_stride;
+        targets[j].accumulate = accumulate;
+      }
+    }
+    if (!grouped && !accumulate) {
+      // A kernel writes element by element; where a later target overlaps this one without being the same, writing here could
+      // undo what it has added already.
+      for (std::size_t j = i + 1; j < targets.size(); ++j) {
+        if (wanted(targets[j]) && &slot_of(targets[j]) == &slot && extents[j].overlaps(extent) &&
+            (extents[j].begin != extent.begin || extents[j].end != extent.end ||
+             !extents[j].dense)) {
+          clear(slot, extent.begin, extent.end);
+          targets[i].accumulate = true;
+          break;
+        }
+      }
+    }
+  }
+}
+
+void BackwardPass::finish(Slot& slot) {
+  if (create_graph_) {
+    if (slot.contributions != nullptr) {
+      slot.gradient = assemble(slot);
+    }
+    return;
+  }
+  const std::int64_t elements = slot.shape.elements();
+  if (slot.filled_begin > 0 || slot.filled_end < elements) {
+    make_unique(slot.gradient);
+    clear(slot, 0, slot.filled_begin);
+    clear(slot, slot.filled_end, elements);
+    slot.filled_begin = 0;
+    slot.filled_end = elements;
+  }
+}
+
+/// The sum of all contributions, each in its place, as one recorded operation.
+Tensor BackwardPass::assemble(Slot& slot) {
+  if (slot.contributions->next == nullptr && slot.contributions->region == nullptr) {
+    Tensor only = std::move(slot.contributions->value);
+    slot.contributions = nullptr;
+    return only;
+  }
+  std::size_t count = 0;
+  for (const Contribution* c = slot.contributions; c != nullptr; c = c->next) {
+    ++count;
+  }
+  Arena& arena = tape_.storage_->arena;
+  const Region** const regions = arena.allocate_array<const Region*>(count);
+  auto* const inputs = arena.allocate_array<TensorRef>(count);
+  Tensor sum = zeros(slot.shape, slot.dtype);
+  std::size_t i = 0;
+  for (const Contribution* c = slot.contributions; c != nullptr; c = c->next, ++i) {
+    new (inputs + i) TensorRef(c->value);
+    regions[i] = c->region;
+    const std::int64_t offset = c->region == nullptr ? 0 : c->region->offset;
+    add_into(sum.body().data + offset * static_cast<std::int64_t>(size_of(slot.dtype)),
+             c->region == nullptr ? slot.shape.columns() : c->region->row_stride, true, c->value);
+  }
+  sum = record("assemble", std::span<const TensorRef>(inputs, count), std::move(sum), saved(),
+               [regions, count](const Tensor& dy, Gradients& d) {
+                 for (std::size_t k = 0; k < count; ++k) {
+                   d.add(static_cast<int>(k),
+                         [&] { return regions[k] == nullptr ? dy : part(dy, *regions[k]); });
+                 }
+               });
+  for (; slot.contributions != nullptr; slot.contributions = slot.contributions->next) {
+    slot.contributions->value.reset();
+  }
+  return sum;
+}
+
+}  // namespace detail
+
+bool Gradients::wants(int input) const {
+  const detail::Node* const source = node_.inputs[input].node;
+  return source != nullptr && source->wanted;
+}
+
+const Tensor& Gradients::cotangent(int index) const { return node_.slots[index].gradient; }
+
+void Gradients::add_tensor(int input, const Tensor& contribution) {
+  pass_.add_tensor(node_, node_.inputs[input], contribution);
+}
+
+void Gradients::locate(std::span<Target> targets) { pass_.locate(node_, targets); }
+
+void Gradients::add_product(int input, const MatrixOperand& a, const MatrixOperand& b) {
+  if (!wants(input)) {
+    return;
+  }
+  if (recording_ || a.tensor.rank() != 2 || b.tensor.rank() != 2 || detail::context.anomaly) {
+    add_tensor(input, matmul(a, b));
+    return;
+  }
+  Target target{.input = input};
+  locate({&target, 1});
+  dispatch_floating(a.tensor.dtype(), [&](auto type) {
+    using T = decltype(type);
+    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b),
+                         static_cast<T*>(target.data), target.row_stride, target.accumulate);
+  });
+}
+
+void Tape::backward(const Tensor& root, const BackwardOptions& options) {
+  check_owner("backward");
+  detail::BackwardPass pass(*this, false);
+  pass.begin(root, options.seed, {}, false);
+  pass.run(options.retain);
+  pass.commit();
+}
+
+std::vector<Tensor> Tape::gradient(const Tensor& y, std::initializer_list<TensorRef> xs,
+                                   const GradientOptions& options) {
+  return gradient(y, std::span<const TensorRef>(xs.begin(), xs.size()), options);
+}
+
+std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const TensorRef> xs,
+                                   const GradientOptions& options) {
+  check_owner("gradient");
+  std::vector<detail::Link> targets;
+  targets.reserve(xs.size());
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    Tape* const active = std::exchange(detail::context.tape, this);
+    detail::Link link;
+    try {
+      link = detail::link_of(xs[i].get());
+    } catch (...) {
+      detail::context.tape = active;
+      throw;
+    }
+    detail::context.tape = active;
+    check<UsageError>(link.node != nullptr,
+                      "gradient: x number {} (shape {}) is not on this tape; use the tensor that "
+                      "watch() returned, a trainable parameter, or a result computed from these",
+                      i, xs[i].get().shape());
+    targets.push_back(link);
+  }
+  detail::BackwardPass pass(*this, options.create_graph);
+  pass.begin(y, options.seed, targets, true);
+  pass.run(options.retain || options.create_graph);
+  std::vector<Tensor> gradients;
+  gradients.reserve(xs.size());
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    gradients.push_back(pass.take(targets[i], xs[i].get().shape()));
+  }
+  return gradients;
+}
+
+}  // namespace rw

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace rw::detail {
+
+/// Bump allocator for trivially destructible things; `rewind` forgets them all and keeps the memory for the next tape.
+class Arena {
+ public:
+  void* allocate(std::size_t bytes) {
+    bytes = (bytes + 15) & ~std::size_t{15};
+    if (bytes > static_cast<std::size_t>(end_ - next_)) [[unlikely]] {
+      grow(bytes);
+    }
+    std::byte* const result = next_;
+    next_ += bytes;
+    return result;
+  }
+  template <class T>
+  T* allocate_array(std::size_t n) {
+    return static_cast<T*>(allocate(n * sizeof(T)));
+  }
+  void rewind() noexcept;
+
+ private:
+  struct Chunk {
+    std::unique_ptr<std::byte[]> memory;
+    std::size_t size;
+  };
+  void grow(std::size_t bytes);
+
+  std::vector<Chunk> chunks_;
+  std::size_t used_chunks_ = 0;
+  std::byte* next_ = nullptr;
+  std::byte* end_ = nullptr;
+};
+
+}  // namespace rw::detail

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <rewind/autograd/error.hpp>
+#include <rewind/autograd/shape.hpp>
+
+namespace rw::detail {
+
+/// `axis` of `shape` counted from the front. Throws ShapeError, naming the operation `who`, when
+/// there is no such axis.
+inline int front_axis(const char* who, const Shape& shape, int axis) {
+  const int rank = shape.rank();
+  check_shape(-rank <= axis && axis < rank, "{}: axis {} does not exist in shape {}", who, axis,
+              shape);
+  return axis < 0 ? axis + rank : axis;
+}
+
+}  // namespace rw::detail

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <rewind/autograd/gradients.hpp>
+#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/detail/tape_storage.hpp>
+#include <span>
+
+namespace rw::detail {
+
+/// One run backwards over a tape. Leaves every slot empty, whether it ends normally or by an exception.
+class BackwardPass {
+ public:
+  BackwardPass(Tape& tape, bool create_graph);
+  ~BackwardPass();
+  BackwardPass(const BackwardPass&) = delete;
+  BackwardPass& operator=(const BackwardPass&) = delete;
+
+  /// Checks that `root` can be differentiated; sets up the seed. Without `targets` all parameters are wanted.
+  void begin(const Tensor& root, const Tensor& seed, std::span<const Link> targets,
+             bool only_targets);
+  void run(bool retain);
+
+  /// The gradient that has reached an output; zeros when none has.
+  Tensor take(const Link& target, const Shape& shape);
+  /// Adds the gradients of the parameters' leaves into the parameters.
+  void commit();
+
+  void add_tensor(const Node& node, const Input& input, const Tensor& contribution);
+  void locate(const Node& node, std::span<Gradients::Target> targets);
+
+ private:
+  struct Extent;
+
+  void collect(Slot& slot, const Region* region, const Tensor& contribution);
+  void add_now(Slot& slot, const Region* region, const Tensor& contribution);
+  bool prepare(Slot& slot, const Extent& extent);
+  void finish(Slot& slot);
+  void check_gradients(const Node& node) const;
+  Tensor assemble(Slot& slot);
+
+  Tape& tape_;
+  bool create_graph_;
+  Tape* previous_tape_;
+  Node* root_ = nullptr;
+};
+
+}  // namespace rw::detail

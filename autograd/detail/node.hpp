@@ -1,0 +1,86 @@
+#pragma once
+// What a tape is made of. Only the engine includes this; operations see record.hpp.
+
+#include <cstdint>
+#include <rewind/autograd/tensor.hpp>
+#include <span>
+
+namespace rw {
+class Tape;
+class Gradients;
+}  // namespace rw
+
+namespace rw::detail {
+
+/// A part of an output: `shape` starting `offset` elements into the dense output, rows `row_stride` apart.
+struct Region {
+  std::int64_t offset;
+  std::int64_t row_stride;
+  Shape shape;
+};
+
+/// Where an operation's input came from; `node` is null for a constant. `region` is null for a whole output.
+struct Input {
+  Node* node = nullptr;
+  std::uint32_t output = 0;
+  const Region* region = nullptr;
+};
+
+/// A recorded gradient contribution that waits for its output's turn (Note [Two ways a rule runs]).
+struct Contribution {
+  Tensor value;
+  const Region* region;
+  Contribution* next;
+};
+
+/// The gradient of one output while a backward pass runs.
+struct Slot {
+  Shape shape;
+  DType dtype = DType::float32;
+  bool keep = false;  // the caller asked for this gradient
+  Tensor gradient;
+  // The elements [filled_begin, filled_end) of `gradient` hold values, the others are uninitialised (Note [Gradients of views]).
+  std::int64_t filled_begin = 0;
+  std::int64_t filled_end = 0;
+  Contribution* contributions = nullptr;
+
+  bool reached() const { return gradient.defined() || contributions != nullptr; }
+};
+
+/// A tensor that a gradient rule will read, with its version when it was saved (Note [Version counters]).
+struct Saved {
+  Tensor tensor;
+  std::uint32_t version;
+};
+
+/// One recorded operation, or a leaf (no `run`). Lives in the tape's arena.
+struct Node {
+  Node* previous = nullptr;  // creation order is a topological order
+  Node* next = nullptr;
+  const char* name = "";
+  void (*run)(const Node&, Gradients&) = nullptr;
+  const void* rule = nullptr;
+  Input* inputs = nullptr;
+  Slot* slots = nullptr;
+  Saved* saved = nullptr;
+  ParameterBody* parameter = nullptr;  // for a parameter's leaf; counted
+  std::uint32_t input_count = 0;
+  std::uint32_t output_count = 0;
+  std::uint32_t saved_count = 0;
+  std::uint32_t index = 0;
+  bool released = false;  // its saved tensors are gone: a backward pass without `retain` has run
+  bool reachable = false;  // from the root of the running backward pass
+  bool wanted = false;     // the running backward pass needs this node's gradient
+
+  std::span<Input> input_span() { return {inputs, input_count}; }
+  std::span<const Input> input_span() const { return {inputs, input_count}; }
+  std::span<Slot> slot_span() { return {slots, output_count}; }
+  std::span<const Slot> slot_span() const { return {slots, output_count}; }
+  std::span<Saved> saved_span() { return {saved, saved_count}; }
+};
+
+/// `x`'s place on the active tape; `node` is null when there is none. Throws UsageError for a tensor that another live tape
+/// recorded.
+Link link_of(const Tensor& x);
+
+}  // namespace rw::detail

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <rewind/autograd/detail/arena.hpp>
+#include <rewind/autograd/detail/node.hpp>
+#include <vector>
+
+namespace rw::detail {
+
+/// The leaves that a tape made for parameters: a small open-addressing table from parameter to node.
+class LeafTable {
+ public:
+  struct Entry {
+    ParameterBody* parameter = nullptr;
+    Node* leaf = nullptr;
+  };
+
+  /// The entry of `parameter`, empty when it has none yet.
+  Entry& find(ParameterBody* parameter);
+  void clear() noexcept;
+  std::vector<Entry>& entries() { return entries_; }
+
+ private:
+  Entry& probe(ParameterBody* parameter);
+
+  std::vector<Entry> entries_ = std::vector<Entry>(32);
+  std::size_t used_ = 0;
+};
+
+/// Memory of a tape. Threads keep it from tape to tape, so that a warm training step allocates nothing.
+struct TapeStorage {
+  Arena arena;
+  LeafTable leaves;
+  Node* first = nullptr;
+  Node* last = nullptr;
+  std::int64_t operations = 0;
+
+  /// Releases every tensor and forgets all nodes.
+  void clear() noexcept;
+};
+
+}  // namespace rw::detail

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <rewind/autograd/expression.hpp>
+#include <rewind/autograd/operand.hpp>
+#include <span>
+
+namespace rw::pointwise {
+
+struct Block;
+
+/// A formula, its gradient, and the compiled loops of both.
+struct FusedOperation {
+  const Program* program;
+  const Program* derivative;
+  std::uint64_t derivative_reads;  // bit k: the gradient reads its argument k
+  void (*forward32)(const Block&);
+  void (*forward64)(const Block&);
+  void (*backward32)(const Block&);
+  void (*backward64)(const Block&);
+};
+
+/// Runs `operation` on tensors and numbers, records it as `name`, and puts its results into `results`.
+void apply_fused(const char* name, const FusedOperation& operation,
+                 std::span<const Operand> arguments, std::span<Tensor> results);
+
+}  // namespace rw::pointwise

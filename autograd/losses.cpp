@@ -1,0 +1,84 @@
+#include <rewind/autograd/losses.hpp>
+#include <rewind/autograd/pointwise.hpp>
+#include <rewind/autograd/reduce.hpp>
+
+namespace rw {
+namespace {
+
+Tensor reduced(const Tensor& terms, Reduction reduction) {
+  switch (reduction) {
+    case Reduction::none:
+      return terms;
+    case Reduction::sum:
+      return sum(terms);
+    case Reduction::mean:
+      break;
+  }
+  return terms.elements() == 0 ? sum(terms) : mean(terms);
+}
+
+void check_equal_shapes(const char* who, const Tensor& prediction, const Tensor& target) {
+  check_shape(prediction.shape() == target.shape(),
+              "{}: the prediction is {}, the target {}, expected equal shapes; reshape() or "
+              "expand() one of them",
+              who, prediction.shape(), target.shape());
+}
+
+}  // namespace
+
+Tensor mse(const Tensor& prediction, const Tensor& target, Reduction reduction) {
+  check_equal_shapes("mse", prediction, target);
+  return reduced(
+      fuse("mse", [](auto x, auto y) { return square(x - y); }, prediction, target), reduction);
+}
+
+Tensor l1(const Tensor& prediction, const Tensor& target, Reduction reduction) {
+  check_equal_shapes("l1", prediction, target);
+  return reduced(fuse("l1", [](auto x, auto y) { return abs(x - y); }, prediction, target),
+                 reduction);
+}
+
+Tensor huber(const Tensor& prediction, const Tensor& target, double delta, Reduction reduction) {
+  check_equal_shapes("huber", prediction, target);
+  check<UsageError>(delta > 0, "huber: delta is {}, expected more than 0", delta);
+  const auto formula = [](auto x, auto y, auto limit) {
+    const auto e = x - y;
+    return where(abs(e) <= limit, 0.5 * e * e, limit * (abs(e) - 0.5 * limit));
+  };
+  return reduced(fuse("huber", formula, prediction, target, delta), reduction);
+}
+
+Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options) {
+  check_equal_shapes("bce_with_logits", logits, targets);
+  // Written with comparisons instead of max and | |, so that the slope at 0, where those have none, is s(0) - y as well.
+  if (!options.pos_weight.defined()) {
+    const auto formula = [](auto x, auto y) {
+      const auto positive = x > 0;
+      return where(positive, x * (1 - y), -(x * y)) + log1p(exp(where(positive, -x, x)));
+    };
+    return reduced(fuse("bce_with_logits", formula, logits, targets), options.reduction);
+  }
+  const Shape& shape = options.pos_weight.shape();
+  check_shape(broadcast("bce_with_logits", logits.shape(), shape) == logits.shape(),
+              "bce_with_logits: pos_weight {} does not broadcast to the logits {}", shape,
+              logits.shape());
+  const auto formula = [](auto x, auto y, auto w) {
+    const auto positive = x > 0;
+    return where(positive, x * (1 - y), -(w * x * y)) +
+           (1 - y + w * y) * log1p(exp(where(positive, -x, x)));
+  };
+  return reduced(fuse("bce_with_logits", formula, logits, targets, options.pos_weight),
+                 options.reduction);
+}
+
+Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction) {
+  check_equal_shapes("kl_div", log_q, p);
+  const auto formula = [](auto lq, auto q) {
+    // The inner choice keeps the logarithm, and so its slope, finite where the outer one does not use it.
+    const auto none = equal(q, 0);
+    return where(none, 0, q * (log(where(none, 1, q)) - lq));
+  };
+  return reduced(fuse("kl_div", formula, log_q, p), reduction);
+}
+
+}  // namespace rw

@@ -1,0 +1,135 @@
+#include <algorithm>
+#include <rewind/autograd/detail/matrix_view.hpp>
+#include <rewind/autograd/detail/strided.hpp>
+#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/views.hpp>
+
+namespace rw {
+namespace {
+
+std::int64_t rows_of(const MatrixOperand& m) { return m.tensor.size(m.transposed ? -1 : -2); }
+std::int64_t columns_of(const MatrixOperand& m) { return m.tensor.size(m.transposed ? -2 : -1); }
+
+void check_operands(const MatrixOperand& a, const MatrixOperand& b) {
+  const Shape& sa = a.tensor.shape();
+  const Shape& sb = b.tensor.shape();
+  check_shape(sa.rank() >= 2 && sb.rank() >= 2,
+              "matmul: got shapes {} and {}, expected at least two axes each; unsqueeze a vector to "
+              "a matrix of one row or column",
+              sa, sb);
+  check<UsageError>(a.tensor.dtype() == b.tensor.dtype() && is_floating(a.tensor.dtype()),
+                    "matmul: got {} and {}, expected one floating type; convert with to()",
+                    name_of(a.tensor.dtype()), name_of(b.tensor.dtype()));
+  check_shape(columns_of(a) == rows_of(b),
+              "matmul: inner dimensions differ: {}{} has {} columns, {}{} has {} rows", sa,
+              a.transposed ? " transposed" : "", columns_of(a), sb,
+              b.transposed ? " transposed" : "", rows_of(b));
+}
+
+Tensor multiply_matrices(const MatrixOperand& a, const MatrixOperand& b) {
+  Tensor c = detail::make_tensor(Shape{rows_of(a), columns_of(b)}, a.tensor.dtype());
+  dispatch_floating(c.dtype(), [&](auto type) {
+    using T = decltype(type);
+    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b),
+                         c.mutable_data<T>(), c.row_stride(), false);
+  });
+  return c;
+}
+
+Tensor multiply_batch(const MatrixOperand& a, const MatrixOperand& b) {
+  const Shape& sa = a.tensor.shape();
+  const std::int64_t batch = sa.product(0, sa.rank() - 2);
+  Tensor c = detail::make_tensor(sa.with(-2, rows_of(a)).with(-1, columns_of(b)), a.tensor.dtype());
+  dispatch_floating(c.dtype(), [&](auto type) {
+    using T = decltype(type);
+    const auto batched = [](const MatrixOperand& m) {
+      const Tensor& t = m.tensor;
+      return kernels::MatrixBatch<T>{
+          {t.data<T>(), t.size(-2), t.size(-1), t.row_stride(), m.transposed},
+          t.size(-2) * t.row_stride()};
+    };
+    kernels::multiply_batched<T>(batched(a), batched(b), batch, c.mutable_data<T>(), c.row_stride(),
+                                 c.size(-2) * c.row_stride(), false);
+  });
+  return c;
+}
+
+/// d(op(a)) = dy op(b)^T and d(op(b)) = op(a)^T dy, each turned round again where op transposes.
+void add_gradients(const Tensor& dy, Gradients& d, const MatrixOperand& a, const MatrixOperand& b) {
+  if (a.transposed) {
+    d.add_product(0, b, transposed(dy));
+  } else {
+    d.add_product(0, dy, MatrixOperand(b.tensor, !b.transposed));
+  }
+  if (b.transposed) {
+    d.add_product(1, transposed(dy), a);
+  } else {
+    d.add_product(1, MatrixOperand(a.tensor, !a.transposed), dy);
+  }
+}
+
+Tensor recorded_product(const MatrixOperand& a, const MatrixOperand& b, Tensor value) {
+  return record("matmul", {a.tensor, b.tensor}, std::move(value), saved(a.tensor, b.tensor),
+                [ta = a.transposed, tb = b.transposed](const Tensor& dy, Gradients& d,
+                                                       const Tensor& a_, const Tensor& b_) {
+                  add_gradients(dy, d, {a_, ta}, {b_, tb});
+                });
+}
+
+}  // namespace
+
+Tensor matmul(const MatrixOperand& a, const MatrixOperand& b) {
+  check_operands(a, b);
+  const Shape& sa = a.tensor.shape();
+  const Shape& sb = b.tensor.shape();
+  if (sa.rank() == 2 && sb.rank() == 2) {
+    return recorded_product(a, b, multiply_matrices(a, b));
+  }
+  if (sb.rank() == 2 && !a.transposed) {
+    // One matrix on the right: all leading axes of the left are rows of one product.
+    const Tensor rows = reshape(a.tensor, Shape{sa.rows(), sa.columns()});
+    return reshape(matmul(rows, b), sa.with(-1, columns_of(b)));
+  }
+  check_shape(sa.rank() == sb.rank() &&
+                  std::equal(sa.begin(), sa.end() - 2, sb.begin()),
+              "matmul: leading axes of {} and {} differ; they must be equal, or the right side a "
+              "single matrix",
+              sa, sb);
+  return recorded_product(a, b, multiply_batch(a, b));
+}
+
+Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b) {
+  check_operands(a, b);
+  const Shape& shape = a.shape();
+  if (shape.rank() != 2) {
+    const Tensor rows = reshape(a, Shape{shape.rows(), shape.columns()});
+    const Tensor start = c.rank() == 1 ? c : reshape(c, Shape{c.rows(), c.columns()});
+    return reshape(addmm(start, rows, b), shape.with(-1, b.size(-1)));
+  }
+  const Shape result{shape[0], b.size(-1)};
+  check_shape(b.rank() == 2 && (c.shape() == result || c.shape() == Shape{result.columns()}),
+              "addmm: got c {} for a {} times b {}, expected {} or [{}]", c.shape(), shape,
+              b.shape(), result, result.columns());
+  check<UsageError>(c.dtype() == a.dtype(), "addmm: c is {}, a and b are {}", name_of(c.dtype()),
+                    name_of(a.dtype()));
+  Tensor y = detail::make_tensor(result, a.dtype());
+  dispatch_floating(y.dtype(), [&](auto type) {
+    using T = decltype(type);
+    T* const to = y.mutable_data<T>();
+    // The product is added onto c (or onto the bias in every row), so that c is read once.
+    kernels::copy_rows<T>(to, y.row_stride(), c.data<T>(), c.rank() == 1 ? 0 : c.row_stride(),
+                          result.rows(), result.columns());
+    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b), to, y.row_stride(),
+                         true);
+  });
+  return record("addmm", {c, a, b}, std::move(y), saved(a, b),
+                [c_shape = c.shape()](const Tensor& dy, Gradients& d, const Tensor& a_,
+                                      const Tensor& b_) {
+                  d.add(0, [&] { return sum_to(dy, c_shape); });
+                  d.add_product(1, dy, transposed(b_));
+                  d.add_product(2, transposed(a_), dy);
+                });
+}
+
+}  // namespace rw

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <concepts>
+#include <rewind/autograd/tensor.hpp>
+#include <type_traits>
+
+namespace rw {
+
+/// What reads as a tensor: a Tensor or a Parameter.
+template <class T>
+concept TensorLike = std::convertible_to<const T&, const Tensor&>;
+
+/// An argument of a pointwise operation for the duration of a call: a tensor, or a number that stretches to any shape.
+class Operand {
+ public:
+  template <TensorLike T>
+  explicit(false) Operand(const T& tensor) : tensor_(&static_cast<const Tensor&>(tensor)) {}
+  template <class T>
+    requires std::is_arithmetic_v<T>
+  explicit(false) Operand(T value) : scalar_(static_cast<double>(value)) {}
+
+  bool is_tensor() const { return tensor_ != nullptr; }
+  const Tensor& tensor() const { return *tensor_; }
+  double scalar() const { return scalar_; }
+
+ private:
+  const Tensor* tensor_ = nullptr;
+  double scalar_ = 0;
+};
+
+}  // namespace rw

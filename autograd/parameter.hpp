@@ -1,0 +1,67 @@
+#pragma once
+
+#include <rewind/autograd/tensor.hpp>
+#include <string>
+
+namespace rw {
+
+namespace detail {
+struct ParameterBody : Counted {
+  Tensor value;
+  Tensor grad;  // undefined: zero
+  std::string name;
+  bool trainable = true;
+};
+void release_parameter(ParameterBody* body) noexcept;
+}  // namespace detail
+
+/// A named leaf outside any tape: owns a value that training changes, and the gradient that backward passes add up.
+///
+/// Copying copies the value and the gradient, so that a copied layer is independent of the original. Reads as a Tensor in
+/// every operation. Several threads may read the value at once while none writes it.
+class Parameter {
+ public:
+  Parameter() = default;
+  explicit Parameter(const Tensor& value, bool trainable = true);
+  Parameter(const Parameter& other);
+  Parameter(Parameter&& other) noexcept : body_(std::exchange(other.body_, nullptr)) {}
+  Parameter& operator=(const Parameter& other);
+  Parameter& operator=(Parameter&& other) noexcept;
+  ~Parameter() { detail::release_parameter(body_); }
+
+  bool defined() const { return body_ != nullptr; }
+  const Tensor& value() const { return body().value; }
+  explicit(false) operator const Tensor&() const { return body().value; }
+  const Shape& shape() const { return value().shape(); }
+  DType dtype() const { return value().dtype(); }
+
+  /// Writes `values` (same shape and type) into the parameter. Throws ShapeError or UsageError.
+  void assign(const Tensor& values);
+  /// The value's memory, to write (Note [Version counters]).
+  template <Element T>
+  T* mutable_data() {
+    return body().value.template mutable_data<T>();
+  }
+
+  bool has_grad() const { return body().grad.defined(); }
+  /// Sum of the gradients since zero_grad(), of the value's shape. Throws UsageError when there is none yet.
+  const Tensor& grad() const;
+  Tensor& mutable_grad();
+  /// Forgets the gradient; the next backward pass writes instead of adding.
+  void zero_grad() { body().grad.reset(); }
+  /// Replaces the gradient. Throws ShapeError or UsageError when it does not fit the value.
+  void set_grad(const Tensor& grad);
+
+  bool trainable() const { return body().trainable; }
+  /// A parameter that is not trainable is a constant to every tape.
+  void set_trainable(bool trainable) { body().trainable = trainable; }
+  const std::string& name() const { return body().name; }
+  void set_name(std::string name) { body().name = std::move(name); }
+
+ private:
+  detail::ParameterBody& body() const;
+
+  detail::ParameterBody* body_ = nullptr;
+};
+
+}  // namespace rw

@@ -1,0 +1,109 @@
+#pragma once
+// How layers name their parameters. A layer lists its members once,
+//
+//     template <class Visit> void parameters(Visit&& visit) { visit("w_x", w_x); visit("cell", cell); }
+//
+// where a member is a Parameter, another layer, or a vector, array or optional of these. That one list feeds optimisers, checkpoints,
+// counting and summaries.
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <ranges>
+#include <rewind/autograd/parameter.hpp>
+#include <rewind/autograd/state.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rw {
+
+/// A parameter and its path in its model, such as "cell/w_x". The parameter must outlive the list.
+struct NamedParameter {
+  std::string path;
+  Parameter* parameter;
+};
+using ParameterList = std::vector<NamedParameter>;
+
+namespace detail {
+
+/// Stands in for a visitor in the concept below.
+struct AnyVisitor {
+  template <class Member>
+  void operator()(std::string_view, Member&) const {}
+};
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+inline std::string joined(const std::string& path, std::string_view name) {
+  return path.empty() ? std::string(name) : path + "/" + std::string(name);
+}
+
+}  // namespace detail
+
+/// A type that lists its parameters.
+template <class T>
+concept Layer = requires(T& layer) { layer.parameters(detail::AnyVisitor{}); };
+
+namespace detail {
+
+template <class Member>
+void collect(const std::string& path, Member& member, ParameterList& list) {
+  if constexpr (std::same_as<Member, Parameter>) {
+    if (member.defined()) {  // a layer without bias leaves its bias empty
+      member.set_name(path);
+      list.push_back({path, &member});
+    }
+  } else if constexpr (Layer<Member>) {
+    member.parameters([&](std::string_view name, auto& child) {
+      collect(joined(path, name), child, list);
+    });
+  } else if constexpr (is_optional<Member>) {
+    if (member.has_value()) {
+      collect(path, *member, list);
+    }
+  } else if constexpr (std::ranges::range<Member>) {
+    std::size_t i = 0;
+    for (auto& element : member) {
+      collect(joined(path, std::to_string(i++)), element, list);
+    }
+  } else {
+    static_assert(Layer<Member>, "parameters: a member must be a Parameter, a layer, or a range or optional of these");
+  }
+}
+
+}  // namespace detail
+
+/// All parameters of a layer with their paths, in the order in which the layer lists them. Names each parameter after its path.
+template <Layer L>
+ParameterList parameters(L& layer) {
+  ParameterList list;
+  detail::collect("", layer, list);
+  return list;
+}
+
+/// Number of trainable values.
+std::int64_t count(const ParameterList& list);
+template <Layer L>
+std::int64_t count(L& layer) {
+  return count(parameters(layer));
+}
+
+/// Forgets all gradients, so that the next backward pass starts from zero.
+void zero_grad(const ParameterList& list);
+template <Layer L>
+void zero_grad(L& layer) {
+  zero_grad(parameters(layer));
+}
+
+/// The parameters' values, for checkpoints.
+StateList state_of(const ParameterList& list);
+template <Layer L>
+StateList state_of(L& layer) {
+  return state_of(parameters(layer));
+}
+
+}  // namespace rw

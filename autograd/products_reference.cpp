@@ -1,0 +1,61 @@
+// float64 products on Eigen: what gradient checks use, and the oracle of the float32 kernels.
+
+#if defined(__GNUC__) && !defined(__clang__)
+// g++ 12 takes its own AVX-512 intrinsics, once inlined, for uses of uninitialised memory.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
+#include <Eigen/Core>
+
+#include <rewind/autograd/products.hpp>
+
+namespace rw::kernels {
+namespace {
+
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Stride = Eigen::OuterStride<>;
+
+/// Calls `use` with op(view) as an Eigen expression.
+template <class Use>
+void with_operand(const MatrixView<double>& view, Use&& use) {
+  const Eigen::Map<const RowMajor, 0, Stride> stored(view.data, view.rows, view.cols,
+                                                     Stride(std::max(view.stride, view.cols)));
+  if (view.transposed) {
+    use(stored.transpose());
+  } else {
+    use(stored);
+  }
+}
+
+}  // namespace
+
+template <>
+void multiply(MatrixView<double> a, MatrixView<double> b, double* c, std::int64_t c_stride,
+              bool accumulate) {
+  const auto sizes = detail::checked_sizes(a, b, c_stride);
+  if (sizes.m == 0 || sizes.n == 0) return;
+  if (sizes.k == 0) return detail::write_empty_sum(sizes, c, c_stride, accumulate);
+  Eigen::Map<RowMajor, 0, Stride> result(c, sizes.m, sizes.n, Stride(std::max(c_stride, sizes.n)));
+  with_operand(a, [&](const auto& left) {
+    with_operand(b, [&](const auto& right) {
+      if (accumulate) {
+        result.noalias() += left * right;
+      } else {
+        result.noalias() = left * right;
+      }
+    });
+  });
+}
+
+template <>
+void multiply_batched(MatrixBatch<double> a, MatrixBatch<double> b, std::int64_t batch, double* c,
+                      std::int64_t c_stride, std::int64_t c_distance, bool accumulate) {
+  const auto sizes = detail::checked_sizes(a, b, batch, c_stride, c_distance);
+  if (sizes.m == 0 || sizes.n == 0) return;
+  for (std::int64_t item = 0; item < batch; ++item) {
+    multiply(a[item], b[item], c + item * c_distance, c_stride, accumulate);
+  }
+}
+
+}  // namespace rw::kernels

@@ -1,0 +1,111 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <rewind/autograd/error.hpp>
+#include <rewind/autograd/shape.hpp>
+
+namespace rw {
+
+namespace {
+// Leaves room for a byte count (8 bytes an element) in 64 bits.
+constexpr std::int64_t max_elements = std::int64_t{1} << 60;
+}  // namespace
+
+Shape::Shape(std::initializer_list<std::int64_t> sizes) { assign({sizes.begin(), sizes.size()}); }
+
+Shape::Shape(std::span<const std::int64_t> sizes) { assign(sizes); }
+
+void Shape::assign(std::span<const std::int64_t> sizes) {
+  check_shape(sizes.size() <= max_rank, "shape: got {} axes, expected at most {}", sizes.size(),
+              static_cast<int>(max_rank));
+  rank_ = static_cast<int>(sizes.size());
+  bool has_zero = false;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    check_shape(sizes[i] >= 0, "shape: axis {} has size {}, expected 0 or more", i, sizes[i]);
+    sizes_[i] = sizes[i];
+    has_zero = has_zero || sizes[i] == 0;
+  }
+  elements_ = has_zero ? 0 : 1;
+  for (const std::int64_t& size : sizes) {
+    // Sizes beside a zero are bounded too, so that no product of a part of the axes overflows.
+    check_shape(size <= max_elements / std::max<std::int64_t>(elements_, 1),
+                "shape: {} axes ending at axis {} hold more than 2^60 elements", rank_,
+                &size - sizes.data());
+    elements_ *= size;
+  }
+}
+
+std::int64_t Shape::rows() const { return product(0, rank_ - 1); }
+
+std::int64_t Shape::product(int begin, int end) const {
+  std::int64_t result = 1;
+  for (int i = begin; i < end; ++i) {
+    result *= sizes_[static_cast<std::size_t>(i)];
+  }
+  return result;
+}
+
+Shape Shape::with(int axis, std::int64_t size) const {
+  std::array<std::int64_t, max_rank> sizes = sizes_;
+  sizes[normalized(axis)] = size;
+  return Shape(std::span<const std::int64_t>(sizes.data(), static_cast<std::size_t>(rank_)));
+}
+
+Shape Shape::without(int axis) const {
+  std::array<std::int64_t, max_rank> sizes{};
+  const std::size_t skipped = normalized(axis);
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(rank_); ++i) {
+    if (i != skipped) {
+      sizes[n++] = sizes_[i];
+    }
+  }
+  return Shape(std::span<const std::int64_t>(sizes.data(), n));
+}
+
+Shape Shape::inserted(int axis, std::int64_t size) const {
+  check_shape(axis >= 0 && axis <= rank_, "shape: cannot insert an axis at {} in {}", axis, *this);
+  check_shape(rank_ < max_rank, "shape: cannot insert an axis in {}: at most {} axes", *this,
+              static_cast<int>(max_rank));
+  std::array<std::int64_t, max_rank> sizes{};
+  const auto position = static_cast<std::size_t>(axis);
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(rank_); ++i) {
+    sizes[i] = i < position ? sizes_[i] : i == position ? size : sizes_[i - 1];
+  }
+  return Shape(std::span<const std::int64_t>(sizes.data(), static_cast<std::size_t>(rank_) + 1));
+}
+
+void Shape::fail_axis(int axis) const {
+  throw ShapeError(fmt::format("axis {} is out of range for shape {} (expected {} to {})", axis,
+                               to_string(*this), -rank_, rank_ - 1));
+}
+
+std::string to_string(const Shape& shape) {
+  return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", "));
+}
+
+Shape broadcast(const char* who, const Shape& a, const Shape& b) {
+  if (a == b) {
+    return a;
+  }
+  const int rank = std::max(a.rank(), b.rank());
+  std::array<std::int64_t, Shape::max_rank> sizes{};
+  for (int i = 0; i < rank; ++i) {
+    const int in_a = i - (rank - a.rank());
+    const int in_b = i - (rank - b.rank());
+    const std::int64_t size_a = in_a < 0 ? 1 : a[in_a];
+    const std::int64_t size_b = in_b < 0 ? 1 : b[in_b];
+    check_shape(size_a == size_b || size_a == 1 || size_b == 1,
+                "{}: shapes {} and {} do not broadcast: axis {} has sizes {} and {}", who, a, b,
+                i - rank, size_a, size_b);
+    sizes[static_cast<std::size_t>(i)] = size_a == 1 ? size_b : size_a;
+  }
+  return Shape(std::span<const std::int64_t>(sizes.data(), static_cast<std::size_t>(rank)));
+}
+
+}  // namespace rw
+
+auto fmt::formatter<rw::Shape>::format(const rw::Shape& shape, fmt::format_context& context)
+    -> fmt::format_context::iterator {
+  return fmt::format_to(context.out(), "{}", rw::to_string(shape));
+}

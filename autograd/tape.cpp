@@ -1,0 +1,270 @@
+#include <array>
+#include <atomic>
+#include <memory>
+#include <rewind/autograd/parameter.hpp>
+#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/detail/tape_storage.hpp>
+
+// Note [Version counters]
+// A gradient rule may read tensors that the forward pass saved. Their storage counts its mutations; the count at saving time is
+// kept beside the handle, and a backward pass compares the counts of all operations that it will run before it writes anything.
+
+namespace rw {
+namespace detail {
+
+namespace {
+
+// Serial numbers of live tapes, so that a tensor of a tape that has ended (a constant now) can be told from one of another live
+// tape (a mistake) without a lock. A tape takes a number whose place is free.
+std::array<std::atomic<std::uint64_t>, 1024> live_serials;
+std::atomic<std::uint64_t> last_serial{0};
+
+std::uint64_t take_serial() {
+  for (;;) {
+    const std::uint64_t serial = last_serial.fetch_add(1, std::memory_order_relaxed) + 1;
+    std::uint64_t free = 0;
+    if (live_serials[serial % live_serials.size()].compare_exchange_strong(
+            free, serial, std::memory_order_relaxed)) {
+      return serial;
+    }
+  }
+}
+
+bool is_live(std::uint64_t serial) {
+  return live_serials[serial % live_serials.size()].load(std::memory_order_relaxed) == serial;
+}
+
+void end_serial(std::uint64_t serial) {
+  live_serials[serial % live_serials.size()].store(0, std::memory_order_relaxed);
+}
+
+std::vector<std::unique_ptr<TapeStorage>>& spare_storage() {
+  static thread_local std::vector<std::unique_ptr<TapeStorage>> spare;
+  return spare;
+}
+
+bool is_whole(const Link& link, const Shape& shape) {
+  return link.offset == 0 && link.row_stride == shape.columns() &&
+         shape == link.node->slots[link.output].shape;
+}
+
+}  // namespace
+
+LeafTable::Entry& LeafTable::probe(ParameterBody* parameter) {
+  const std::size_t mask = entries_.size() - 1;
+  std::size_t i = (reinterpret_cast<std::uintptr_t>(parameter) >> 5) & mask;
+  while (entries_[i].parameter != nullptr && entries_[i].parameter != parameter) {
+    i = (i + 1) & mask;
+  }
+  return entries_[i];
+}
+
+LeafTable::Entry& LeafTable::find(ParameterBody* parameter) {
+  Entry* entry = &probe(parameter);
+  if (entry->parameter == nullptr) {
+    if (2 * (used_ + 1) > entries_.size()) {
+      std::vector<Entry> old(2 * entries_.size());
+      old.swap(entries_);
+      for (const Entry& e : old) {
+        if (e.parameter != nullptr) {
+          probe(e.parameter) = e;
+        }
+      }
+      entry = &probe(parameter);
+    }
+    ++used_;
+    entry->parameter = parameter;
+  }
+  return *entry;
+}
+
+void LeafTable::clear() noexcept {
+  for (Entry& entry : entries_) {
+    entry = {};
+  }
+  used_ = 0;
+}
+
+void TapeStorage::clear() noexcept {
+  for (Node* node = first; node != nullptr; node = node->next) {
+    for (Slot& slot : node->slot_span()) {
+      slot.gradient.reset();
+    }
+    for (Saved& saved : node->saved_span()) {
+      saved.tensor.reset();
+    }
+    release_parameter(node->parameter);
+  }
+  leaves.clear();
+  arena.rewind();
+  first = last = nullptr;
+  operations = 0;
+}
+
+Link link_of(const Tensor& x) {
+  Tape* const tape = context.tape;
+  if (tape == nullptr) {
+    return {};
+  }
+  const TensorBody& body = x.body();
+  if (body.parameter != nullptr) {
+    if (!body.parameter->trainable) {
+      return {};
+    }
+    return {tape->serial_, tape->leaf_of(*body.parameter), 0, 0, body.shape.columns()};
+  }
+  if (body.link.node == nullptr) {
+    return {};
+  }
+  if (body.link.tape == tape->serial_) {
+    return body.link;
+  }
+  check<UsageError>(!is_live(body.link.tape),
+                    "tape: a tensor of shape {} was recorded on another tape that is still alive; "
+                    "detach() it to use it as a constant, or end that tape first",
+                    body.shape);
+  return {};
+}
+
+Node* begin_node(const char* name, std::span<const TensorRef> inputs,
+                 std::span<const Tensor> outputs, std::size_t saved_count,
+                 std::size_t rule_bytes) {
+  Tape& tape = *context.tape;
+  TapeStorage& storage = *tape.storage_;
+  std::array<Link, 8> few;
+  Link* const links =
+      inputs.size() <= few.size() ? few.data() : storage.arena.allocate_array<Link>(inputs.size());
+  bool tracked = false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    links[i] = link_of(inputs[i].get());
+    tracked = tracked || links[i].node != nullptr;
+  }
+  if (!tracked) {
+    return nullptr;
+  }
+  Node* const node =
+      tape.append_node(name, inputs.size(), outputs.size(), saved_count, rule_bytes);
+  ++storage.operations;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Link& link = links[i];
+    const Region* region = nullptr;
+    if (link.node != nullptr) {
+      const Shape& shape = inputs[i].get().shape();
+      if (!is_whole(link, shape)) {
+        region = new (storage.arena.allocate(sizeof(Region)))
+            Region{link.offset, link.row_stride, shape};
+      }
+    }
+    node->inputs[i] = {link.node, link.output, region};
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    TensorBody& body = outputs[i].body();
+    node->slots[i].shape = body.shape;
+    node->slots[i].dtype = body.dtype;
+    body.link = {tape.serial_, node, static_cast<std::uint32_t>(i), 0, body.shape.columns()};
+  }
+  return node;
+}
+
+void* tape_memory(std::size_t bytes) { return context.tape->storage_->arena.allocate(bytes); }
+
+void save(Saved& slot, const Tensor& tensor) {
+  slot.version = tensor.body().block->version;
+  slot.tensor = tensor;
+}
+
+}  // namespace detail
+
+Tape::Tape()
+    : serial_(detail::take_serial()),
+      owner_(std::this_thread::get_id()),
+      enclosing_(detail::context.tape) {
+  auto& spare = detail::spare_storage();
+  if (spare.empty()) {
+    storage_ = new detail::TapeStorage;
+  } else {
+    storage_ = spare.back().release();
+    spare.pop_back();
+  }
+  detail::context.tape = this;
+}
+
+Tape::~Tape() {
+  // Tapes need not end in the order in which they began.
+  for (Tape** place = &detail::context.tape; *place != nullptr; place = &(*place)->enclosing_) {
+    if (*place == this) {
+      *place = enclosing_;
+      break;
+    }
+  }
+  detail::end_serial(serial_);
+  storage_->clear();
+  detail::spare_storage().emplace_back(storage_);
+}
+
+detail::Node* Tape::append_node(const char* name, std::size_t inputs, std::size_t outputs,
+                                std::size_t saved, std::size_t rule_bytes) {
+  using detail::Node;
+  const auto aligned = [](std::size_t bytes) { return (bytes + 15) & ~std::size_t{15}; };
+  const std::size_t inputs_at = aligned(sizeof(Node));
+  const std::size_t slots_at = inputs_at + aligned(inputs * sizeof(detail::Input));
+  const std::size_t saved_at = slots_at + aligned(outputs * sizeof(detail::Slot));
+  const std::size_t rule_at = saved_at + aligned(saved * sizeof(detail::Saved));
+  auto* const memory =
+      static_cast<std::byte*>(storage_->arena.allocate(rule_at + aligned(rule_bytes)));
+  Node* const node = new (memory) Node;
+  node->name = name;
+  node->inputs = new (memory + inputs_at) detail::Input[inputs];
+  node->slots = new (memory + slots_at) detail::Slot[outputs];
+  node->saved = new (memory + saved_at) detail::Saved[saved];
+  node->rule = memory + rule_at;
+  node->input_count = static_cast<std::uint32_t>(inputs);
+  node->output_count = static_cast<std::uint32_t>(outputs);
+  node->saved_count = static_cast<std::uint32_t>(saved);
+  node->previous = storage_->last;
+  if (storage_->last == nullptr) {
+    storage_->first = node;
+  } else {
+    storage_->last->next = node;
+    node->index = storage_->last->index + 1;
+  }
+  storage_->last = node;
+  return node;
+}
+
+detail::Node* Tape::append_leaf(const char* name, const Tensor& value) {
+  detail::Node* const leaf = append_node(name, 0, 1, 0, 0);
+  leaf->slots[0].shape = value.shape();
+  leaf->slots[0].dtype = value.dtype();
+  return leaf;
+}
+
+detail::Node* Tape::leaf_of(detail::ParameterBody& parameter) {
+  auto& entry = storage_->leaves.find(&parameter);
+  if (entry.leaf == nullptr) [[unlikely]] {
+    entry.leaf = append_leaf("parameter", parameter.value);
+    parameter.retain();
+    entry.leaf->parameter = &parameter;
+  }
+  return entry.leaf;
+}
+
+Tensor Tape::watch(const Tensor& x) {
+  check_owner("watch");
+  check<UsageError>(is_floating(x.dtype()),
+                    "watch: got an int64 tensor; only float32 and float64 have gradients");
+  Tensor watched = x.detach();
+  watched.body().link = {serial_, append_leaf("watched", x), 0, 0, x.shape().columns()};
+  return watched;
+}
+
+void Tape::check_owner(const char* what) const {
+  check<UsageError>(owner_ == std::this_thread::get_id(),
+                    "{}: this tape belongs to another thread; use it on the thread that made it, "
+                    "or make one tape per thread",
+                    what);
+}
+
+std::int64_t Tape::operations() const { return storage_->operations; }
+
+}  // namespace rw

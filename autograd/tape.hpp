@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <rewind/autograd/record.hpp>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace rw {
+
+namespace detail {
+struct TapeStorage;
+}
+
+struct BackwardOptions {
+  /// Gradient of the root; needed when the root is not a single number, where it defaults to 1.
+  Tensor seed = {};
+  /// Keep what the gradient rules saved, so that another backward pass can run over the same operations.
+  bool retain = false;
+};
+
+struct GradientOptions {
+  Tensor seed = {};
+  bool retain = false;
+  /// Record the gradient's own computation, so that it can be differentiated again. Implies `retain`.
+  bool create_graph = false;
+};
+
+/// The record of a computation, played backwards to get gradients.
+///
+/// While a Tape is alive, operations of its thread on parameters, watched tensors and whatever was computed from them are recorded
+/// on it; the innermost tape counts. It belongs to its thread. When it ends, tensors keep their values and become constants.
+///
+///     Tape tape;
+///     Tensor loss = mse(model(x), y);
+///     tape.backward(loss);          // adds into every parameter's grad()
+class Tape {
+ public:
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// A tensor with the values of `x` (shared) whose gradient can be asked for. Throws UsageError for an integer tensor.
+  Tensor watch(const Tensor& x);
+
+  /// Adds d root / d w to the gradient of every trainable parameter w that `root` depends on.
+  ///
+  /// Throws ShapeError when `root` is not a single number and no seed is given; UsageError when it does not depend on anything
+  /// recorded here, on another thread, after an earlier pass without `retain`, or when a tensor that a gradient rule needs was
+  /// changed since. After an exception no parameter's gradient has changed.
+  void backward(const Tensor& root, const BackwardOptions& options = {});
+
+  /// d y / d x for each x of `xs` (watched tensors, parameters, or intermediate results); zeros where y does not depend on x.
+  /// Parameters' own gradients stay as they are. Throws as backward() does.
+  std::vector<Tensor> gradient(const Tensor& y, std::initializer_list<TensorRef> xs,
+                               const GradientOptions& options = {});
+  std::vector<Tensor> gradient(const Tensor& y, std::span<const TensorRef> xs,
+                               const GradientOptions& options = {});
+
+  /// Number of recorded operations (leaves and views are none).
+  std::int64_t operations() const;
+  /// Names of the recorded operations, in order.
+  std::vector<std::string> operation_names() const;
+  /// The recorded graph in Graphviz's dot language.
+  std::string to_dot() const;
+
+  /// The tape that records on this thread, or null.
+  static Tape* active() { return detail::context.tape; }
+  std::uint64_t serial() const { return serial_; }
+
+ private:
+  friend class detail::BackwardPass;
+  friend detail::Link detail::link_of(const Tensor& x);
+  friend void* detail::tape_memory(std::size_t bytes);
+  friend detail::Node* detail::begin_node(const char*, std::span<const TensorRef>,
+                                          std::span<const Tensor>, std::size_t, std::size_t);
+
+  detail::Node* append_node(const char* name, std::size_t inputs, std::size_t outputs,
+                            std::size_t saved, std::size_t rule_bytes);
+  detail::Node* leaf_of(detail::ParameterBody& parameter);
+  detail::Node* append_leaf(const char* name, const Tensor& value);
+  void check_owner(const char* what) const;
+
+  std::uint64_t serial_;
+  std::thread::id owner_;
+  Tape* enclosing_;  // tape to return to when this one ends
+  detail::TapeStorage* storage_;
+};
+
+/// Stops recording on this thread until the end of the scope; results inside are constants.
+class StopRecording {
+ public:
+  StopRecording() : tape_(std::exchange(detail::context.tape, nullptr)) {}
+  ~StopRecording() { detail::context.tape = tape_; }
+  StopRecording(const StopRecording&) = delete;
+  StopRecording& operator=(const StopRecording&) = delete;
+
+ private:
+  Tape* tape_;
+};
+
+/// While alive, the first operation on this thread whose result, or whose gradient, holds a NaN or an infinity throws a
+/// NonFiniteError that names it. Slow: every result is read once more.
+class AnomalyMode {
+ public:
+  AnomalyMode() : previous_(std::exchange(detail::context.anomaly, true)) {}
+  ~AnomalyMode() { detail::context.anomaly = previous_; }
+  AnomalyMode(const AnomalyMode&) = delete;
+  AnomalyMode& operator=(const AnomalyMode&) = delete;
+
+ private:
+  bool previous_;
+};
+
+}  // namespace rw
