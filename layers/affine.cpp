@@ -1,0 +1,17 @@
+#include <rewind/autograd/matmul.hpp>
+#include <rewind/layers/affine.hpp>
+
+namespace rw {
+
+Tensor affine(const char* who, const Tensor& x, const Parameter& weight, const Parameter& bias) {
+  const std::int64_t input = weight.shape()[0];
+  check_shape(x.rank() >= 2 && x.columns() == input,
+              "{}: input has {} features, expected {} (x is {}); the last axis holds the features",
+              who, x.columns(), input, x.shape());
+  check<UsageError>(x.dtype() == weight.dtype(),
+                    "{}: input is {}, the weights are {}; convert one of them with to()", who,
+                    name_of(x.dtype()), name_of(weight.dtype()));
+  return bias.defined() ? addmm(bias, x, weight) : matmul(x, weight);
+}
+
+}  // namespace rw

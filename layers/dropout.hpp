@@ -1,0 +1,19 @@
+#pragma once
+
+#include <rewind/autograd/dropout.hpp>
+
+namespace rw {
+
+/// Inverted dropout (Srivastava et al. 2014) as a layer: with an Rng each value is zeroed with probability p and the others are
+/// scaled by 1 / (1 - p); without one (evaluation) x passes unchanged.
+struct Dropout {
+  double p = 0.5;
+
+  Tensor operator()(const Tensor& x) const { return x; }
+  Tensor operator()(const Tensor& x, Rng& rng) const { return dropout(x, p, rng); }
+
+  template <class Visit>
+  void parameters(Visit&&) {}
+};
+
+}  // namespace rw

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <rewind/autograd/parameter.hpp>
+#include <rewind/autograd/rng.hpp>
+
+namespace rw {
+
+struct LinearOptions {
+  std::int64_t input = 0;
+  std::int64_t output = 0;
+  bool bias = true;
+  DType dtype = DType::float32;
+};
+
+/// Affine map of the last axis: y = x W + b, x [..., input], W [input, output], b [output], y [..., output].
+///
+/// W starts Xavier-uniform, b at zero. Throws ShapeError when x has another number of features.
+struct Linear {
+  Parameter weight;
+  Parameter bias;  // empty without bias
+
+  Linear() = default;
+  Linear(const LinearOptions& options, Rng& rng);
+
+  Tensor operator()(const Tensor& x) const;
+
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("weight", weight);
+    visit("bias", bias);
+  }
+};
+
+}  // namespace rw

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <rewind/layers/recurrent_network.hpp>
+
+namespace rw {
+
+enum class Activation { tanh, relu };
+
+/// `layers`, `bidirectional` and `dropout` are for the ready-made RNN; a cell by itself does not read them.
+struct RnnOptions {
+  std::int64_t input = 0;
+  std::int64_t hidden = 0;
+  std::int64_t layers = 1;
+  bool bidirectional = false;
+  double dropout = 0.0;
+  bool bias = true;
+  Activation activation = Activation::tanh;
+  DType dtype = DType::float32;
+};
+
+/// Elman's recurrent cell (Elman 1990): h' = tanh(x W_x + b + h W_h), or with relu.
+///
+/// x [B, input], h [B, hidden], W_x [input, hidden], W_h [hidden, hidden], b [hidden]. W_x starts Xavier-uniform, W_h orthogonal, b
+/// zero.
+struct RnnCell {
+  using Options = RnnOptions;
+  using State = HiddenState;
+  static constexpr const char* name = "rnn";
+
+  Parameter w_x, w_h, bias;
+  Activation activation = Activation::tanh;
+
+  RnnCell() = default;
+  RnnCell(const Options& options, Rng& rng);
+
+  State initial_state(std::int64_t batch) const;
+  std::int64_t output_size() const { return w_h.shape()[0]; }
+
+  Tensor project(const Tensor& x) const;
+  std::pair<Tensor, State> step(const Tensor& projected, const State& state) const;
+  std::pair<Tensor, State> operator()(const Tensor& x, const State& state) const {
+    return step(project(x), state);
+  }
+
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("w_x", w_x);
+    visit("w_h", w_h);
+    visit("bias", bias);
+  }
+};
+
+/// Stacked, optionally bidirectional Elman network.
+using RNN = RecurrentNetwork<RnnCell>;
+
+}  // namespace rw

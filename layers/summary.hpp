@@ -1,0 +1,15 @@
+#pragma once
+
+#include <rewind/autograd/parameter_list.hpp>
+#include <string>
+
+namespace rw {
+
+/// A table of the parameters: path, shape, type, number of values; and the total.
+std::string summary(const ParameterList& list);
+template <Layer L>
+std::string summary(L& layer) {
+  return summary(parameters(layer));
+}
+
+}  // namespace rw

@@ -1,0 +1,429 @@
+// Recurrent layers: gradients in float64 over a grid of configurations, float32 against float64, structure, edges.
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <rewind/autograd/gradcheck.hpp>
+#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/tape.hpp>
+#include <rewind/layers/gru.hpp>
+#include <rewind/layers/lstm.hpp>
+#include <rewind/layers/rnn.hpp>
+
+using namespace rw;
+
+namespace {
+
+constexpr std::int64_t input = 2;
+constexpr std::int64_t hidden = 3;
+
+struct Configuration {
+  std::int64_t steps, batch, layers;
+  bool bidirectional, given_state;
+};
+
+std::vector<Configuration> grid() {
+  std::vector<Configuration> all;
+  for (const std::int64_t steps : {0, 1, 5}) {
+    for (const std::int64_t batch : {1, 3}) {
+      for (const std::int64_t layers : {1, 2, 3}) {
+        for (const bool bidirectional : {false, true}) {
+          for (const bool given_state : {false, true}) {
+            all.push_back({steps, batch, layers, bidirectional, given_state});
+          }
+        }
+      }
+    }
+  }
+  return all;
+}
+
+template <class Net>
+typename Net::Options options_of(const Configuration& c, DType dtype = DType::float64) {
+  typename Net::Options options;
+  options.input = input;
+  options.hidden = hidden;
+  options.layers = c.layers;
+  options.bidirectional = c.bidirectional;
+  options.dtype = dtype;
+  return options;
+}
+
+std::vector<Tensor> inputs_of(const Configuration& c, std::size_t state_tensors, Rng& rng,
+                              DType dtype = DType::float64) {
+  std::vector<Tensor> inputs{rng.normal({c.steps, c.batch, input}, 0, 1, dtype)};
+  for (std::size_t i = 0; c.given_state && i < state_tensors; ++i) {
+    inputs.push_back(rng.normal({c.batch, hidden}, 0, 0.5, dtype));
+  }
+  return inputs;
+}
+
+/// Runs a network from inputs x, then its state's tensors, to one row of all outputs and final states.
+template <class Net>
+Tensor run(const Net& net, const std::vector<Tensor>& in) {
+  auto state = net.initial_state(in[0].size(1));
+  std::size_t next = 1;
+  for_each_tensor(state, [&](Tensor& s) {
+    if (in.size() > 1) {
+      s = in[next++];
+    }
+  });
+  auto [y, last] = net(in[0], state);
+  std::vector<Tensor> parts{reshape(y, {y.elements()})};
+  for_each_tensor(last, [&](const Tensor& s) { parts.push_back(reshape(s, {s.elements()})); });
+  return concat(std::span<const Tensor>(parts), 0);
+}
+
+template <class Net>
+std::size_t state_tensors(const Net& net) {
+  auto state = net.initial_state(1);
+  std::size_t n = 0;
+  for_each_tensor(state, [&](const Tensor&) { ++n; });
+  return n;
+}
+
+/// Random biases, so that their gradients are tested away from special values.
+template <class Net>
+void shake(Net& net, Rng& rng) {
+  for (const NamedParameter& entry : parameters(net)) {
+    const Tensor& value = entry.parameter->value();
+    entry.parameter->assign(value + rng.normal(value.shape(), 0, 0.3, value.dtype()));
+  }
+}
+
+int checks = 0;
+
+template <class Net>
+void check_gradients(typename Net::Options (*change)(typename Net::Options)) {
+  int number = 0;
+  for (const Configuration& c : grid()) {
+    BOOST_TEST_CONTEXT("T " << c.steps << " B " << c.batch << " layers " << c.layers
+                            << " bidirectional " << c.bidirectional << " state "
+                            << c.given_state) {
+      Rng rng(static_cast<std::uint64_t>(100 + number));
+      Net net(change(options_of<Net>(c)), rng);
+      shake(net, rng);
+      const auto in = inputs_of(c, state_tensors(net), rng);
+      const auto f = [&](const std::vector<Tensor>& x) { return run(net, x); };
+      const auto result = gradcheck(f, in, parameters(net));
+      BOOST_TEST(result.passed, result.message);
+      ++checks;
+      if (number++ % 12 == 7 && c.layers < 3) {
+        const auto second = gradgradcheck(f, in, parameters(net));
+        BOOST_TEST(second.passed, second.message);
+      }
+    }
+  }
+}
+
+template <class Options>
+Options same(Options options) {
+  return options;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(gradients)
+
+BOOST_AUTO_TEST_CASE(rnn_tanh) { check_gradients<RNN>(same<RnnOptions>); }
+BOOST_AUTO_TEST_CASE(rnn_relu) {
+  check_gradients<RNN>([](RnnOptions o) {
+    o.activation = Activation::relu;
+    return o;
+  });
+}
+BOOST_AUTO_TEST_CASE(lstm) { check_gradients<LSTM>(same<LstmOptions>); }
+BOOST_AUTO_TEST_CASE(gru_reset_after) { check_gradients<GRU>(same<GruOptions>); }
+BOOST_AUTO_TEST_CASE(gru_reset_before) {
+  check_gradients<GRU>([](GruOptions o) {
+    o.reset = Reset::before;
+    return o;
+  });
+}
+BOOST_AUTO_TEST_CASE(without_bias) {
+  const Configuration c{3, 2, 2, true, true};
+  const auto check_one = [&]<class Net>(std::type_identity<Net>) {
+    auto options = options_of<Net>(c);
+    options.bias = false;
+    Rng rng(5);
+    Net net(options, rng);
+    for (const NamedParameter& entry : parameters(net)) {
+      BOOST_TEST(entry.path.find("bias") == std::string::npos);
+    }
+    const auto result =
+        gradcheck([&](const std::vector<Tensor>& x) { return run(net, x); },
+                  inputs_of(c, state_tensors(net), rng), parameters(net));
+    BOOST_TEST(result.passed, result.message);
+    ++checks;
+  };
+  check_one(std::type_identity<RNN>{});
+  check_one(std::type_identity<LSTM>{});
+  check_one(std::type_identity<GRU>{});
+}
+BOOST_AUTO_TEST_CASE(enough_of_them) {
+  BOOST_TEST_MESSAGE("gradient checks of recurrent layers: " << checks);
+  BOOST_TEST(checks >= 360);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(values)
+
+namespace {
+
+/// The same weights in both types: outputs, states and gradients of float32 against float64.
+template <class Net>
+void compare_types() {
+  for (const Configuration& c : {Configuration{7, 5, 1, false, true}, {4, 3, 2, true, false}}) {
+    Rng rng(3);
+    auto options = options_of<Net>(c);
+    options.hidden = 17;
+    Net reference(options, rng);
+    shake(reference, rng);
+    options.dtype = DType::float32;
+    Net net(options, rng);
+    const auto from = parameters(reference);
+    const auto to = parameters(net);
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      to[i].parameter->assign(from[i].parameter->value().to(DType::float32));
+      from[i].parameter->assign(to[i].parameter->value().to(DType::float64));
+    }
+    const Tensor x = rng.normal({c.steps, c.batch, input}, 0, 1);
+    const auto evaluate = [&](const auto& model, const Tensor& in) {
+      Tape tape;
+      const Tensor y = run(model, {in});
+      tape.backward(mean(y * y));
+      return y.to(DType::float64).template to_vector<double>();
+    };
+    const auto y32 = evaluate(net, x);
+    const auto y64 = evaluate(reference, x.to(DType::float64));
+    for (std::size_t i = 0; i < y64.size(); ++i) {
+      BOOST_TEST(std::abs(y32[i] - y64[i]) <= 1e-5 * (1 + std::abs(y64[i])));
+    }
+    for (std::size_t p = 0; p < to.size(); ++p) {
+      const auto g32 = to[p].parameter->grad().to(DType::float64).template to_vector<double>();
+      const auto g64 = from[p].parameter->grad().template to_vector<double>();
+      for (std::size_t i = 0; i < g64.size(); ++i) {
+        BOOST_TEST(std::abs(g32[i] - g64[i]) <= 1e-5 * (1 + std::abs(g64[i])));
+      }
+    }
+  }
+}
+
+double logistic(double x) { return 1 / (1 + std::exp(-x)); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(float32_agrees_with_float64) {
+  compare_types<RNN>();
+  compare_types<LSTM>();
+  compare_types<GRU>();
+}
+
+BOOST_AUTO_TEST_CASE(one_step_by_hand) {
+  Rng rng(11);
+  const Tensor x = rng.normal({1, input}, 0, 1, DType::float64);
+  const auto dot = [](const Tensor& row, const Tensor& matrix, std::int64_t column) {
+    const auto a = row.to_vector<double>();
+    const auto b = matrix.to_vector<double>();
+    double total = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      total += a[i] * b[i * static_cast<std::size_t>(matrix.columns()) +
+                        static_cast<std::size_t>(column)];
+    }
+    return total;
+  };
+  const Configuration c{1, 1, 1, false, true};
+  LstmCell lstm(options_of<LSTM>(c), rng);
+  const LstmCell::State s{rng.normal({1, hidden}, 0, 1, DType::float64),
+                          rng.normal({1, hidden}, 0, 1, DType::float64)};
+  const auto [h, next] = lstm(x, s);
+  const auto bias = lstm.bias.value().to_vector<double>();
+  BOOST_TEST(bias[hidden] == 1.0);  // the forget gate starts open
+  for (std::int64_t k = 0; k < hidden; ++k) {
+    const auto z = [&](std::int64_t gate) {
+      const std::int64_t column = gate * hidden + k;
+      return dot(x, lstm.w_x, column) + dot(s.h, lstm.w_h, column) +
+             bias[static_cast<std::size_t>(column)];
+    };
+    const double cell = logistic(z(1)) * s.c.to_vector<double>()[static_cast<std::size_t>(k)] +
+                        logistic(z(0)) * std::tanh(z(2));
+    BOOST_TEST(next.c.to_vector<double>()[static_cast<std::size_t>(k)] == cell,
+               boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(h.to_vector<double>()[static_cast<std::size_t>(k)] == logistic(z(3)) * std::tanh(cell),
+               boost::test_tools::tolerance(1e-12));
+  }
+  for (const Reset reset : {Reset::after, Reset::before}) {
+    auto options = options_of<GRU>(c);
+    options.reset = reset;
+    GruCell gru(options, rng);
+    if (reset == Reset::after) {
+      gru.bias_h.assign(rng.normal({hidden}, 0, 1, DType::float64));
+    }
+    const auto [g, g_next] = gru(x, {s.h});
+    const auto h0 = s.h.to_vector<double>();
+    std::vector<double> r(hidden);
+    for (std::int64_t k = 0; k < hidden; ++k) {
+      r[static_cast<std::size_t>(k)] = logistic(dot(x, gru.w_x, k) + dot(s.h, gru.w_h, k));
+    }
+    for (std::int64_t k = 0; k < hidden; ++k) {
+      const auto i = static_cast<std::size_t>(k);
+      const double z = logistic(dot(x, gru.w_x, hidden + k) + dot(s.h, gru.w_h, hidden + k));
+      double recurrent = 0;
+      if (reset == Reset::after) {
+        recurrent = r[i] * (dot(s.h, gru.w_h, 2 * hidden + k) + gru.bias_h.value().to_vector<double>()[i]);
+      } else {
+        std::vector<double> kept(hidden);
+        for (std::size_t j = 0; j < kept.size(); ++j) kept[j] = r[j] * h0[j];
+        recurrent = dot(Tensor::from<double>({1, hidden}, kept), gru.w_h, 2 * hidden + k);
+      }
+      const double n = std::tanh(dot(x, gru.w_x, 2 * hidden + k) + recurrent);
+      BOOST_TEST(g.to_vector<double>()[i] == (1 - z) * n + z * h0[i],
+                 boost::test_tools::tolerance(1e-12));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_hand_written_loop_gives_the_same_bits) {
+  Rng rng(7);
+  const Configuration c{6, 4, 1, false, false};
+  const LstmCell cell(options_of<LSTM>(c), rng);
+  const Tensor x = rng.normal({6, 4, input}, 0, 1, DType::float64);
+  const auto [y, last] = Recurrent<LstmCell>{cell}(x);
+  auto state = cell.initial_state(4);
+  for (std::int64_t t = 0; t < 6; ++t) {
+    Tensor out;
+    std::tie(out, state) = cell(select(x, 0, t), state);
+    BOOST_TEST(out.to_vector<double>() == select(y, 0, t).to_vector<double>(),
+               boost::test_tools::per_element());
+  }
+  BOOST_TEST(state.c.to_vector<double>() == last.c.to_vector<double>(),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(backward_direction_is_forward_over_the_flipped_sequence) {
+  Rng rng(7);
+  const Configuration c{5, 2, 1, false, false};
+  const GruCell cell(options_of<GRU>(c), rng);
+  const Tensor x = rng.normal({5, 2, input}, 0, 1, DType::float64);
+  const auto [y, last] = Recurrent<GruCell>{cell, Direction::backward}(x);
+  const auto [z, same_last] = Recurrent<GruCell>{cell}(flip(x, {0}));
+  // Not the same bits: the product over all steps may sum a row differently at another place.
+  const auto close = [](const Tensor& a, const Tensor& b) {
+    return sum(abs(a - b)).item() < 1e-12;
+  };
+  BOOST_TEST(close(y, flip(z, {0})));
+  BOOST_TEST(close(last.h, same_last.h));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(structure)
+
+BOOST_AUTO_TEST_CASE(operations_of_a_step) {
+  Rng rng(1);
+  const auto count_of = [&](const auto& net, std::int64_t steps) {
+    Tape tape;
+    const auto [y, last] = net(rng.normal({steps, 2, input}, 0, 1, DType::float64));
+    return tape.operations();
+  };
+  const Configuration c{0, 0, 1, false, false};
+  const LSTM lstm(options_of<LSTM>(c), rng);
+  const GRU gru(options_of<GRU>(c), rng);
+  const RNN rnn(options_of<RNN>(c), rng);
+  // One product and one fused pass a step; the input's product and the stacking of the outputs once.
+  BOOST_TEST(count_of(lstm, 3) - count_of(lstm, 2) == 2);
+  BOOST_TEST(count_of(gru, 3) - count_of(gru, 2) == 2);
+  BOOST_TEST(count_of(rnn, 3) - count_of(rnn, 2) == 2);
+  BOOST_TEST(count_of(lstm, 2) == 6);
+}
+
+BOOST_AUTO_TEST_CASE(parameters_and_paths) {
+  Rng rng(1);
+  LSTM lstm({.input = 5, .hidden = 7, .layers = 2, .bidirectional = true}, rng);
+  const auto list = parameters(lstm);
+  BOOST_TEST(list.size() == 12U);
+  BOOST_TEST(list[0].path == "layers/0/forward/cell/w_x");
+  BOOST_TEST((list[6].parameter->shape() == Shape{14, 28}));
+  BOOST_TEST(count(lstm) == 2 * (5 * 28 + 7 * 28 + 28) + 2 * (14 * 28 + 7 * 28 + 28));
+  LSTM copy = lstm;
+  parameters(copy)[0].parameter->mutable_data<float>()[0] = 42;
+  BOOST_TEST(list[0].parameter->value().to_vector<float>()[0] != 42.0F);
+}
+
+BOOST_AUTO_TEST_CASE(dropout_between_layers_only_in_training) {
+  Rng rng(1);
+  const LSTM lstm({.input = 2, .hidden = 16, .layers = 2, .dropout = 0.5}, rng);
+  const Tensor x = rng.normal({4, 3, 2}, 0, 1);
+  const auto plain = lstm(x).first.to_vector<float>();
+  BOOST_TEST(lstm(x).first.to_vector<float>() == plain, boost::test_tools::per_element());
+  Rng a(9);
+  Rng b(9);
+  const auto dropped = lstm(x, a).first.to_vector<float>();
+  BOOST_TEST(dropped != plain);
+  BOOST_TEST(lstm(x, b).first.to_vector<float>() == dropped, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(edges)
+
+BOOST_AUTO_TEST_CASE(no_steps_returns_the_initial_state) {
+  Rng rng(1);
+  const LSTM lstm({.input = 2, .hidden = 3, .layers = 2, .bidirectional = true}, rng);
+  auto state = lstm.initial_state(4);
+  for_each_tensor(state, [&](Tensor& s) { s = rng.normal({4, 3}, 0, 1); });
+  const auto [y, last] = lstm(zeros({0, 4, 2}), state);
+  BOOST_TEST((y.shape() == Shape{0, 4, 6}));
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    BOOST_TEST(last[i].h.to_vector<float>() == state[i].h.to_vector<float>(),
+               boost::test_tools::per_element());
+    BOOST_TEST(last[i].c.to_vector<float>() == state[i].c.to_vector<float>(),
+               boost::test_tools::per_element());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_batch) {
+  Rng rng(1);
+  GRU gru({.input = 2, .hidden = 3}, rng);
+  Tape tape;
+  const auto [y, last] = gru(zeros({5, 0, 2}));
+  BOOST_TEST((y.shape() == Shape{5, 0, 3}));
+  tape.backward(sum(y));
+  for (const NamedParameter& entry : parameters(gru)) {
+    for (const float g : entry.parameter->grad().to_vector<float>()) {
+      BOOST_TEST(g == 0.0F);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(wrong_calls_are_told) {
+  Rng rng(1);
+  const LSTM lstm({.input = 2, .hidden = 3}, rng);
+  try {
+    static_cast<void>(lstm(zeros({20, 32, 7})));
+    BOOST_ERROR("expected a ShapeError");
+  } catch (const ShapeError& error) {
+    BOOST_TEST(std::string(error.what()).starts_with(
+        "lstm: input has 7 features, expected 2 (x is [20, 32, 7])"));
+  }
+  BOOST_CHECK_THROW(lstm(zeros({20, 2})), ShapeError);
+  BOOST_CHECK_THROW(lstm(zeros({5, 4, 2}), lstm.initial_state(3)), ShapeError);
+  BOOST_CHECK_THROW(lstm(zeros({5, 4, 2}), {}), UsageError);
+  BOOST_CHECK_THROW(lstm(zeros({5, 4, 2}, DType::float64)), UsageError);
+  BOOST_CHECK_THROW(LSTM({.input = 0, .hidden = 3}, rng), UsageError);
+  BOOST_CHECK_THROW(LSTM({.input = 1, .hidden = 3, .dropout = 1.5}, rng), UsageError);
+}
+
+BOOST_AUTO_TEST_CASE(not_a_number_stays_one) {
+  Rng rng(1);
+  const RNN rnn({.input = 1, .hidden = 2, .activation = Activation::relu}, rng);
+  Tensor x = zeros({2, 2, 1});
+  x.mutable_data<float>()[0] = std::nanf("");
+  const auto y = rnn(x).first.to_vector<float>();
+  BOOST_TEST(std::isnan(y[0]));
+  BOOST_TEST(std::isnan(y[4]));
+  BOOST_TEST(!std::isnan(y[2]));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
