@@ -1,4 +1,5 @@
 #include <cmath>
+
 #include <rewind/autograd/detail/row_kernels.hpp>
 #include <rewind/autograd/losses.hpp>
 #include <rewind/autograd/pointwise.hpp>
@@ -7,7 +8,8 @@
 #include <rewind/autograd/softmax.hpp>
 #include <rewind/autograd/views.hpp>
 
-// The losses of class indices: cross_entropy and nll, and cross_entropy with probabilities, which is composed.
+// The losses of class indices: cross_entropy and nll, and cross_entropy with probabilities, which
+// is composed.
 
 namespace rw {
 namespace {
@@ -78,7 +80,8 @@ void check_target(const char* who, std::int64_t target, std::int64_t row, std::i
               target, row, classes);
 }
 
-/// Calls row_loss(r, t) for the rows that count; puts the losses, or their sum or mean, into a new tensor, and sets loss.scale.
+/// Calls row_loss(r, t) for the rows that count; puts the losses, or their sum or mean, into a new
+/// tensor, and sets loss.scale.
 template <class T, class RowLoss>
 Tensor reduce_rows(ClassLoss& loss, const Tensor& x, const Tensor& targets,
                    const ClassWeights<T>& weights, RowLoss&& row_loss) {
@@ -111,21 +114,22 @@ Tensor reduce_rows(ClassLoss& loss, const Tensor& x, const Tensor& targets,
   return value;
 }
 
-/// What the gradient needs of one row of logits, so that e^(x - largest) * inverse_sum is its softmax.
+/// What the gradient needs of one row of logits, so that e^(x - largest) * inverse_sum is its
+/// softmax.
 template <class T>
 struct RowStatistics {
   T largest;
   T inverse_sum;
 };
 
-/// -sum_c q_c log softmax(x)_c. Its parts, log(sum) and largest - x_c, are never negative, since the sum holds e^0.
+/// -sum_c q_c log softmax(x)_c. Its parts, log(sum) and largest - x_c, are never negative, since
+/// the sum holds e^0.
 template <class T>
-double cross_entropy_row(const T* x, std::int64_t classes, std::int64_t t, const RowFactors& factors,
-                         const ClassWeights<T>& weights, RowStatistics<T>& statistics) {
-  using V = simd::Batch<T>;
+double cross_entropy_row(const T* x, std::int64_t classes, std::int64_t t,
+                         const RowFactors& factors, const ClassWeights<T>& weights,
+                         RowStatistics<T>& statistics) {
   const T largest = kernels::extreme_of_row<kernels::Larger>(x, classes);
-  const double sum =
-      kernels::sum_terms(x, classes, [largest](V v) { return simd::exp(v - V(largest)); });
+  const double sum = kernels::sum_exp(x, classes, largest);
   statistics = {largest, static_cast<T>(1 / sum)};
   const double top = static_cast<double>(largest);
   const double log_sum = std::log(sum);
@@ -189,8 +193,7 @@ void add_gradient_now(const ClassLoss& loss, const Tensor& dy, Gradients& d, con
       }
       continue;
     }
-    const double slope =
-        loss.reduction == Reduction::none ? double(g[r]) : double(*g) * loss.scale;
+    const double slope = loss.reduction == Reduction::none ? double(g[r]) : double(*g) * loss.scale;
     const RowFactors factors(loss, w, target[r], classes);
     const T* const from = x.data<T>() + r * x.row_stride();
     if (place.accumulate) {
@@ -203,7 +206,8 @@ void add_gradient_now(const ClassLoss& loss, const Tensor& dy, Gradients& d, con
   }
 }
 
-/// The target distribution q of every row, times its weights and scale: [..., C]; and the sum of each row: [..., 1].
+/// The target distribution q of every row, times its weights and scale: [..., C]; and the sum of
+/// each row: [..., 1].
 struct WeightedTargets {
   Tensor q;
   Tensor sum;
@@ -304,9 +308,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
   check<UsageError>(options.label_smoothing >= 0 && options.label_smoothing <= 1,
                     "cross_entropy: label_smoothing is {}, expected a number in [0, 1]",
                     options.label_smoothing);
-  return targets.dtype() == DType::int64
-             ? cross_entropy_of_indices(logits, targets, options)
-             : cross_entropy_of_probabilities(logits, targets, options);
+  return targets.dtype() == DType::int64 ? cross_entropy_of_indices(logits, targets, options)
+                                         : cross_entropy_of_probabilities(logits, targets, options);
 }
 
 Tensor nll(const Tensor& log_probabilities, const Tensor& indices, const NllOptions& options) {
@@ -324,8 +327,8 @@ Tensor nll(const Tensor& log_probabilities, const Tensor& indices, const NllOpti
     });
   });
   return record("nll", {x}, value, saved(targets, weights),
-                [loss, shape = x.shape(), dtype = x.dtype()](
-                    const Tensor& dy, Gradients& d, const Tensor& t, const Tensor& w) {
+                [loss, shape = x.shape(), dtype = x.dtype()](const Tensor& dy, Gradients& d,
+                                                             const Tensor& t, const Tensor& w) {
                   d.add(0, [&] {
                     const WeightedTargets q = weighted_targets(loss, shape, dtype, t, w);
                     return -(q.q * by_rows(loss, dy, shape));

@@ -28,13 +28,15 @@ void check_equal_shapes(const char* who, const Tensor& prediction, const Tensor&
 
 Tensor mse(const Tensor& prediction, const Tensor& target, Reduction reduction) {
   check_equal_shapes("mse", prediction, target);
-  return reduced(
-      fuse("mse", [](auto x, auto y) { return square(x - y); }, prediction, target), reduction);
+  return reduced(fuse(
+                     "mse", [](auto x, auto y) { return square(x - y); }, prediction, target),
+                 reduction);
 }
 
 Tensor l1(const Tensor& prediction, const Tensor& target, Reduction reduction) {
   check_equal_shapes("l1", prediction, target);
-  return reduced(fuse("l1", [](auto x, auto y) { return abs(x - y); }, prediction, target),
+  return reduced(fuse(
+                     "l1", [](auto x, auto y) { return abs(x - y); }, prediction, target),
                  reduction);
 }
 
@@ -50,7 +52,8 @@ Tensor huber(const Tensor& prediction, const Tensor& target, double delta, Reduc
 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options) {
   check_equal_shapes("bce_with_logits", logits, targets);
-  // Written with comparisons instead of max and | |, so that the slope at 0, where those have none, is s(0) - y as well.
+  // Written with comparisons instead of max and | |, so that the slope at 0, where those have none,
+  // is s(0) - y as well.
   if (!options.pos_weight.defined()) {
     const auto formula = [](auto x, auto y) {
       const auto positive = x > 0;
@@ -74,9 +77,9 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOpt
 Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction) {
   check_equal_shapes("kl_div", log_q, p);
   const auto formula = [](auto lq, auto q) {
-    // The inner choice keeps the logarithm, and so its slope, finite where the outer one does not use it.
+    // Chosen before they are used, so that the slopes are finite as well where p is 0.
     const auto none = equal(q, 0);
-    return where(none, 0, q * (log(where(none, 1, q)) - lq));
+    return q * (log(where(none, 1, q)) - where(none, 0, lq));
   };
   return reduced(fuse("kl_div", formula, log_q, p), reduction);
 }

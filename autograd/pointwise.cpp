@@ -53,7 +53,6 @@ class Loop {
     }
     collapse();
     Block block;
-    block.has_repeats = false;
     block.columns = sizes_[rank_ - 1];
     block.rows = rank_ > 1 ? sizes_[rank_ - 2] : 1;
     std::int64_t blocks = 1;
@@ -63,12 +62,9 @@ class Loop {
     for (std::int64_t number = 0; number < blocks; ++number) {
       for (std::size_t i = 0; i < argument_count_; ++i) {
         block.arguments[i] = place(arguments_[i], number, element_size);
-        block.has_repeats = block.has_repeats || block.arguments[i].column_step == 0;
       }
       for (std::size_t i = 0; i < result_count_; ++i) {
         block.results[i] = place(results_[i], number, element_size);
-        block.has_repeats = block.has_repeats ||
-                            (results_[i].data != nullptr && block.results[i].column_step == 0);
       }
       run_block(block);
     }
@@ -330,14 +326,12 @@ void compute(const FusedOperation& operation, std::span<const Operand> arguments
     Block block;
     block.rows = 1;
     block.columns = common.elements();
-    block.has_repeats = false;
     for (std::size_t k = 0; k < arguments.size(); ++k) {
       if (arguments[k].is_tensor()) {
         block.arguments[k] = {const_cast<T*>(arguments[k].tensor().data<T>()), 0, 1, false};
       } else {
         scalars[k] = static_cast<T>(arguments[k].scalar());
         block.arguments[k] = {&scalars[k], 0, 0, false};
-        block.has_repeats = true;
       }
     }
     for (std::size_t k = 0; k < results.size(); ++k) {

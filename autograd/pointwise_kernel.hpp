@@ -19,7 +19,6 @@ struct Block {
   };
   std::int64_t rows;
   std::int64_t columns;
-  bool has_repeats;  // some column_step is 0
   std::array<Stream, max_streams> arguments;
   std::array<Stream, max_arguments> results;
 };
@@ -70,101 +69,96 @@ template <const Program& P, class Body>
   }(std::make_index_sequence<P.argument_count>{});
 }
 
-/// The loop over one block. `Repeats` is false where every stream moves along the row: then nothing needs to be asked per element.
-template <const Program& P, class T, bool Repeats>
-void run_rows(const Block& block) {
+/// The loop over one block.
+///
+/// Every stream is a pointer and how far it advances with each register, so that the formula is compiled once, whatever is repeated,
+/// summed or not wanted: such streams point into a buffer and stand still. So does every stream in the last, incomplete
+/// register of a row.
+template <const Program& P, class T>
+void run_block(const Block& block) {
   using V = simd::Batch<T>;
   constexpr auto lanes = static_cast<std::int64_t>(V::size);
   constexpr std::size_t n = P.argument_count;
   constexpr std::size_t m = P.output_count;
+  // Sums along a row are closed now and then, so that a long row loses no accuracy.
+  constexpr std::int64_t stretch = 256;
+
+  alignas(64) T argument_buffer[n][V::size];
+  alignas(64) T result_buffer[m][V::size];
+  const T* from[n];
+  T* to[m];
+  std::int64_t argument_advance[n];
+  std::int64_t result_advance[m];
+  bool accumulate[m];
   for (std::int64_t row = 0; row < block.rows; ++row) {
-    const T* from[n];
-    T* to[m];
-    V repeated[n];  // the arguments that stay the same along the row
-    V sum[m];       // of the results that are summed along the row
     for_arguments<P>([&]<std::size_t K>() {
-      from[K] = static_cast<const T*>(block.arguments[K].data) + row * block.arguments[K].row_step;
-      if constexpr (Repeats) {
-        if (block.arguments[K].column_step == 0) {
-          repeated[K] = V(*from[K]);
-        }
+      const Block::Stream& stream = block.arguments[K];
+      from[K] = static_cast<const T*>(stream.data) + row * stream.row_step;
+      argument_advance[K] = lanes;
+      if (stream.column_step == 0) {
+        std::fill_n(argument_buffer[K], V::size, *from[K]);
+        from[K] = argument_buffer[K];
+        argument_advance[K] = 0;
       }
     });
     for (std::size_t k = 0; k < m; ++k) {
-      to[k] = static_cast<T*>(block.results[k].data);
-      to[k] += to[k] == nullptr ? 0 : row * block.results[k].row_step;
-      sum[k] = V(T(0));
+      const Block::Stream& stream = block.results[k];
+      const bool in_place = stream.data != nullptr && stream.column_step != 0;
+      to[k] = in_place ? static_cast<T*>(stream.data) + row * stream.row_step : result_buffer[k];
+      result_advance[k] = in_place ? lanes : 0;
+      accumulate[k] = stream.data != nullptr && stream.accumulate;
     }
-    const auto step = [&](std::int64_t column, std::int64_t count) __attribute__((always_inline)) {
-      V arguments[n];
-      V results[m];
-      for_arguments<P>([&]<std::size_t K>() __attribute__((always_inline)) {
-        if (Repeats && block.arguments[K].column_step == 0) {
-          arguments[K] = repeated[K];
-        } else if (count == lanes) {
-          arguments[K] = V::load_unaligned(from[K] + column);
-        } else {
-          arguments[K] = simd::load_part(from[K] + column, static_cast<std::size_t>(count));
-        }
-      });
-      evaluate<P>(arguments, results);
+    for (std::int64_t left = block.columns; left > 0;) {
+      const std::int64_t whole = std::min(left / lanes, stretch);
+      const auto part = static_cast<std::size_t>(whole == 0 ? left : lanes);
+      if (whole == 0) {
+        for_arguments<P>([&]<std::size_t K>() {
+          if (argument_advance[K] != 0) {
+            simd::fill_part(argument_buffer[K], from[K], part);
+            from[K] = argument_buffer[K];
+          }
+        });
+      }
+      T* place[m];
+      bool add[m];
       for (std::size_t k = 0; k < m; ++k) {
-        if (to[k] == nullptr) {
-          continue;
-        }
-        if (Repeats && block.results[k].column_step == 0) {
-          if (count == lanes) {
-            sum[k] += results[k];
-          } else {
-            T values[V::size];
-            results[k].store_unaligned(values);
-            for (std::int64_t i = 0; i < count; ++i) {
-              *to[k] += values[i];
-            }
-          }
-          continue;
-        }
-        T* const place = to[k] + column;
-        if (count == lanes) {
-          (block.results[k].accumulate ? results[k] + V::load_unaligned(place) : results[k])
-              .store_unaligned(place);
-        } else {
-          const auto part = static_cast<std::size_t>(count);
-          simd::store_part(block.results[k].accumulate ? results[k] + simd::load_part(place, part)
-                                                       : results[k],
-                           place, part);
+        const bool buffered = whole == 0 || result_advance[k] == 0;
+        place[k] = buffered ? result_buffer[k] : to[k];
+        add[k] = accumulate[k];
+        if (buffered) {
+          std::fill_n(result_buffer[k], V::size, T(0));
         }
       }
-    };
-    // Sums along a row are closed now and then, so that a long row loses no accuracy.
-    constexpr std::int64_t stretch = 256 * lanes;
-    std::int64_t column = 0;
-    while (column + lanes <= block.columns) {
-      const std::int64_t end = std::min(block.columns - lanes, column + stretch);
-      for (; column <= end; column += lanes) {
-        step(column, lanes);
-      }
-      if constexpr (Repeats) {
+      for (std::int64_t i = 0; i < std::max<std::int64_t>(whole, 1); ++i) {
+        V arguments[n];
+        V results[m];
+        for_arguments<P>([&]<std::size_t K>() __attribute__((always_inline)) {
+          arguments[K] = V::load_unaligned(from[K]);
+          from[K] += argument_advance[K];
+        });
+        evaluate<P>(arguments, results);
         for (std::size_t k = 0; k < m; ++k) {
-          if (to[k] != nullptr && block.results[k].column_step == 0) {
-            *to[k] += xsimd::hadd(sum[k]);
-            sum[k] = V(T(0));
-          }
+          (add[k] ? results[k] + V::load_unaligned(place[k]) : results[k])
+              .store_unaligned(place[k]);
+          place[k] += result_advance[k];
         }
       }
+      for (std::size_t k = 0; k < m; ++k) {
+        const Block::Stream& stream = block.results[k];
+        if (result_advance[k] != 0 && whole != 0) {
+          to[k] = place[k];
+        } else if (result_advance[k] != 0) {
+          // Added only now: two results may go to the same place.
+          for (std::size_t j = 0; j < part; ++j) {
+            to[k][j] = accumulate[k] ? to[k][j] + result_buffer[k][j] : result_buffer[k][j];
+          }
+        } else if (stream.data != nullptr) {
+          T* const sum = static_cast<T*>(stream.data) + row * stream.row_step;
+          *sum += simd::sum_part(result_buffer[k], part);
+        }
+      }
+      left -= whole == 0 ? left : whole * lanes;
     }
-    if (column < block.columns) {
-      step(column, block.columns - column);
-    }
-  }
-}
-
-template <const Program& P, class T>
-void run_block(const Block& block) {
-  if (block.has_repeats) {
-    run_rows<P, T, true>(block);
-  } else {
-    run_rows<P, T, false>(block);
   }
 }
 

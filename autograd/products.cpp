@@ -23,10 +23,16 @@
 #include <dnnl.hpp>
 #include <dnnl_debug.h>
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <rewind/autograd/products.hpp>
 #include <rewind/autograd/products_tiny.hpp>
+
+// Of libgomp, the OpenMP runtime that Debian's oneDNN runs on; clang's <omp.h> is for another runtime.
+extern "C" {
+int omp_get_max_threads();
+int omp_in_parallel();
+void omp_set_num_threads(int threads);
+}
 
 namespace rw::kernels {
 namespace {
@@ -213,9 +219,10 @@ void multiply_checked(const ProductSizes& sizes, MatrixView<float> a, MatrixView
   settle_stride(a);
   settle_stride(b);
   if (sizes.m == 1) c_stride = sizes.n;
-  // Above 512 rows sgemm is level, and ragged sequences would make too many primitives.
-  const bool prefers_primitive =
-      b.transposed && !a.transposed && sizes.m >= 16 && sizes.m <= 512 && sizes.n > 1;
+  // Above 512 rows sgemm is level, and ragged sequences would make too many primitives. Below 2^20
+  // multiply-adds a primitive gains little, and oneDNN allocates memory whenever it executes one.
+  const bool prefers_primitive = b.transposed && !a.transposed && sizes.m >= 16 && sizes.m <= 512 &&
+                                 sizes.n > 1 && sizes.m * sizes.n * sizes.k >= 1 << 20;
   if (!prefers_primitive) return multiply_sgemm(sizes, a, b, c, c_stride, accumulate);
   PrimitiveCache::of_this_thread().execute({sizes, 1, a.stride, 0, b.stride, 0, c_stride, 0,
                                             worthwhile_threads(sizes, 1), b.transposed, accumulate},

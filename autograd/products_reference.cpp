@@ -6,6 +6,10 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 
+// Eigen's threads wait for each other in a loop that never yields: on a busy machine a product
+// takes a hundred times as long. The oracle stays on one thread.
+#define EIGEN_DONT_PARALLELIZE
+
 #include <Eigen/Core>
 
 #include <rewind/autograd/products.hpp>

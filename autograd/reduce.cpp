@@ -1,10 +1,9 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
-#include <cmath>
 #include <limits>
-#include <rewind/autograd/detail/row_kernels.hpp>
-#include <rewind/autograd/detail/strided.hpp>
+
+#include <rewind/autograd/detail/reduce_kernels.hpp>
 #include <rewind/autograd/pointwise.hpp>
 #include <rewind/autograd/record.hpp>
 #include <rewind/autograd/reduce.hpp>
@@ -17,8 +16,8 @@ namespace {
 /// Which axes a reduction removes, and the shapes that result.
 struct Plan {
   std::bitset<Shape::max_rank> axes;
-  Shape kept;    // the removed axes have size 1
-  Shape result;  // the shape of the value
+  Shape kept;              // the removed axes have size 1
+  Shape result;            // the shape of the value
   std::int64_t count = 1;  // elements that go into one result
 
   bool removes(int axis) const { return axes[static_cast<std::size_t>(axis)]; }
@@ -60,7 +59,8 @@ Plan plan(const char* who, const Tensor& x, Axes axes, bool keep) {
   return plan(x.shape(), removed, keep);
 }
 
-/// Elements of [outer, n, inner] lie at o * outer_step + i * step + c; the middle axis is to be reduced.
+/// Elements of [outer, n, inner] lie at o * outer_step + i * step + c; the middle axis is to be
+/// reduced.
 template <class T>
 struct Run {
   const T* data;
@@ -73,7 +73,8 @@ struct Run {
   bool along_rows() const { return inner == 1 && (step == 1 || n <= 1); }
 };
 
-/// The axes [begin, end) of `x` as the middle axis of three. Copies `x` where its layout does not allow that.
+/// The axes [begin, end) of `x` as the middle axis of three. Copies `x` where its layout does not
+/// allow that.
 template <class T>
 Run<T> run_of(Tensor& x, int begin, int end) {
   const Shape& shape = x.shape();
@@ -89,7 +90,8 @@ Run<T> run_of(Tensor& x, int begin, int end) {
   return {x.data<T>(), shape.product(0, begin), n, inner, outer_step, step};
 }
 
-/// Reduces one run of neighbouring axes after the other, from the last, with kernel(Run<T>, T* to, is_last).
+/// Reduces one run of neighbouring axes after the other, from the last, with kernel(Run<T>, T* to,
+/// is_last).
 template <class Kernel>
 Tensor reduce_runs(const Tensor& x, const Plan& r, Kernel&& kernel) {
   return dispatch_floating(x.dtype(), [&](auto type) {
@@ -120,118 +122,6 @@ Tensor reduce_runs(const Tensor& x, const Plan& r, Kernel&& kernel) {
   });
 }
 
-/// to[c] = (sum over rows of x[row][c]) / divisor (Note [Accurate sums]).
-template <class T>
-void sum_columns(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
-                 double divisor, T* to) {
-  constexpr std::int64_t width = 256;
-  std::array<double, width> total;
-  for (std::int64_t begin = 0; begin < columns; begin += width) {
-    const std::int64_t count = std::min(width, columns - begin);
-    double* const t = total.data();
-    std::fill_n(t, count, 0.0);
-    const T* p = x + begin;
-    std::int64_t row = 0;
-    for (; row + 8 <= rows; row += 8, p += 8 * step) {
-      for (std::int64_t c = 0; c < count; ++c) {
-        const T low = (p[c] + p[c + step]) + (p[c + 2 * step] + p[c + 3 * step]);
-        const T high = (p[c + 4 * step] + p[c + 5 * step]) + (p[c + 6 * step] + p[c + 7 * step]);
-        t[c] += static_cast<double>(low + high);
-      }
-    }
-    for (; row < rows; ++row, p += step) {
-      for (std::int64_t c = 0; c < count; ++c) {
-        t[c] += static_cast<double>(p[c]);
-      }
-    }
-    for (std::int64_t c = 0; c < count; ++c) {
-      to[begin + c] = static_cast<T>(t[c] / divisor);
-    }
-  }
-}
-
-/// to[c] = the largest (or smallest) of x[row][c] over rows >= 1.
-template <class Pick, class T>
-void extremes_of_columns(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
-                         T* to) {
-  constexpr std::int64_t width = 1024;
-  for (std::int64_t begin = 0; begin < columns; begin += width) {
-    const std::int64_t count = std::min(width, columns - begin);
-    std::copy_n(x + begin, count, to + begin);
-    for (std::int64_t row = 1; row < rows; ++row) {
-      const T* const p = x + row * step + begin;
-      kernels::for_registers<T>(count, [&](std::int64_t c, std::int64_t n) {
-        T* const place = to + begin + c;
-        kernels::store(Pick::batch(kernels::load(place, n), kernels::load(p + c, n)), place, n);
-      });
-    }
-  }
-}
-
-/// What to subtract before exp: the largest element, or 0 where that would give infinity - infinity.
-template <class T>
-T shift_of(T largest) {
-  return std::isfinite(largest) ? largest : T(0);
-}
-
-template <class T>
-T logsumexp_of_row(const T* x, std::int64_t n) {
-  using V = simd::Batch<T>;
-  const T shift = n == 0 ? T(0) : shift_of(kernels::extreme_of_row<kernels::Larger>(x, n));
-  const double sum =
-      kernels::sum_terms(x, n, [shift](V v) { return simd::exp(v - V(shift)); });
-  return static_cast<T>(static_cast<double>(shift) + std::log(sum));
-}
-
-template <class T>
-void logsumexp_of_columns(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
-                          T* to) {
-  using V = simd::Batch<T>;
-  constexpr std::int64_t width = 128;
-  constexpr std::int64_t stretch = 16;
-  std::array<T, width> shift{};
-  std::array<T, width> partial;
-  std::array<double, width> total;
-  for (std::int64_t begin = 0; begin < columns; begin += width) {
-    const std::int64_t count = std::min(width, columns - begin);
-    if (rows > 0) {
-      extremes_of_columns<kernels::Larger>(x + begin, rows, step, count, shift.data());
-      std::transform(shift.begin(), shift.begin() + count, shift.begin(), shift_of<T>);
-    }
-    total.fill(0);
-    // Note [Accurate sums]
-    for (std::int64_t first = 0; first < rows; first += stretch) {
-      partial.fill(T(0));
-      for (std::int64_t row = first; row < std::min(rows, first + stretch); ++row) {
-        const T* const p = x + row * step + begin;
-        kernels::for_registers<T>(count, [&](std::int64_t c, std::int64_t n) {
-          const V term = simd::exp(kernels::load(p + c, n) - V::load_unaligned(&shift[static_cast<std::size_t>(c)]));
-          (V::load_unaligned(&partial[static_cast<std::size_t>(c)]) + term).store_unaligned(&partial[static_cast<std::size_t>(c)]);
-        });
-      }
-      for (std::size_t c = 0; c < width; ++c) {
-        total[c] += static_cast<double>(partial[c]);
-      }
-    }
-    for (std::int64_t c = 0; c < count; ++c) {
-      to[begin + c] = static_cast<T>(static_cast<double>(shift[static_cast<std::size_t>(c)]) + std::log(total[static_cast<std::size_t>(c)]));
-    }
-  }
-}
-
-/// Where the first NaN, or else the first of the largest, of n elements lies; they are `step` apart.
-template <class T>
-std::int64_t index_of_largest(const T* x, std::int64_t n, std::int64_t step) {
-  std::int64_t best = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (std::isnan(x[i * step])) {
-      return i;
-    }
-    best = x[i * step] > x[best * step] ? i : best;
-  }
-  return best;
-}
-
 Tensor sum_over(const Tensor& x, const Plan& r, double divisor) {
   return reduce_runs(x, r, [&]<class T>(const Run<T>& run, T* to, bool is_last) {
     const double by = is_last ? divisor : 1.0;
@@ -240,7 +130,7 @@ Tensor sum_over(const Tensor& x, const Plan& r, double divisor) {
       if (run.along_rows()) {
         to[o] = static_cast<T>(kernels::sum_row(from, run.n) / by);
       } else {
-        sum_columns(from, run.n, run.step, run.inner, by, to + o * run.inner);
+        kernels::sum_columns(from, run.n, run.step, run.inner, by, to + o * run.inner);
       }
     }
   });
@@ -254,7 +144,7 @@ Tensor extreme_over(const Tensor& x, const Plan& r) {
       if (run.along_rows()) {
         to[o] = kernels::extreme_of_row<Pick>(from, run.n);
       } else {
-        extremes_of_columns<Pick>(from, run.n, run.step, run.inner, to + o * run.inner);
+        kernels::extremes_of_columns<Pick>(from, run.n, run.step, run.inner, to + o * run.inner);
       }
     }
   });
@@ -265,9 +155,9 @@ Tensor logsumexp_over(const Tensor& x, const Plan& r) {
     for (std::int64_t o = 0; o < run.outer; ++o) {
       const T* const from = run.data + o * run.outer_step;
       if (run.along_rows()) {
-        to[o] = logsumexp_of_row(from, run.n);
+        to[o] = kernels::logsumexp_of_row(from, run.n);
       } else {
-        logsumexp_of_columns(from, run.n, run.step, run.inner, to + o * run.inner);
+        kernels::logsumexp_of_columns(from, run.n, run.step, run.inner, to + o * run.inner);
       }
     }
   });
@@ -292,48 +182,6 @@ Tensor record_extreme(const char* name, const Tensor& x, Tensor value, const Pla
 void check_not_empty(const char* who, const Tensor& x, const Plan& r) {
   check_shape(r.count > 0, "{}: {} has no elements along the reduced axes, expected at least one",
               who, x.shape());
-}
-
-/// Fills rows of `to`, which has `shape`, with the elements of `x` stretched to it.
-template <class T>
-void expand_into(T* to, const Shape& shape, const Tensor& x) {
-  const T* const from = x.data<T>();
-  if (shape.elements() == 0) {
-    return;
-  }
-  if (x.elements() == 1) {
-    std::fill_n(to, shape.elements(), *from);
-    return;
-  }
-  // Elements of `x` from one index to the next along each axis of `shape`, 0 where it is stretched.
-  std::array<std::int64_t, Shape::max_rank> steps{};
-  const int rank = shape.rank();
-  const int shift = rank - x.rank();
-  std::int64_t step = x.row_stride();
-  for (int axis = x.rank() - 2; axis >= 0; --axis) {
-    steps[static_cast<std::size_t>(axis + shift)] = x.size(axis) == 1 ? 0 : step;
-    step *= x.size(axis);
-  }
-  const bool fills = x.columns() == 1;
-  const std::int64_t columns = shape.columns();
-  std::array<std::int64_t, Shape::max_rank> index{};
-  std::int64_t offset = 0;
-  for (std::int64_t row = 0, rows = shape.rows(); row < rows; ++row, to += columns) {
-    if (fills) {
-      std::fill_n(to, columns, from[offset]);
-    } else {
-      std::copy_n(from + offset, columns, to);
-    }
-    for (int axis = rank - 2; axis >= 0; --axis) {
-      const auto a = static_cast<std::size_t>(axis);
-      offset += steps[a];
-      if (++index[a] < shape.sizes()[a]) {
-        break;
-      }
-      offset -= index[a] * steps[a];
-      index[a] = 0;
-    }
-  }
 }
 
 Tensor record_sum(const char* name, const Tensor& x, const Plan& r, double divisor) {
@@ -372,26 +220,27 @@ Tensor min(const Tensor& x, Axes axes, bool keep) {
 Tensor var(const Tensor& x, Axes axes, bool keep, double correction) {
   const Plan r = plan("var", x, axes, keep);
   const double degrees = std::max(0.0, static_cast<double>(r.count) - correction);
-  const Tensor squares =
-      fuse("squared_deviation", [](auto v, auto m) { return square(v - m); }, x, mean(x, axes, true));
+  const Tensor squares = fuse(
+      "squared_deviation", [](auto v, auto m) { return square(v - m); }, x, mean(x, axes, true));
   return record_sum("var", squares, r, degrees);
 }
 
 Tensor logsumexp(const Tensor& x, Axes axes, bool keep) {
   const Plan r = plan("logsumexp", x, axes, keep);
   const Tensor y = logsumexp_over(x, r);
-  return record("logsumexp", {x}, y, saved(x, y),
-                [kept = r.kept](const Tensor& dy, Gradients& d, const Tensor& x_, const Tensor& y_) {
-                  d.add(0, [&] {
-                    return fuse(
-                        "logsumexp_gradient",
-                        [](auto g, auto v, auto l) {
-                          constexpr double infinity = std::numeric_limits<double>::infinity();
-                          return g * exp(v - where(equal(l, -infinity), 0, l));
-                        },
-                        reshape(dy, kept), x_, reshape(y_, kept));
-                  });
-                });
+  return record(
+      "logsumexp", {x}, y, saved(x, y),
+      [kept = r.kept](const Tensor& dy, Gradients& d, const Tensor& x_, const Tensor& y_) {
+        d.add(0, [&] {
+          return fuse(
+              "logsumexp_gradient",
+              [](auto g, auto v, auto l) {
+                constexpr double infinity = std::numeric_limits<double>::infinity();
+                return g * exp(v - where(equal(l, -infinity), 0, l));
+              },
+              reshape(dy, kept), x_, reshape(y_, kept));
+        });
+      });
 }
 
 Tensor argmax(const Tensor& x, int axis, bool keep) {
@@ -403,10 +252,13 @@ Tensor argmax(const Tensor& x, int axis, bool keep) {
     Tensor dense = x.detach();
     const int front = static_cast<int>(x.shape().normalized(axis));
     const Run<T> run = run_of<T>(dense, front, front + 1);
-    std::int64_t* to = result.mutable_data<std::int64_t>();
+    auto* const to = result.mutable_data<std::int64_t>();
     for (std::int64_t o = 0; o < run.outer; ++o) {
-      for (std::int64_t c = 0; c < run.inner; ++c) {
-        *to++ = index_of_largest(run.data + o * run.outer_step + c, run.n, run.step);
+      const T* const from = run.data + o * run.outer_step;
+      if (run.along_rows()) {
+        to[o] = kernels::index_of_largest(from, run.n);
+      } else {
+        kernels::indices_of_largest(from, run.n, run.step, run.inner, to + o * run.inner);
       }
     }
   });
@@ -449,7 +301,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   Tensor y = detail::make_tensor(shape, x.dtype());
   dispatch(x.dtype(), [&](auto type) {
     using T = decltype(type);
-    expand_into<T>(y.mutable_data<T>(), shape, x);
+    kernels::expand_into<T>(y.mutable_data<T>(), shape, x);
   });
   return record("expand", {x}, std::move(y), saved(),
                 [from = x.shape()](const Tensor& dy, Gradients& d) {

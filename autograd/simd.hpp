@@ -1,6 +1,6 @@
 #pragma once
 // One register of numbers and what can be done with it. NaN in, NaN out, everywhere: comparisons are written so that a NaN
-// operand reaches the result.
+// operand reaches the result; xsimd 8.1's `!=` is false for a NaN on AVX, so isnan() asks for it.
 
 #include <cmath>
 #include <cstddef>
@@ -212,13 +212,32 @@ V pow(V x, V y) {
   return xsimd::select((x != x) | (y != y), x + y, power);
 }
 
+/// Copies `n` <= lanes elements into `lanes`; the others hold 1, which no operation minds.
+template <class T>
+void fill_part(T* lanes, const T* from, std::size_t n) {
+  for (std::size_t i = 0; i < Batch<T>::size; ++i) {
+    lanes[i] = i < n ? from[i] : T(1);
+  }
+}
+
+/// Sum of the first `n` lanes.
+template <class T>
+T sum_part(const T* lanes, std::size_t n) {
+  if (n == Batch<T>::size) {
+    return xsimd::hadd(Batch<T>::load_aligned(lanes));
+  }
+  T sum = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    sum += lanes[i];
+  }
+  return sum;
+}
+
 /// `n` < lanes elements; the other lanes hold 1, which no operation minds.
 template <class T>
 Batch<T> load_part(const T* from, std::size_t n) {
   alignas(64) T lanes[Batch<T>::size];
-  for (std::size_t i = 0; i < Batch<T>::size; ++i) {
-    lanes[i] = i < n ? from[i] : T(1);
-  }
+  fill_part(lanes, from, n);
   return Batch<T>::load_aligned(lanes);
 }
 

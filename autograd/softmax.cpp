@@ -1,4 +1,5 @@
 #include <cmath>
+
 #include <rewind/autograd/detail/row_kernels.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/movement.hpp>
@@ -9,18 +10,18 @@
 namespace rw {
 namespace {
 
-/// y = e^(x - max x) / sum: where max x is NaN or infinite, so is x - max x, and the NaN reaches every element.
+/// y = e^(x - max x) / sum: where max x is NaN or infinite, so is x - max x, and the NaN reaches
+/// every element.
 template <class T>
 void softmax_row(const T* x, std::int64_t n, T* y) {
   using V = simd::Batch<T>;
   const V largest(kernels::extreme_of_row<kernels::Larger>(x, n));
-  kernels::BlockedSum<T> sum;
-  kernels::for_registers<T>(n, [&](std::int64_t i, std::int64_t count) {
+  const double sum = kernels::sum_terms<T>(n, [&](std::int64_t i, std::int64_t count) {
     const V term = simd::exp(kernels::load(x + i, count) - largest);
     kernels::store(term, y + i, count);
-    sum.add(term, count);
+    return term;
   });
-  const T scale = static_cast<T>(1.0 / sum.total());
+  const T scale = static_cast<T>(1.0 / sum);
   for (std::int64_t i = 0; i < n; ++i) {
     y[i] *= scale;
   }
@@ -29,11 +30,8 @@ void softmax_row(const T* x, std::int64_t n, T* y) {
 /// y = (x - max x) - log(sum): both terms are at most 0, since the sum holds e^0.
 template <class T>
 void log_softmax_row(const T* x, std::int64_t n, T* y) {
-  using V = simd::Batch<T>;
   const T largest = kernels::extreme_of_row<kernels::Larger>(x, n);
-  const double sum = kernels::sum_terms(
-      x, n, [largest](V v) { return simd::exp(v - V(largest)); });
-  const T log_sum = static_cast<T>(std::log(sum));
+  const T log_sum = static_cast<T>(std::log(kernels::sum_exp(x, n, largest)));
   for (std::int64_t i = 0; i < n; ++i) {
     y[i] = (x[i] - largest) - log_sum;
   }
@@ -42,11 +40,9 @@ void log_softmax_row(const T* x, std::int64_t n, T* y) {
 /// dx (+)= y (dy - sum(dy y)).
 template <bool Accumulate, class T>
 void softmax_gradient_row(const T* dy, const T* y, std::int64_t n, T* dx) {
-  kernels::BlockedSum<T> products;
-  kernels::for_registers<T>(n, [&](std::int64_t i, std::int64_t count) {
-    products.add(kernels::load(dy + i, count) * kernels::load(y + i, count), count);
-  });
-  const T dot = static_cast<T>(products.total());
+  const T dot = static_cast<T>(kernels::sum_terms<T>(n, [&](std::int64_t i, std::int64_t count) {
+    return kernels::load(dy + i, count) * kernels::load(y + i, count);
+  }));
   for (std::int64_t i = 0; i < n; ++i) {
     const T g = y[i] * (dy[i] - dot);
     dx[i] = Accumulate ? dx[i] + g : g;
@@ -83,7 +79,8 @@ Tensor map_rows(const Tensor& x, Row&& row) {
   return y;
 }
 
-/// Writes, or adds, the gradient of input 0 by row(dy, y, n, dx, accumulate) straight into its place.
+/// Writes, or adds, the gradient of input 0 by row(dy, y, n, dx, accumulate) straight into its
+/// place.
 template <class Row>
 void add_rows_now(const Tensor& dy, Gradients& d, const Tensor& y, Row&& row) {
   if (!d.wants(0)) {
@@ -104,41 +101,37 @@ void add_rows_now(const Tensor& dy, Gradients& d, const Tensor& y, Row&& row) {
 }
 
 Tensor softmax_of_columns(const Tensor& x) {
-  const Tensor value = map_rows(x, []<class T>(const T* from, std::int64_t n, T* to) {
-    softmax_row(from, n, to);
-  });
-  return record("softmax", {x}, value, saved(value),
-                [](const Tensor& dy, Gradients& d, const Tensor& y) {
-                  if (d.recording()) {
-                    d.add(0, [&] { return y * (dy - sum(dy * y, {-1}, true)); });
-                    return;
-                  }
-                  add_rows_now(dy, d, y,
-                               []<class T>(const T* g, const T* v, std::int64_t n, T* to,
-                                           bool accumulate) {
-                                 accumulate ? softmax_gradient_row<true>(g, v, n, to)
-                                            : softmax_gradient_row<false>(g, v, n, to);
-                               });
-                });
+  const Tensor value =
+      map_rows(x, []<class T>(const T* from, std::int64_t n, T* to) { softmax_row(from, n, to); });
+  return record(
+      "softmax", {x}, value, saved(value), [](const Tensor& dy, Gradients& d, const Tensor& y) {
+        if (d.recording()) {
+          d.add(0, [&] { return y * (dy - sum(dy * y, {-1}, true)); });
+          return;
+        }
+        add_rows_now(dy, d, y,
+                     []<class T>(const T* g, const T* v, std::int64_t n, T* to, bool accumulate) {
+                       accumulate ? softmax_gradient_row<true>(g, v, n, to)
+                                  : softmax_gradient_row<false>(g, v, n, to);
+                     });
+      });
 }
 
 Tensor log_softmax_of_columns(const Tensor& x) {
-  const Tensor value = map_rows(x, []<class T>(const T* from, std::int64_t n, T* to) {
-    log_softmax_row(from, n, to);
-  });
-  return record("log_softmax", {x}, value, saved(value),
-                [](const Tensor& dy, Gradients& d, const Tensor& y) {
-                  if (d.recording()) {
-                    d.add(0, [&] { return dy - exp(y) * sum(dy, {-1}, true); });
-                    return;
-                  }
-                  add_rows_now(dy, d, y,
-                               []<class T>(const T* g, const T* v, std::int64_t n, T* to,
-                                           bool accumulate) {
-                                 accumulate ? log_softmax_gradient_row<true>(g, v, n, to)
-                                            : log_softmax_gradient_row<false>(g, v, n, to);
-                               });
-                });
+  const Tensor value = map_rows(
+      x, []<class T>(const T* from, std::int64_t n, T* to) { log_softmax_row(from, n, to); });
+  return record(
+      "log_softmax", {x}, value, saved(value), [](const Tensor& dy, Gradients& d, const Tensor& y) {
+        if (d.recording()) {
+          d.add(0, [&] { return dy - exp(y) * sum(dy, {-1}, true); });
+          return;
+        }
+        add_rows_now(dy, d, y,
+                     []<class T>(const T* g, const T* v, std::int64_t n, T* to, bool accumulate) {
+                       accumulate ? log_softmax_gradient_row<true>(g, v, n, to)
+                                  : log_softmax_gradient_row<false>(g, v, n, to);
+                     });
+      });
 }
 
 template <class Operation>

@@ -1,9 +1,11 @@
 #pragma once
-// Walks along one contiguous row, a register at a time, and the sums and maxima that reductions, softmax and losses share.
+// Walks along one contiguous row, a register at a time, and the sums and maxima that reductions,
+// softmax and losses share.
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+
 #include <rewind/autograd/simd.hpp>
 
 namespace rw::kernels {
@@ -27,7 +29,8 @@ template <class T>
   }
 }
 
-/// Calls body(begin, count) for the registers that cover n elements; only the last may have count < lanes.
+/// Calls body(begin, count) for the registers that cover n elements; only the last may have count <
+/// lanes.
 template <class T, class Body>
 [[gnu::always_inline]] inline void for_registers(std::int64_t n, Body&& body) {
   std::int64_t i = 0;
@@ -40,44 +43,43 @@ template <class T, class Body>
 }
 
 // Note [Accurate sums]
-// A running float32 sum of 10^7 equal terms is wrong in the first digit: small terms vanish against the large sum. Here float32
-// partial sums hold at most a few dozen terms each, and only they are added up, in float64. The relative error of a sum of positive
-// terms stays below 10^-6 whatever their number, at the speed of the memory.
+// A running float32 sum of 10^7 equal terms is wrong in the first digit: small terms vanish against
+// the large sum. Here float32 partial sums hold at most a few dozen terms each, and only they are
+// added up, in float64. The relative error of a sum of positive terms stays below 10^-6 whatever
+// their number, at the speed of the memory.
 
-/// A sum that takes registers one at a time.
+/// Sum of the elements of the registers term(begin, count) that cover n elements (Note [Accurate
+/// sums]).
+template <class T, class Term>
+[[gnu::always_inline]] inline double sum_terms(std::int64_t n, Term&& term) {
+  using V = simd::Batch<T>;
+  double total = 0;
+  std::int64_t i = 0;
+  while (i + lanes<T> <= n) {
+    const std::int64_t last = std::min(n - lanes<T>, i + 7 * lanes<T>);
+    V partial(T(0));
+    for (; i <= last; i += lanes<T>) {
+      partial += term(i, lanes<T>);
+    }
+    total += static_cast<double>(xsimd::hadd(partial));
+  }
+  if (i < n) {
+    alignas(64) std::array<T, V::size> values;
+    term(i, n - i).store_aligned(values.data());
+    for (std::int64_t k = 0; k < n - i; ++k) {
+      total += static_cast<double>(values[static_cast<std::size_t>(k)]);
+    }
+  }
+  return total;
+}
+
+/// Sum of e^(x_i - shift).
 template <class T>
-class BlockedSum {
- public:
-  void add(simd::Batch<T> terms, std::int64_t count) {
-    if (count < lanes<T>) {
-      alignas(64) std::array<T, simd::Batch<T>::size> values;
-      terms.store_aligned(values.data());
-      for (std::int64_t i = 0; i < count; ++i) {
-        total_ += static_cast<double>(values[static_cast<std::size_t>(i)]);
-      }
-      return;
-    }
-    partial_ += terms;
-    if (++terms_ == 8) {
-      close();
-    }
-  }
-  double total() {
-    close();
-    return total_;
-  }
-
- private:
-  void close() {
-    total_ += static_cast<double>(xsimd::hadd(partial_));
-    partial_ = simd::Batch<T>(T(0));
-    terms_ = 0;
-  }
-
-  simd::Batch<T> partial_ = simd::Batch<T>(T(0));
-  int terms_ = 0;
-  double total_ = 0;
-};
+double sum_exp(const T* x, std::int64_t n, T shift) {
+  const simd::Batch<T> by(shift);
+  return sum_terms<T>(
+      n, [&](std::int64_t i, std::int64_t count) { return simd::exp(load(x + i, count) - by); });
+}
 
 /// x_0 + ... + x_(n-1) (Note [Accurate sums]).
 template <class T>
@@ -112,16 +114,6 @@ double sum_row(const T* x, std::int64_t n) {
     total += static_cast<double>(x[i]);
   }
   return total;
-}
-
-/// Sum over i of term(register of x at i), the terms made from registers of `x`.
-template <class T, class Term>
-double sum_terms(const T* x, std::int64_t n, Term&& term) {
-  BlockedSum<T> sum;
-  for_registers<T>(n, [&](std::int64_t i, std::int64_t count) __attribute__((always_inline)) {
-    sum.add(term(load(x + i, count)), count);
-  });
-  return sum.total();
 }
 
 /// The larger (or smaller) of two numbers or registers; NaN if either is.

@@ -1,0 +1,181 @@
+#pragma once
+// Reductions of one column after the other, several of them at a time, and of single rows; and the
+// copies that undo them.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+
+#include <rewind/autograd/detail/row_kernels.hpp>
+#include <rewind/autograd/tensor.hpp>
+
+namespace rw::kernels {
+
+/// to[c] = (sum over rows of x[row][c]) / divisor (Note [Accurate sums]).
+template <class T>
+void sum_columns(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
+                 double divisor, T* to) {
+  constexpr std::int64_t width = 256;
+  std::array<double, width> total;
+  for (std::int64_t begin = 0; begin < columns; begin += width) {
+    const std::int64_t count = std::min(width, columns - begin);
+    double* const t = total.data();
+    std::fill_n(t, count, 0.0);
+    const T* p = x + begin;
+    std::int64_t row = 0;
+    for (; row + 8 <= rows; row += 8, p += 8 * step) {
+      for (std::int64_t c = 0; c < count; ++c) {
+        const T low = (p[c] + p[c + step]) + (p[c + 2 * step] + p[c + 3 * step]);
+        const T high = (p[c + 4 * step] + p[c + 5 * step]) + (p[c + 6 * step] + p[c + 7 * step]);
+        t[c] += static_cast<double>(low + high);
+      }
+    }
+    for (; row < rows; ++row, p += step) {
+      for (std::int64_t c = 0; c < count; ++c) {
+        t[c] += static_cast<double>(p[c]);
+      }
+    }
+    for (std::int64_t c = 0; c < count; ++c) {
+      to[begin + c] = static_cast<T>(t[c] / divisor);
+    }
+  }
+}
+
+/// to[c] = the largest (or smallest) of x[row][c] over rows >= 1.
+template <class Pick, class T>
+void extremes_of_columns(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
+                         T* to) {
+  constexpr std::int64_t width = 1024;
+  for (std::int64_t begin = 0; begin < columns; begin += width) {
+    const std::int64_t count = std::min(width, columns - begin);
+    std::copy_n(x + begin, count, to + begin);
+    for (std::int64_t row = 1; row < rows; ++row) {
+      const T* const p = x + row * step + begin;
+      for_registers<T>(count, [&](std::int64_t c, std::int64_t n) {
+        T* const place = to + begin + c;
+        store(Pick::batch(load(place, n), load(p + c, n)), place, n);
+      });
+    }
+  }
+}
+
+/// What to subtract before exp: the largest element, or 0 where that would give infinity -
+/// infinity.
+template <class T>
+T shift_of(T largest) {
+  return std::isfinite(largest) ? largest : T(0);
+}
+
+template <class T>
+T logsumexp_of_row(const T* x, std::int64_t n) {
+  const T shift = n == 0 ? T(0) : shift_of(extreme_of_row<Larger>(x, n));
+  return static_cast<T>(static_cast<double>(shift) + std::log(sum_exp(x, n, shift)));
+}
+
+template <class T>
+void logsumexp_of_columns(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
+                          T* to) {
+  using V = simd::Batch<T>;
+  constexpr std::int64_t width = 128;
+  constexpr std::int64_t stretch = 16;
+  std::array<T, width> shift{};
+  std::array<T, width> partial;
+  std::array<double, width> total;
+  for (std::int64_t begin = 0; begin < columns; begin += width) {
+    const std::int64_t count = std::min(width, columns - begin);
+    if (rows > 0) {
+      extremes_of_columns<Larger>(x + begin, rows, step, count, shift.data());
+      std::transform(shift.begin(), shift.begin() + count, shift.begin(), shift_of<T>);
+    }
+    total.fill(0);
+    // Note [Accurate sums]
+    for (std::int64_t first = 0; first < rows; first += stretch) {
+      partial.fill(T(0));
+      for (std::int64_t row = first; row < std::min(rows, first + stretch); ++row) {
+        const T* const p = x + row * step + begin;
+        for_registers<T>(count, [&](std::int64_t c, std::int64_t n) {
+          const V term =
+              simd::exp(load(p + c, n) - V::load_unaligned(&shift[static_cast<std::size_t>(c)]));
+          (V::load_unaligned(&partial[static_cast<std::size_t>(c)]) + term)
+              .store_unaligned(&partial[static_cast<std::size_t>(c)]);
+        });
+      }
+      for (std::size_t c = 0; c < width; ++c) {
+        total[c] += static_cast<double>(partial[c]);
+      }
+    }
+    for (std::int64_t c = 0; c < count; ++c) {
+      to[begin + c] = static_cast<T>(static_cast<double>(shift[static_cast<std::size_t>(c)]) +
+                                     std::log(total[static_cast<std::size_t>(c)]));
+    }
+  }
+}
+
+/// Where the first NaN, or else the first of the largest, of n >= 1 elements lies.
+template <class T>
+std::int64_t index_of_largest(const T* x, std::int64_t n) {
+  const T largest = extreme_of_row<Larger>(x, n);
+  if (std::isnan(largest)) {
+    return std::find_if(x, x + n, [](T v) { return std::isnan(v); }) - x;
+  }
+  return std::find(x, x + n, largest) - x;
+}
+
+/// The same for each of several columns.
+template <class T>
+void indices_of_largest(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
+                        std::int64_t* to) {
+  std::fill_n(to, columns, 0);
+  for (std::int64_t row = 1; row < rows; ++row) {
+    const T* const p = x + row * step;
+    for (std::int64_t c = 0; c < columns; ++c) {
+      const T best = x[to[c] * step + c];
+      to[c] = p[c] > best || (std::isnan(p[c]) && !std::isnan(best)) ? row : to[c];
+    }
+  }
+}
+
+/// Fills rows of `to`, which has `shape`, with the elements of `x` stretched to it.
+template <class T>
+void expand_into(T* to, const Shape& shape, const Tensor& x) {
+  const T* const from = x.data<T>();
+  if (shape.elements() == 0) {
+    return;
+  }
+  if (x.elements() == 1) {
+    std::fill_n(to, shape.elements(), *from);
+    return;
+  }
+  // Elements of `x` from one index to the next along each axis of `shape`, 0 where it is stretched.
+  std::array<std::int64_t, Shape::max_rank> steps{};
+  const int rank = shape.rank();
+  const int shift = rank - x.rank();
+  std::int64_t step = x.row_stride();
+  for (int axis = x.rank() - 2; axis >= 0; --axis) {
+    steps[static_cast<std::size_t>(axis + shift)] = x.size(axis) == 1 ? 0 : step;
+    step *= x.size(axis);
+  }
+  const bool fills = x.columns() == 1;
+  const std::int64_t columns = shape.columns();
+  std::array<std::int64_t, Shape::max_rank> index{};
+  std::int64_t offset = 0;
+  for (std::int64_t row = 0, rows = shape.rows(); row < rows; ++row, to += columns) {
+    if (fills) {
+      std::fill_n(to, columns, from[offset]);
+    } else {
+      std::copy_n(from + offset, columns, to);
+    }
+    for (int axis = rank - 2; axis >= 0; --axis) {
+      const auto a = static_cast<std::size_t>(axis);
+      offset += steps[a];
+      if (++index[a] < shape.sizes()[a]) {
+        break;
+      }
+      offset -= index[a] * steps[a];
+      index[a] = 0;
+    }
+  }
+}
+
+}  // namespace rw::kernels

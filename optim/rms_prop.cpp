@@ -1,0 +1,50 @@
+#include <rewind/optim/detail/element_loop.hpp>
+#include <rewind/optim/rms_prop.hpp>
+
+namespace rw {
+
+RmsProp::RmsProp(ParameterList parameters, const RmsPropOptions& options)
+    : Optimizer("rmsprop", std::move(parameters), options.learning_rate), options_(options) {
+  check_option("alpha", options.alpha, 0, 1);
+  check_epsilon(options.epsilon);
+  check_option("momentum", options.momentum, 0);
+  check_option("weight_decay", options.weight_decay, 0);
+  mean_square_ = add_state("mean_square");
+  if (options.centered) {
+    mean_gradient_ = add_state("mean_gradient");
+  }
+  if (options.momentum > 0) {
+    velocity_ = add_state("velocity");
+  }
+}
+
+bool RmsProp::is_finite(std::size_t, const Parameter& parameter) const {
+  return detail::all_finite(parameter, options_.weight_decay, [](auto g) { return g * g; });
+}
+
+void RmsProp::update(std::size_t i, Parameter& parameter) {
+  dispatch_floating(parameter.dtype(), [&](auto type) {
+    using T = decltype(type);
+    const auto rate = static_cast<T>(learning_rate());
+    const auto square_rate = static_cast<T>(1 - options_.alpha);
+    const auto gradient_rate = static_cast<T>(options_.centered ? 1 - options_.alpha : 0);
+    const auto epsilon = static_cast<T>(options_.epsilon);
+    const auto momentum = static_cast<T>(options_.momentum);
+    const auto decay = static_cast<T>(options_.weight_decay);
+    detail::for_each_register<T, 1, 4>(
+        parameter.value().elements(), {parameter.grad().data<T>()},
+        {parameter.mutable_data<T>(), state_data<T>(mean_square_, i),
+         state_data<T>(mean_gradient_, i), state_data<T>(velocity_, i)},
+        [=](auto g, auto& w, auto& mean_square, auto& mean_gradient, auto& velocity) {
+          using V = decltype(g);
+          g += decay * w;
+          mean_square += square_rate * (g * g - mean_square);
+          mean_gradient += gradient_rate * (g - mean_gradient);
+          const V variance = simd::maximum(mean_square - mean_gradient * mean_gradient, V(T(0)));
+          velocity = momentum * velocity + g / (xsimd::sqrt(variance) + epsilon);
+          w -= rate * velocity;
+        });
+  });
+}
+
+}  // namespace rw

@@ -1,0 +1,102 @@
+// A warm training step takes nothing from the heap.
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <new>
+#include <rewind/autograd/losses.hpp>
+#include <rewind/autograd/tape.hpp>
+#include <rewind/layers/gru.hpp>
+#include <rewind/layers/linear.hpp>
+#include <rewind/layers/lstm.hpp>
+#include <rewind/layers/rnn.hpp>
+#include <rewind/optim/adam.hpp>
+#include <rewind/optim/clip.hpp>
+
+namespace {
+std::atomic<std::int64_t> allocations{0};
+
+void* counted(std::size_t bytes, std::size_t alignment) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  void* const memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  if (memory == nullptr) {
+    throw std::bad_alloc();
+  }
+  return memory;
+}
+}  // namespace
+
+void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+using namespace rw;
+
+namespace {
+
+template <class Net>
+struct Model {
+  Net net;
+  Linear head;
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("net", net);
+    visit("head", head);
+  }
+};
+
+/// Heap allocations of one step of forward, loss, backward, clipping and update, once everything is warm.
+template <class Net>
+std::int64_t allocations_of_a_step(const typename Net::Options& options) {
+  Rng rng(1);
+  Model<Net> model{Net(options, rng), {}};
+  model.head = Linear({.input = model.net.output_size(), .output = 3}, rng);
+  const ParameterList list = parameters(model);
+  Adam optimizer(list, {});
+  const Tensor x = rng.normal({10, 4, options.input}, 0, 1);
+  const Tensor targets = Tensor::from<std::int64_t>({4}, {0, 1, 2, 1});
+  auto state = model.net.initial_state(4);
+  std::int64_t count = 0;
+  for (int step = 0; step < 5; ++step) {
+    const std::int64_t before = allocations;
+    {
+      Tape tape;
+      auto [y, last] = model.net(x, state);
+      const Tensor loss = cross_entropy(model.head(select(y, 0, -1)), targets);
+      zero_grad(list);
+      tape.backward(loss);
+      clip_by_norm(list, 1.0);
+      optimizer.step();
+      state = detach(std::move(last));
+    }
+    count = allocations - before;
+  }
+  return count;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_counter_counts) {
+  const std::int64_t before = allocations;
+  delete new int(1);
+  BOOST_TEST(allocations == before + 1);
+}
+
+BOOST_AUTO_TEST_CASE(lstm) {
+  BOOST_TEST(allocations_of_a_step<LSTM>({.input = 5, .hidden = 8}) == 0);
+  BOOST_TEST(allocations_of_a_step<LSTM>(
+                 {.input = 5, .hidden = 8, .layers = 2, .bidirectional = true}) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(gru) {
+  BOOST_TEST(allocations_of_a_step<GRU>({.input = 5, .hidden = 8}) == 0);
+  BOOST_TEST(allocations_of_a_step<GRU>({.input = 5, .hidden = 8, .reset = Reset::before}) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(rnn) {
+  BOOST_TEST(allocations_of_a_step<RNN>({.input = 5, .hidden = 8, .layers = 2}) == 0);
+}

@@ -1,0 +1,556 @@
+// Optimisers against their published formulae, and what they do with numbers that cannot be used.
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <rewind/optim/adagrad.hpp>
+#include <rewind/optim/adam.hpp>
+#include <rewind/optim/adam_w.hpp>
+#include <rewind/optim/clip.hpp>
+#include <rewind/optim/rms_prop.hpp>
+#include <rewind/optim/sgd.hpp>
+
+#include "optim_fixture.hpp"
+
+namespace {
+std::atomic<std::int64_t> heap_allocations = 0;
+
+void* counted_allocation(std::size_t bytes, std::size_t alignment) {
+  ++heap_allocations;
+  void* const memory = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
+  return memory == nullptr ? throw std::bad_alloc() : memory;
+}
+}  // namespace
+
+// Not in an unnamed namespace: these replace the global operators of this program. Inlined, they
+// would look to GCC like calls of free() for what operator new returned.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+  return counted_allocation(bytes, alignof(max_align_t));
+}
+[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return counted_allocation(bytes, static_cast<std::size_t>(alignment));
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+
+namespace {
+using namespace optim_fixture;
+
+using MakeOptimizer = std::function<std::unique_ptr<rw::Optimizer>(const ParameterList&)>;
+
+constexpr int test_steps = 50;
+
+std::string training_bytes(const ParameterList& list, const rw::Optimizer& optimizer) {
+  return bytes_of(rw::state_of(list)) + bytes_of(optimizer.state());
+}
+
+/// The rule of one element in float64, written from the papers: keeps its own state, returns the
+/// new value.
+using Reference = std::function<double(double w, double g, int t)>;
+
+/// Runs `make`'s optimiser and one reference per element for 50 steps from equal starts.
+void compare(const MakeOptimizer& make, const std::function<Reference()>& reference) {
+  for (const DType dtype : {DType::float64, DType::float32}) {
+    Model model(dtype);
+    const ParameterList list = rw::parameters(model);
+    const std::unique_ptr<rw::Optimizer> optimizer = make(list);
+    std::vector<std::vector<double>> expected;
+    std::vector<std::vector<Reference>> rules;
+    for (const auto& entry : list) {
+      expected.push_back(entry.parameter->value().to(DType::float64).to_vector<double>());
+      rules.emplace_back();
+      for (std::size_t i = 0; i < expected.back().size(); ++i) {
+        rules.back().push_back(reference());
+      }
+    }
+    double worst = 0;
+    for (int t = 1; t <= test_steps; ++t) {
+      set_gradients(list, t);
+      optimizer->step();
+      for (std::size_t k = 0; k < list.size(); ++k) {
+        for (std::size_t i = 0; i < expected[k].size(); ++i) {
+          double& w = expected[k][i];
+          w = rules[k][i](w, gradient_at(w, i, t), t);
+          worst = std::max(worst, std::abs(value_of(*list[k].parameter, i) - w));
+        }
+      }
+    }
+    BOOST_CHECK_EQUAL(optimizer->steps(), test_steps);
+    BOOST_TEST_INFO(rw::name_of(dtype));
+    BOOST_CHECK_LE(worst, dtype == DType::float64 ? 1e-12 : 1e-5);
+  }
+}
+
+template <class Optimizer, class Options>
+MakeOptimizer maker(const Options& options) {
+  return [=](const ParameterList& list) { return std::make_unique<Optimizer>(list, options); };
+}
+
+/// Each rule with all of its options in use.
+struct Named {
+  const char* name;
+  MakeOptimizer make;
+};
+std::vector<Named> all_rules() {
+  return {
+      {"sgd", maker<rw::Sgd>(rw::SgdOptions{
+                  .learning_rate = 0.05, .momentum = 0.9, .nesterov = true, .weight_decay = 0.01})},
+      {"rmsprop", maker<rw::RmsProp>(
+                      rw::RmsPropOptions{.momentum = 0.5, .centered = true, .weight_decay = 0.01})},
+      {"adagrad", maker<rw::Adagrad>(rw::AdagradOptions{
+                      .learning_rate_decay = 0.1, .initial_sum = 0.2, .weight_decay = 0.01})},
+      {"adam", maker<rw::Adam>(rw::AdamOptions{.learning_rate = 0.01, .weight_decay = 0.01})},
+      {"adamw", maker<rw::AdamW>(rw::AdamWOptions{.learning_rate = 0.01})},
+  };
+}
+
+std::function<Reference()> sgd_reference(const rw::SgdOptions& o) {
+  return [=] {
+    return [=, buffer = 0.0](double w, double g, int t) mutable {
+      g += o.weight_decay * w;
+      if (o.momentum != 0) {
+        buffer = t == 1 ? g : o.momentum * buffer + g;
+        g = o.nesterov ? g + o.momentum * buffer : buffer;
+      }
+      return w - o.learning_rate * g;
+    };
+  };
+}
+
+std::function<Reference()> rms_prop_reference(const rw::RmsPropOptions& o) {
+  return [=] {
+    return [=, square = 0.0, mean = 0.0, buffer = 0.0](double w, double g, int) mutable {
+      g += o.weight_decay * w;
+      square = o.alpha * square + (1 - o.alpha) * g * g;
+      double variance = square;
+      if (o.centered) {
+        mean = o.alpha * mean + (1 - o.alpha) * g;
+        variance -= mean * mean;
+      }
+      const double scaled = g / (std::sqrt(variance) + o.epsilon);
+      if (o.momentum > 0) {
+        buffer = o.momentum * buffer + scaled;
+        return w - o.learning_rate * buffer;
+      }
+      return w - o.learning_rate * scaled;
+    };
+  };
+}
+
+std::function<Reference()> adagrad_reference(const rw::AdagradOptions& o) {
+  return [=] {
+    return [=, sum = o.initial_sum](double w, double g, int t) mutable {
+      g += o.weight_decay * w;
+      sum += g * g;
+      return w - o.learning_rate / (1 + (t - 1) * o.learning_rate_decay) * g /
+                     (std::sqrt(sum) + o.epsilon);
+    };
+  };
+}
+
+template <class Options>
+std::function<Reference()> adam_reference(const Options& o, bool decoupled) {
+  return [=] {
+    return [=, m = 0.0, v = 0.0](double w, double g, int t) mutable {
+      if (decoupled) {
+        w *= 1 - o.learning_rate * o.weight_decay;
+      } else {
+        g += o.weight_decay * w;
+      }
+      m = o.beta1 * m + (1 - o.beta1) * g;
+      v = o.beta2 * v + (1 - o.beta2) * g * g;
+      const double m_hat = m / (1 - std::pow(o.beta1, t));
+      const double v_hat = v / (1 - std::pow(o.beta2, t));
+      return w - o.learning_rate * m_hat / (std::sqrt(v_hat) + o.epsilon);
+    };
+  };
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(rules)
+
+BOOST_AUTO_TEST_CASE(sgd) {
+  for (const rw::SgdOptions& o :
+       {rw::SgdOptions{}, rw::SgdOptions{.learning_rate = 0.3, .weight_decay = 0.1},
+        rw::SgdOptions{.learning_rate = 0.05, .momentum = 0.9},
+        rw::SgdOptions{
+            .learning_rate = 0.05, .momentum = 0.8, .nesterov = true, .weight_decay = 0.1}}) {
+    compare(maker<rw::Sgd>(o), sgd_reference(o));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rms_prop) {
+  for (const rw::RmsPropOptions& o :
+       {rw::RmsPropOptions{}, rw::RmsPropOptions{.momentum = 0.5},
+        rw::RmsPropOptions{.alpha = 0.9, .epsilon = 1e-3, .centered = true},
+        rw::RmsPropOptions{.alpha = 0.9,
+        .epsilon = 0.1,
+        .momentum = 0.5,
+        .centered = true,
+        .weight_decay = 0.1}}) {
+    compare(maker<rw::RmsProp>(o), rms_prop_reference(o));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(adagrad) {
+  for (const rw::AdagradOptions& o :
+       {rw::AdagradOptions{}, rw::AdagradOptions{.learning_rate = 0.5, .initial_sum = 0.1},
+        rw::AdagradOptions{.learning_rate = 0.1,
+        .learning_rate_decay = 0.2,
+        .initial_sum = 0.5,
+        .epsilon = 1e-3,
+        .weight_decay = 0.1}}) {
+    compare(maker<rw::Adagrad>(o), adagrad_reference(o));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(adam) {
+  for (const rw::AdamOptions& o :
+       {rw::AdamOptions{}, rw::AdamOptions{.learning_rate = 0.05, .beta1 = 0, .beta2 = 0.5},
+        rw::AdamOptions{.learning_rate = 0.05,
+        .beta1 = 0.8,
+        .beta2 = 0.95,
+        .epsilon = 1e-3,
+        .weight_decay = 0.1}}) {
+    compare(maker<rw::Adam>(o), adam_reference(o, false));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(adam_w) {
+  for (const rw::AdamWOptions& o :
+       {rw::AdamWOptions{}, rw::AdamWOptions{.learning_rate = 0.05, .weight_decay = 0},
+        rw::AdamWOptions{.learning_rate = 0.05,
+        .beta1 = 0.8,
+        .beta2 = 0.95,
+        .epsilon = 1e-3,
+        .weight_decay = 0.5}}) {
+    compare(maker<rw::AdamW>(o), adam_reference(o, true));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(learning_rate_takes_effect_at_the_next_step) {
+  Model model(DType::float64);
+  const ParameterList list = rw::parameters(model);
+  rw::Sgd optimizer(list, {.learning_rate = 0.5});
+  set_gradient(model.s, 1);
+  const double start = value_of(model.s);
+  optimizer.step();
+  BOOST_CHECK_EQUAL(value_of(model.s), start - 0.5);
+  optimizer.set_learning_rate(0.25);
+  BOOST_CHECK_EQUAL(optimizer.learning_rate(), 0.25);
+  optimizer.step();
+  BOOST_CHECK_EQUAL(value_of(model.s), start - 0.75);
+  for (const double bad : {-1.0, not_a_number, infinity}) {
+    BOOST_CHECK_THROW(optimizer.set_learning_rate(bad), rw::UsageError);
+  }
+  BOOST_CHECK_EQUAL(optimizer.learning_rate(), 0.25);
+}
+
+BOOST_AUTO_TEST_CASE(frozen_and_unreached_parameters_stay) {
+  for (const Named& rule : all_rules()) {
+    Model model(DType::float32);
+    const ParameterList list = rw::parameters(model);
+    const auto optimizer = rule.make(list);
+    const std::string before = training_bytes(list, *optimizer);
+    set_gradient(model.w, 1);
+    model.w.set_trainable(false);
+    optimizer->step();
+    std::string after = training_bytes(list, *optimizer);
+    BOOST_CHECK_EQUAL(optimizer->steps(), 1);
+    *optimizer->state()[1].tensor.mutable_data<std::int64_t>() = 0;
+    BOOST_CHECK(training_bytes(list, *optimizer) == before);
+    BOOST_CHECK(after != before);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_parameter_that_joins_late_starts_like_the_others) {
+  Model model(DType::float64);
+  rw::Adam optimizer(rw::parameters(model), {.learning_rate = 0.1});
+  model.s.set_trainable(false);
+  set_gradient(model.b, 1);
+  set_gradient(model.s, 1);
+  for (int i = 0; i < 1000; ++i) {
+    optimizer.step();
+  }
+  model.s.set_trainable(true);
+  const double before = value_of(model.s);
+  optimizer.step();
+  BOOST_CHECK_CLOSE(value_of(model.s), before - 0.1, 1e-5);
+}
+
+BOOST_AUTO_TEST_CASE(zero_sized_parameters) {
+  for (const Named& rule : all_rules()) {
+    Parameter p(rw::zeros({0, 4}));
+    const auto optimizer = rule.make({{"p", &p}});
+    set_gradient(p, 1);
+    optimizer->step();
+    BOOST_CHECK_EQUAL(optimizer->steps(), 1);
+    BOOST_CHECK_EQUAL(rw::clip_by_norm({{"p", &p}}, 1, 0.5), 0);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(edges)
+
+BOOST_AUTO_TEST_CASE(ten_thousand_steps_of_a_constant_gradient_stay_finite) {
+  for (const double g : {0.0, 1e-30, 0.3, -7.0}) {
+    for (const Named& rule : all_rules()) {
+      Parameter p(rw::full({19}, 0.5));
+      const auto optimizer = rule.make({{"p", &p}});
+      set_gradient(p, g);
+      for (int i = 0; i < 10000; ++i) {
+        optimizer->step();
+      }
+      BOOST_TEST_INFO(rule.name << " " << g);
+      BOOST_CHECK(std::isfinite(value_of(p)));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_centered_variance_that_rounds_below_zero_counts_as_zero) {
+  Parameter p(rw::zeros({1000}));
+  rw::RmsProp optimizer({{"p", &p}}, {.learning_rate = 1e-6, .alpha = 0.9, .centered = true});
+  // Both means fall to their limits and stop a few roundings above: the square of one above the
+  // other.
+  for (const float scale : {2.0F, 1.0F}) {
+    std::vector<float> g;
+    for (int i = 0; i < 1000; ++i) {
+      g.push_back(scale * (0.1F + 0.013F * static_cast<float>(i)));
+    }
+    p.set_grad(Tensor::from<float>({1000}, g));
+    for (int t = 0; t < 300; ++t) {
+      optimizer.step();
+    }
+  }
+  const std::vector<float> values = p.value().to_vector<float>();
+  BOOST_CHECK(std::all_of(values.begin(), values.end(), [](float w) { return std::isfinite(w); }));
+}
+
+BOOST_AUTO_TEST_CASE(adam_first_step_moves_by_the_learning_rate_whatever_the_scale) {
+  for (const double g : {1e-2, 1.0, 1e18}) {
+    Parameter p(rw::full({5}, 0.0));
+    rw::Adam optimizer({{"p", &p}}, {.learning_rate = 0.25});
+    set_gradient(p, -g);
+    optimizer.step();
+    BOOST_CHECK_CLOSE(value_of(p), 0.25, 1e-3);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(squares_that_overflow_are_reported) {
+  for (const Named& rule : all_rules()) {
+    if (std::string(rule.name) == "sgd") {
+      continue;  // squares nothing
+    }
+    Parameter p(rw::full({33}, 0.5));
+    const auto optimizer = rule.make({{"p", &p}});
+    set_gradient(p, 1);
+    optimizer->step();
+    poke(p, 32, 1e20);
+    const std::string before = training_bytes({{"p", &p}}, *optimizer);
+    check_contains(message_of<rw::NonFiniteError>([&] { optimizer->step(); }),
+                   {rule.name, "'p'", "step 2", "1e+20", "overflows float32"});
+    BOOST_CHECK(training_bytes({{"p", &p}}, *optimizer) == before);
+    poke(p, 32, 1e18);
+    optimizer->step();
+    BOOST_CHECK(std::isfinite(value_of(p, 32)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(adagrad_notices_when_its_sum_overflows) {
+  Parameter p(rw::full({3}, 0.5));
+  rw::Adagrad optimizer({{"p", &p}}, {.learning_rate = 0.1, .initial_sum = 3e38});
+  set_gradient(p, 1e19);
+  const std::string before = training_bytes({{"p", &p}}, optimizer);
+  BOOST_CHECK_THROW(optimizer.step(), rw::NonFiniteError);
+  BOOST_CHECK(training_bytes({{"p", &p}}, optimizer) == before);
+}
+
+BOOST_AUTO_TEST_CASE(a_step_with_a_bad_gradient_changes_nothing) {
+  for (const Named& rule : all_rules()) {
+    for (const DType dtype : {DType::float32, DType::float64}) {
+      Model model(dtype);
+      const ParameterList list = rw::parameters(model);
+      const auto optimizer = rule.make(list);
+      for (int t = 1; t <= 3; ++t) {
+        set_gradients(list, t);
+        optimizer->step();
+      }
+      const std::string before = training_bytes(list, *optimizer);
+      // Every element of every parameter in turn, so that registers, their rest, and the last
+      // parameter are all looked at.
+      for (const auto& entry : list) {
+        for (std::int64_t i = 0; i < entry.parameter->value().elements(); ++i) {
+          for (const double bad : {not_a_number, infinity, -infinity}) {
+            set_gradients(list, 4);
+            poke(*entry.parameter, i, bad);
+            BOOST_CHECK_THROW(optimizer->step(), rw::NonFiniteError);
+            BOOST_CHECK(training_bytes(list, *optimizer) == before);
+          }
+        }
+      }
+      set_gradients(list, 4);
+      poke(model.b, 0, not_a_number);
+      poke(model.b, 2, infinity);
+      poke(model.b, 1, 2.5);
+      poke(model.s, 0, not_a_number);
+      check_contains(message_of<rw::NonFiniteError>([&] { optimizer->step(); }),
+                     {rule.name, "'layer/b'", "1 NaN and 1 infinite of 3", "step 4", "2.5"});
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(constructors_refuse_what_makes_no_sense) {
+  Model model(DType::float32);
+  const ParameterList list = rw::parameters(model);
+  const auto refused = [](auto&& make) { BOOST_CHECK_THROW(make(), rw::UsageError); };
+  for (const double bad : {-0.1, not_a_number, infinity}) {
+    refused([&] { rw::Sgd(list, {.learning_rate = bad}); });
+    refused([&] { rw::Sgd(list, {.momentum = bad}); });
+    refused([&] { rw::Sgd(list, {.weight_decay = bad}); });
+    refused([&] { rw::RmsProp(list, {.alpha = bad}); });
+    refused([&] { rw::RmsProp(list, {.epsilon = bad}); });
+    refused([&] { rw::Adagrad(list, {.learning_rate_decay = bad}); });
+    refused([&] { rw::Adagrad(list, {.initial_sum = bad}); });
+    refused([&] { rw::Adam(list, {.beta1 = bad}); });
+    refused([&] { rw::AdamW(list, {.weight_decay = bad}); });
+  }
+  refused([&] { rw::Sgd(list, {.nesterov = true}); });
+  refused([&] { rw::Adam(list, {.beta2 = 1}); });
+  refused([&] { rw::Adam(list, {.epsilon = 0}); });
+  refused([&] { rw::Sgd(ParameterList{}); });
+  refused([&] { rw::Sgd({{"a", &model.w}, {"b", &model.w}}); });
+  refused([&] { rw::Sgd({{"a", &model.w}, {"a", &model.b}}); });
+  check_contains(message_of<rw::UsageError>([&] { rw::Adam(list, {.beta2 = 1.5}); }),
+                 {"adam: beta2 is 1.5", "at least 0 and less than 1"});
+}
+
+BOOST_AUTO_TEST_CASE(changed_parameters_and_foreign_gradients_are_refused) {
+  Model model(DType::float32);
+  const ParameterList list = rw::parameters(model);
+  rw::Adam optimizer(list);
+  set_gradients(list, 1);
+  const std::string before = bytes_of(optimizer.state());
+  model.b.mutable_grad() = rw::zeros({4});
+  BOOST_CHECK_THROW(optimizer.step(), rw::ShapeError);
+  BOOST_CHECK_THROW(rw::clip_by_norm(list, 1), rw::ShapeError);
+  model.b.mutable_grad() = rw::zeros({3}, DType::float64);
+  BOOST_CHECK_THROW(optimizer.step(), rw::UsageError);
+  BOOST_CHECK_THROW(rw::clip_by_value(list, 1), rw::UsageError);
+  model.b = Parameter(rw::zeros({4}));
+  set_gradient(model.b, 1);
+  check_contains(message_of<rw::UsageError>([&] { optimizer.step(); }),
+                 {"'layer/b'", "[4]", "[3]"});
+  BOOST_CHECK(bytes_of(optimizer.state()) == before);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(state)
+
+BOOST_AUTO_TEST_CASE(a_fresh_optimiser_continues_from_copied_state_bit_for_bit) {
+  for (const Named& rule : all_rules()) {
+    for (const DType dtype : {DType::float32, DType::float64}) {
+      Model model(dtype);
+      const ParameterList list = rw::parameters(model);
+      const auto optimizer = rule.make(list);
+      for (int t = 1; t <= 20; ++t) {
+        set_gradients(list, t);
+        optimizer->step();
+      }
+      optimizer->set_learning_rate(0.007);
+      Model copy = model;
+      const ParameterList copied_list = rw::parameters(copy);
+      const auto fresh = rule.make(copied_list);
+      const rw::StateList from = optimizer->state();
+      const rw::StateList to = fresh->state();
+      BOOST_REQUIRE_EQUAL(from.size(), to.size());
+      for (std::size_t i = 0; i < from.size(); ++i) {
+        BOOST_REQUIRE_EQUAL(from[i].path, to[i].path);
+        BOOST_REQUIRE(from[i].tensor.shape() == to[i].tensor.shape());
+        rw::dispatch(from[i].tensor.dtype(), [&](auto type) {
+          using T = decltype(type);
+          const std::vector<T> values = from[i].tensor.template to_vector<T>();
+          Tensor target = to[i].tensor;
+          std::copy(values.begin(), values.end(), target.mutable_data<T>());
+        });
+      }
+      BOOST_CHECK_EQUAL(fresh->steps(), 20);
+      BOOST_CHECK_EQUAL(fresh->learning_rate(), 0.007);
+      for (int t = 21; t <= 40; ++t) {
+        for (const auto& [parameters, rule_of] :
+             {std::pair{&list, optimizer.get()}, std::pair{&copied_list, fresh.get()}}) {
+          set_gradients(*parameters, t);
+          rule_of->step();
+        }
+      }
+      BOOST_CHECK(training_bytes(list, *optimizer) == training_bytes(copied_list, *fresh));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(names) {
+  Model model(DType::float32);
+  const auto paths = [](const rw::Optimizer& optimizer) {
+    std::vector<std::string> names;
+    for (const auto& entry : optimizer.state()) {
+      names.push_back(entry.path);
+    }
+    return names;
+  };
+  const ParameterList list = {{"cell/w_x", &model.w}};
+  const auto check = [&](const rw::Optimizer& optimizer, std::vector<std::string> own) {
+    std::vector<std::string> expected{"learning_rate", "step"};
+    for (const std::string& name : own) {
+      expected.push_back(name + "/cell/w_x");
+    }
+    const std::vector<std::string> got = paths(optimizer);
+    BOOST_CHECK_EQUAL_COLLECTIONS(got.begin(), got.end(), expected.begin(), expected.end());
+  };
+  check(rw::Sgd(list), {});
+  check(rw::Sgd(list, {.momentum = 0.9}), {"velocity"});
+  check(rw::RmsProp(list), {"mean_square"});
+  check(rw::RmsProp(list, {.momentum = 0.9, .centered = true}),
+        {"mean_square", "mean_gradient", "velocity"});
+  check(rw::Adagrad(list), {"sum_of_squares", "updates"});
+  check(rw::Adam(list), {"first_moment", "second_moment", "updates"});
+  static_assert(rw::HasState<rw::Adam>);
+}
+
+BOOST_AUTO_TEST_CASE(warm_steps_allocate_nothing) {
+  for (const Named& rule : all_rules()) {
+    Model model(DType::float32);
+    const ParameterList list = rw::parameters(model);
+    const auto optimizer = rule.make(list);
+    set_gradients(list, 1);
+    optimizer->step();
+    const std::int64_t before = heap_allocations;
+    rw::clip_by_norm(list, 0.1, 0.01);
+    rw::clip_by_value(list, 0.01);
+    optimizer->step();
+    optimizer->set_learning_rate(1e-4);
+    optimizer->step();
+    optimizer->zero_grad();
+    BOOST_CHECK_EQUAL(heap_allocations - before, 0);
+    BOOST_CHECK(!model.w.has_grad());
+  }
+  const std::int64_t before = heap_allocations;
+  const std::vector<int> one_allocation(10000);
+  BOOST_CHECK_EQUAL(heap_allocations - before, 1);  // the counter counts
+}
+
+BOOST_AUTO_TEST_SUITE_END()
