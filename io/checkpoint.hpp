@@ -1,0 +1,127 @@
+#pragma once
+// Checkpoints: the state of layers, optimisers and generators in one HDF5 file.
+//
+//     io::save("model.h5", "model", model, "optimizer", optimizer, "rng", rng);
+//     io::load("model.h5", "model", model, "optimizer", optimizer, "rng", rng);
+//     io::load("model.h5", {.allow_unexpected = true}, "model", model);
+//
+// Each name becomes a group, each path below it a dataset: /model/cell/w_x. Every HDF5 tool can
+// read the file.
+
+#include <concepts>
+#include <map>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <rewind/autograd/parameter_list.hpp>
+#include <rewind/autograd/shape.hpp>
+#include <rewind/autograd/state.hpp>
+#include <rewind/io/error.hpp>
+
+namespace rw::io {
+
+/// Small texts beside the state, such as the options a model was built with. Names and values hold
+/// no NUL; names do not begin with "rewind:"; name and value together have at most 60,000 bytes.
+using Attributes = std::map<std::string, std::string>;
+
+/// One dataset of a checkpoint.
+struct EntryInfo {
+  std::string path;
+  Shape shape;
+  DType dtype = DType::float32;
+};
+
+struct LoadOptions {
+  /// Leave out what the file holds beyond the given state, for example to load only the model from
+  /// a training checkpoint.
+  bool allow_unexpected = false;
+};
+
+/// Writes `state` and `attributes` to `path`, replacing a file there at once or not at all: the new
+/// file is complete and flushed to disk before it takes the old one's name and mode. A symbolic
+/// link is followed. The same state gives the same bytes. Throws CheckpointWriteError, after which
+/// the old file is as it was; UsageError for a path that occurs twice, or is not made of names
+/// separated by '/', and for attributes that do not obey the rules above.
+void save(const std::string& path, const StateList& state, const Attributes& attributes = {});
+
+/// Restores `state` from `path`. Paths, shapes and types must match exactly; otherwise throws one
+/// StateMismatch that lists every missing, unexpected, misshapen or mistyped entry. Also throws
+/// CheckpointReadError, CheckpointCorrupt or CheckpointRefused. On any error no value has changed.
+/// Restoring counts as a mutation (Note [Version counters]).
+void load(const std::string& path, const StateList& state, const LoadOptions& options = {});
+
+/// The texts saved beside the state. Root attributes that other tools added are left out unless
+/// they are fixed-length strings.
+Attributes read_attributes(const std::string& path);
+
+/// What the checkpoint holds, in order of path.
+std::vector<EntryInfo> list(const std::string& path);
+
+/// What has a place in a checkpoint: a tensor, a list of them, or anything that state_of() takes.
+template <class T>
+concept Saveable = std::same_as<std::remove_cvref_t<T>, Tensor> ||
+    std::same_as<std::remove_cvref_t<T>, StateList> || requires(T& object) {
+  { state_of(object) } -> std::convertible_to<StateList>;
+};
+
+namespace detail {
+
+inline void append(StateList&) {}
+
+template <class Object, class... Rest>
+void append(StateList& state, std::string_view name, Object&& object, Rest&&... rest) {
+  using Type = std::remove_cvref_t<Object>;
+  if constexpr (std::same_as<Type, Tensor>) {
+    state.push_back({std::string(name), object});
+  } else if constexpr (std::same_as<Type, StateList>) {
+    for (const StateEntry& entry : object) {
+      state.push_back({rw::detail::joined(std::string(name), entry.path), entry.tensor});
+    }
+  } else {
+    const StateList entries = state_of(object);
+    append(state, name, entries);
+  }
+  append(state, std::forward<Rest>(rest)...);
+}
+
+}  // namespace detail
+
+/// The states of several objects in one list, each below its name: collect("model", model, "rng",
+/// rng).
+template <Saveable Object, class... Rest>
+StateList collect(std::string_view name, Object&& object, Rest&&... rest) {
+  StateList state;
+  detail::append(state, name, object, std::forward<Rest>(rest)...);
+  return state;
+}
+
+/// Saves pairs of name and object.
+template <Saveable Object, class... Rest>
+void save(const std::string& path, std::string_view name, Object&& object, Rest&&... rest) {
+  save(path, collect(name, object, std::forward<Rest>(rest)...));
+}
+
+/// Saves pairs of name and object, with attributes.
+template <Saveable Object, class... Rest>
+void save(const std::string& path, const Attributes& attributes, std::string_view name,
+          Object&& object, Rest&&... rest) {
+  save(path, collect(name, object, std::forward<Rest>(rest)...), attributes);
+}
+
+/// Restores pairs of name and object.
+template <Saveable Object, class... Rest>
+void load(const std::string& path, std::string_view name, Object&& object, Rest&&... rest) {
+  load(path, collect(name, object, std::forward<Rest>(rest)...));
+}
+
+/// Restores pairs of name and object, with options.
+template <Saveable Object, class... Rest>
+void load(const std::string& path, const LoadOptions& options, std::string_view name,
+          Object&& object, Rest&&... rest) {
+  load(path, collect(name, object, std::forward<Rest>(rest)...), options);
+}
+
+}  // namespace rw::io

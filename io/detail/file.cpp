@@ -1,0 +1,219 @@
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rewind/io/detail/file.hpp>
+#include <rewind/io/error.hpp>
+
+namespace rw::io::detail {
+namespace {
+
+std::string error_text(int number) { return std::generic_category().message(number); }
+
+[[noreturn]] void fail_write(const std::string& path, const char* what, int number) {
+  throw CheckpointWriteError(fmt::format(
+      "checkpoint '{}' was not saved: cannot {}: {}; a file that was there before is as "
+      "it was",
+      path, what, error_text(number)));
+}
+
+[[noreturn]] void fail_read(const std::string& path, const std::string& why) {
+  throw CheckpointReadError(fmt::format("checkpoint '{}' cannot be read: {}", path, why));
+}
+
+/// Calls `f` until it is not interrupted by a signal.
+template <class F>
+auto retried(F f) {
+  auto result = f();
+  while (result < 0 && errno == EINTR) {
+    result = f();
+  }
+  return result;
+}
+
+/// An open file, closed at the end of its scope.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (number_ >= 0) {
+      ::close(number_);
+    }
+  }
+  bool valid() const { return number_ >= 0; }
+  int number() const { return number_; }
+  /// Closes now and tells of an error; it may be the first news of a failed write.
+  int close() { return ::close(std::exchange(number_, -1)); }
+
+ private:
+  int number_;
+};
+
+/// A file under a name of its own in `directory`, gone at the end of its scope unless it was
+/// renamed.
+class TemporaryFile {
+ public:
+  TemporaryFile(const std::string& path, int directory)
+      : path_(path), directory_(directory), file_(create()) {}
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    if (!name_.empty()) {
+      ::unlinkat(directory_, name_.c_str(), 0);
+    }
+  }
+
+  void write(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      const ssize_t count =
+          retried([&] { return ::write(file_.number(), bytes.data(), bytes.size()); });
+      if (count < 0) {
+        fail_write(path_, "write", errno);
+      }
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+    }
+  }
+
+  void set_mode(mode_t mode) {
+    if (::fchmod(file_.number(), mode) < 0) {
+      fail_write(path_, "keep the mode of the old file", errno);
+    }
+  }
+
+  /// Flushes the bytes to disk and gives the file its final name.
+  void rename_to(const std::string& name) {
+    if (retried([&] { return ::fsync(file_.number()); }) < 0) {
+      fail_write(path_, "flush to disk", errno);
+    }
+    if (file_.close() < 0) {
+      fail_write(path_, "close", errno);
+    }
+    if (::renameat(directory_, name_.c_str(), directory_, name.c_str()) < 0) {
+      fail_write(path_, "rename the finished file", errno);
+    }
+    name_.clear();
+  }
+
+ private:
+  int create() {
+    static std::atomic<unsigned> counter = 0;
+    int number = -1;
+    // A name may be taken by what a killed process with our number left behind.
+    do {
+      name_ = fmt::format(".rewind-{}-{}.tmp", ::getpid(), counter++);
+      number = retried([&] {
+        return ::openat(directory_, name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      });
+    } while (number < 0 && errno == EEXIST);
+    if (number < 0) {
+      const int reason = errno;
+      name_.clear();
+      fail_write(path_, "create a temporary file beside it", reason);
+    }
+    return number;
+  }
+
+  const std::string& path_;
+  int directory_;
+  std::string name_;
+  Descriptor file_;
+};
+
+/// The mode of the file `name` in `directory`, if there is one.
+std::optional<mode_t> existing_mode(const std::string& path, int directory,
+                                    const std::string& name) {
+  struct stat status = {};
+  if (::fstatat(directory, name.c_str(), &status, 0) < 0) {
+    if (errno == ENOENT) {
+      return std::nullopt;
+    }
+    fail_write(path, "look at the old file", errno);
+  }
+  if (S_ISDIR(status.st_mode)) {
+    fail_write(path, "replace it", EISDIR);
+  }
+  if (!S_ISREG(status.st_mode)) {
+    throw CheckpointWriteError(fmt::format(
+        "checkpoint '{}' was not saved: that is a device, pipe or socket, expected a regular file",
+        path));
+  }
+  return status.st_mode & 07777;
+}
+
+}  // namespace
+
+void replace_file(const std::string& path, std::span<const std::byte> bytes) {
+  std::error_code not_there;
+  const std::filesystem::path followed = std::filesystem::canonical(path, not_there);
+  const std::filesystem::path target = not_there ? std::filesystem::path(path) : followed;
+  const std::string name = target.filename();
+  if (name.empty()) {
+    fail_write(path, "use this as the name of a file", EINVAL);
+  }
+
+  const std::string folder = target.has_parent_path() ? target.parent_path().string() : ".";
+  const Descriptor directory(
+      retried([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  if (!directory.valid()) {
+    fail_write(path, "open its directory", errno);
+  }
+
+  const std::optional<mode_t> mode = existing_mode(path, directory.number(), name);
+  TemporaryFile file(path, directory.number());
+  file.write(bytes);
+  if (mode) {
+    file.set_mode(*mode);
+  }
+  file.rename_to(name);
+  // Some file systems cannot flush a directory and say so with EINVAL.
+  if (retried([&] { return ::fsync(directory.number()); }) < 0 && errno != EINVAL) {
+    throw CheckpointWriteError(
+        fmt::format("checkpoint '{}' is in place, but its directory could not be flushed to disk: "
+                    "{}; it may be lost if the power fails now",
+                    path, error_text(errno)));
+  }
+}
+
+std::vector<std::byte> read_file(const std::string& path) {
+  // O_NONBLOCK: opening a pipe must not wait for its other end.
+  const Descriptor file(
+      retried([&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); }));
+  if (!file.valid()) {
+    fail_read(path, error_text(errno));
+  }
+  struct stat status = {};
+  if (::fstat(file.number(), &status) < 0) {
+    fail_read(path, error_text(errno));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    fail_read(path, S_ISDIR(status.st_mode)
+                        ? "it is a directory, expected a regular file"
+                        : "it is a device, pipe or socket, expected a regular file");
+  }
+
+  std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
+  std::span<std::byte> rest = bytes;
+  while (!rest.empty()) {
+    const ssize_t count = retried([&] { return ::read(file.number(), rest.data(), rest.size()); });
+    if (count < 0) {
+      fail_read(path, error_text(errno));
+    }
+    if (count == 0) {
+      fail_read(path, "it became shorter while it was read");
+    }
+    rest = rest.subspan(static_cast<std::size_t>(count));
+  }
+  return bytes;
+}
+
+}  // namespace rw::io::detail

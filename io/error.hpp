@@ -1,0 +1,40 @@
+#pragma once
+
+#include <rewind/autograd/error.hpp>
+
+namespace rw::io {
+
+/// The file could not be written: disk full, no permission, no such directory. The file that was
+/// there before is untouched.
+class CheckpointWriteError : public CheckpointError {
+ public:
+  using CheckpointError::CheckpointError;
+};
+
+/// The file could not be opened or read at all.
+class CheckpointReadError : public CheckpointError {
+ public:
+  using CheckpointError::CheckpointError;
+};
+
+/// The file is not HDF5, was cut off, or a checksum does not match.
+class CheckpointCorrupt : public CheckpointError {
+ public:
+  using CheckpointError::CheckpointError;
+};
+
+/// The file is sound HDF5, but holds something that no checkpoint of this version holds, such as a
+/// link to another file.
+class CheckpointRefused : public CheckpointError {
+ public:
+  using CheckpointError::CheckpointError;
+};
+
+/// The file is a good checkpoint of something else: names, shapes or types differ from the state to
+/// be restored.
+class StateMismatch : public CheckpointError {
+ public:
+  using CheckpointError::CheckpointError;
+};
+
+}  // namespace rw::io

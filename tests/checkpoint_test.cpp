@@ -1,0 +1,579 @@
+// Checkpoints: what is saved comes back, and nothing that happens to the file or the disk is worse
+// than a clear error.
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <rewind/autograd/parameter.hpp>
+#include <rewind/autograd/views.hpp>
+#include <rewind/io/checkpoint.hpp>
+
+// HDF5 itself leaks a little on some damaged files.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libhdf5\n"; }
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace io = rw::io;
+using rw::Parameter;
+using rw::Shape;
+using rw::StateList;
+using rw::Tensor;
+
+/// An empty directory of its own for each test.
+struct Folder {
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "rewind-XXXXXX").string();
+    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { fs::remove_all(path); }
+
+  std::string operator/(const char* name) const { return path / name; }
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(path)) {
+      names.push_back(entry.path().filename());
+    }
+    return names;
+  }
+
+  fs::path path;
+};
+
+/// 1/3, 2/3, ... times `scale`, of any type.
+Tensor numbers(const Shape& shape, rw::DType dtype = rw::DType::float32, double scale = 1) {
+  Tensor x = rw::zeros(shape, dtype);
+  rw::dispatch(dtype, [&](auto type) {
+    using T = decltype(type);
+    T* to = x.mutable_data<T>();
+    for (std::int64_t i = 0; i < x.elements(); ++i) {
+      to[i] = static_cast<T>(scale * static_cast<double>(i + 1) *
+                             (rw::is_floating(dtype) ? 1.0 / 3 : 3e12));
+    }
+  });
+  return x;
+}
+
+struct Affine {
+  Parameter weight;
+  Parameter bias;
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("weight", weight);
+    visit("bias", bias);
+  }
+};
+
+struct Network {
+  Parameter scale{numbers({})};
+  std::vector<Affine> layers;
+  std::array<Affine, 2> heads;
+  std::optional<Affine> extra;
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("scale", scale);
+    visit("layers", layers);
+    visit("heads", heads);
+    visit("extra", extra);
+  }
+
+  explicit Network(double scale_of_values) {
+    const auto parameter = [&](const Shape& shape, rw::DType dtype = rw::DType::float32) {
+      return Parameter(numbers(shape, dtype, scale_of_values));
+    };
+    layers.push_back({parameter({3, 4}), parameter({4})});
+    layers.push_back({parameter({4, 2}, rw::DType::float64), {}});
+    heads = {Affine{parameter({2, 1}), parameter({1})}, Affine{parameter({0, 5}), parameter({0})}};
+  }
+};
+
+/// Stands for an optimiser: a step counter and a moment.
+struct Counter {
+  Tensor step = numbers({}, rw::DType::int64);
+  Tensor moment = numbers({2, 3}, rw::DType::float64);
+  StateList state() const { return {{"step", step}, {"moment/0", moment}}; }
+};
+
+std::string bytes_of(const Tensor& x) {
+  const Tensor dense = x.clone();
+  std::string bytes(static_cast<std::size_t>(dense.elements()) * rw::size_of(dense.dtype()), '\0');
+  rw::dispatch(dense.dtype(), [&](auto type) {
+    if (!bytes.empty()) {
+      std::memcpy(bytes.data(), dense.data<decltype(type)>(), bytes.size());
+    }
+  });
+  return bytes;
+}
+
+std::string bytes_of(const StateList& state) {
+  std::string bytes;
+  for (const rw::StateEntry& entry : state) {
+    bytes += entry.path + bytes_of(entry.tensor);
+  }
+  return bytes;
+}
+
+StateList zeros_like(const StateList& state) {
+  StateList copy;
+  for (const auto& [path, tensor] : state) {
+    copy.push_back({path, rw::zeros(tensor.shape(), tensor.dtype())});
+  }
+  return copy;
+}
+
+std::string read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write(const std::string& path, std::string_view bytes) {
+  fs::remove(path);  // some file systems flush to disk at once what replaces a truncated file
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+/// The message of the `Kind` that `f` throws.
+template <class Kind, class F>
+std::string message(F f) {
+  try {
+    f();
+  } catch (const Kind& error) {
+    return error.what();
+  }
+  BOOST_ERROR("no exception of the expected kind");
+  return {};
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(objects_come_back_bit_for_bit) {
+  const Folder folder;
+  const std::string path = folder / "all.h5";
+  Network network(1.0);
+  Counter counter;
+  Tensor epoch = numbers({1}, rw::DType::int64);
+  io::save(path, "model", network, "optimizer", rw::state_of(counter), "epoch", epoch);
+  const std::string before = bytes_of(io::collect("model", network, "optimizer", counter));
+
+  Network restored(-7.0);
+  restored.scale.assign(rw::scalar(5));
+  Counter other{rw::zeros({}, rw::DType::int64), rw::zeros({2, 3}, rw::DType::float64)};
+  Tensor other_epoch = rw::zeros({1}, rw::DType::int64);
+  BOOST_REQUIRE(bytes_of(io::collect("model", restored, "optimizer", other)) != before);
+  io::load(path, "model", restored, "optimizer", other, "epoch", other_epoch);
+  BOOST_TEST(bytes_of(io::collect("model", restored, "optimizer", other)) == before);
+  BOOST_TEST(other_epoch.item() == 3e12);
+
+  Network model_only(2.0);
+  io::load(path, {.allow_unexpected = true}, "model", model_only);
+  BOOST_TEST(bytes_of(rw::state_of(model_only)) == bytes_of(rw::state_of(network)));
+  BOOST_CHECK_THROW(io::load(path, "model", model_only), io::StateMismatch);
+}
+
+BOOST_AUTO_TEST_CASE(every_type_rank_and_size) {
+  const Folder folder;
+  const std::vector<Shape> shapes = {
+      {},         {1},       {7},          {0},          {3, 0},          {0, 3},
+      {2, 3},     {2, 3, 4}, {1, 2, 3, 4}, {2, 1, 0, 2}, {1, 2, 1, 3, 2}, {700, 513},
+      {2, 270000}};
+  for (const rw::DType dtype : {rw::DType::float32, rw::DType::float64, rw::DType::int64}) {
+    StateList state;
+    for (const Shape& shape : shapes) {
+      state.push_back({fmt::format("group/{}", state.size()), numbers(shape, dtype)});
+    }
+    const std::string path = folder / rw::name_of(dtype);
+    io::save(path, state);
+    const StateList restored = zeros_like(state);
+    io::load(path, restored);
+    BOOST_CHECK(bytes_of(restored) == bytes_of(state));
+
+    const std::vector<io::EntryInfo> entries = io::list(path);
+    BOOST_REQUIRE(entries.size() == state.size());
+    for (const io::EntryInfo& entry : entries) {
+      const auto i = static_cast<std::size_t>(std::stoi(entry.path.substr(6)));
+      BOOST_CHECK(entry.shape == shapes[i]);
+      BOOST_CHECK(entry.dtype == dtype);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(special_values_and_views_keep_their_bits) {
+  const Folder folder;
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const Tensor special = Tensor::from<float>(
+      {6}, {std::nanf("77"), -std::nanf("1"), infinity, -infinity, -0.0f, 1e-42f});
+  // Columns 1 and 2 of [3, 4]: rows lie apart.
+  const Tensor base = numbers({3, 4});
+  const Tensor columns = rw::slice(base, 1, 1, 3);
+  BOOST_REQUIRE(!columns.is_contiguous());
+  io::save(folder / "v.h5", {{"special", special}, {"columns", columns}});
+
+  const Tensor special_again = rw::zeros({6});
+  const Tensor base_again = rw::zeros({3, 4});
+  io::load(folder / "v.h5",
+           {{"special", special_again}, {"columns", rw::slice(base_again, 1, 1, 3)}});
+  BOOST_CHECK(bytes_of(special_again) == bytes_of(special));
+  const std::vector<float> x = base.to_vector<float>();
+  const std::vector<float> expected = {0, x[1], x[2], 0, 0, x[5], x[6], 0, 0, x[9], x[10], 0};
+  BOOST_TEST(base_again.to_vector<float>() == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(attributes_come_back) {
+  const Folder folder;
+  io::Attributes attributes = {{"cell", "lstm"},
+                               {"empty", ""},
+                               {"größe", "µ = 3 \n\t"},
+                               {"seed", "18446744073709551615"},
+                               {"long", std::string(59000, 'x')}};
+  for (int i = 0; i < 30; ++i) {
+    attributes.emplace(fmt::format("option {}", i),
+                       std::string(4000, static_cast<char>('a' + i % 26)));
+  }
+  Network network(1);
+  io::save(folder / "a.h5", attributes, "model", network);
+  BOOST_CHECK(io::read_attributes(folder / "a.h5") == attributes);
+  io::load(folder / "a.h5", "model", network);
+
+  io::save(folder / "none.h5", StateList{});
+  BOOST_TEST(io::read_attributes(folder / "none.h5").empty());
+  BOOST_TEST(io::list(folder / "none.h5").empty());
+
+  for (const auto& [key, value] : io::Attributes{{"", "x"},
+                                                 {"rewind:x", "x"},
+                                                 {"x", std::string("a\0b", 3)},
+                                                 {std::string("a\0b", 3), "x"},
+                                                 {"x", std::string(60000, 'x')}}) {
+    BOOST_CHECK_THROW(io::save(folder / "bad.h5", StateList{}, {{key, value}}), rw::UsageError);
+  }
+  BOOST_TEST(!fs::exists(folder / "bad.h5"));
+}
+
+BOOST_AUTO_TEST_CASE(the_same_state_gives_the_same_bytes) {
+  const Folder folder;
+  Network network(1);
+  io::save(folder / "1.h5", {{"seed", "1"}}, "model", network);
+  io::save(folder / "2.h5", {{"seed", "1"}}, "model", network);
+  BOOST_CHECK(read(folder / "1.h5") == read(folder / "2.h5"));
+}
+
+BOOST_AUTO_TEST_CASE(a_mismatch_lists_everything_and_changes_nothing) {
+  const Folder folder;
+  const std::string path = folder / "x.h5";
+  io::save(path, {{"model/b", numbers({4})},
+                  {"model/cell/u", numbers({2})},
+                  {"model/fc/weight", numbers({3, 4})},
+                  {"model/fc/bias", numbers({4})},
+                  {"model/good", numbers({5})}});
+  const StateList state = {{"model/good", rw::ones({5})},
+                           {"model/cell/w_x", rw::ones({2})},
+                           {"model/cell/w_h", rw::ones({2})},
+                           {"model/fc/weight", rw::ones({4, 4})},
+                           {"model/fc/bias", rw::ones({4}, rw::DType::float64)}};
+  const std::string before = bytes_of(state);
+  BOOST_TEST(
+      message<io::StateMismatch>([&] { io::load(path, state); }) ==
+      fmt::format("checkpoint '{}' does not fit: missing: model/cell/w_x, model/cell/w_h; "
+                  "unexpected: model/b, model/cell/u; wrong shape: model/fc/weight is [3, 4], "
+                  "expected [4, 4]; wrong type: model/fc/bias is float32, expected float64; "
+                  "nothing was changed; build the same objects as were saved, under the same "
+                  "names",
+                  path));
+  BOOST_CHECK(bytes_of(state) == before);
+
+  const std::string lenient =
+      message<io::StateMismatch>([&] { io::load(path, state, {.allow_unexpected = true}); });
+  BOOST_TEST(contains(lenient, "missing: model/cell/w_x"));
+  BOOST_TEST(!contains(lenient, "unexpected"));
+  BOOST_CHECK(bytes_of(state) == before);
+
+  // Same number of values, other shapes.
+  for (const Shape& shape : {Shape{4, 3}, Shape{12}, Shape{1, 3, 4}, Shape{3, 4, 1}}) {
+    BOOST_CHECK_THROW(
+        io::load(path, {{"model/fc/weight", rw::ones(shape)}}, {.allow_unexpected = true}),
+        io::StateMismatch);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(paths_that_cannot_be_saved) {
+  const Folder folder;
+  const Tensor x = numbers({2});
+  std::string deep = "a";
+  for (int i = 0; i < 32; ++i) {
+    deep += "/a";
+  }
+  for (const std::string& path :
+       {std::string(), std::string("/a"), std::string("a/"), std::string("a//b"), std::string("."),
+        std::string("a/../b"), std::string("a\nb"), std::string("a\0b", 3), std::string(256, 'a'),
+        deep}) {
+    BOOST_CHECK_THROW(io::save(folder / "x.h5", {{path, x}}), rw::UsageError);
+  }
+  BOOST_TEST(contains(message<rw::UsageError>([&] {
+                        io::save(folder / "x.h5", {{"a", x}, {"a", x}});
+                      }),
+                      "twice"));
+  BOOST_CHECK_THROW(io::save(folder / "x.h5", {{"a", x}, {"a/b", x}}), rw::UsageError);
+  BOOST_CHECK_THROW(io::save(folder / "x.h5", {{"a", Tensor()}}), rw::UsageError);
+  BOOST_TEST(folder.files().empty());
+
+  const StateList unusual = {{"ö/ 1", x}, {deep.substr(2), x}, {std::string(255, 'a'), x}};
+  io::save(folder / "x.h5", unusual);
+  const StateList restored = zeros_like(unusual);
+  io::load(folder / "x.h5", restored);
+  BOOST_CHECK(bytes_of(restored) == bytes_of(unusual));
+}
+
+BOOST_AUTO_TEST_CASE(many_tensors_in_one_group) {
+  const Folder folder;
+  StateList state;
+  for (int i = 0; i < 300; ++i) {
+    state.push_back({fmt::format("moments/{}", i), numbers({3}, rw::DType::float32, i)});
+  }
+  io::save(folder / "x.h5", state);
+  const StateList restored = zeros_like(state);
+  io::load(folder / "x.h5", restored);
+  BOOST_CHECK(bytes_of(restored) == bytes_of(state));
+}
+
+BOOST_AUTO_TEST_CASE(files_that_cannot_be_written) {
+  const Folder folder;
+  const StateList state = {{"a", numbers({2})}};
+  BOOST_TEST(
+      contains(message<io::CheckpointWriteError>([&] { io::save(folder / "no/x.h5", state); }),
+               "No such file or directory"));
+  BOOST_CHECK_THROW(io::save("", state), io::CheckpointWriteError);
+  fs::create_directory(folder / "directory");
+  BOOST_TEST(
+      contains(message<io::CheckpointWriteError>([&] { io::save(folder / "directory", state); }),
+               "Is a directory"));
+  BOOST_CHECK_THROW(io::save((folder / "directory") + "/", state), io::CheckpointWriteError);
+  BOOST_CHECK_THROW(io::save(folder / std::string(256, 'x').c_str(), state),
+                    io::CheckpointWriteError);
+  BOOST_REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  BOOST_CHECK_THROW(io::save(folder / "pipe", state), io::CheckpointWriteError);
+  BOOST_TEST(folder.files().size() == 2u);
+  BOOST_TEST(fs::is_empty(folder / "directory"));
+}
+
+BOOST_AUTO_TEST_CASE(files_that_cannot_be_read) {
+  const Folder folder;
+  const StateList state = {{"a", numbers({2})}};
+  BOOST_TEST(contains(message<io::CheckpointReadError>([&] { io::load(folder / "no.h5", state); }),
+                      "No such file or directory"));
+  BOOST_TEST(contains(message<io::CheckpointReadError>([&] { io::load(folder.path, state); }),
+                      "it is a directory"));
+  BOOST_REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  BOOST_CHECK_THROW(io::load(folder / "pipe", state), io::CheckpointReadError);
+  for (const std::string& text : {std::string(), std::string("\x89HDF\r\n\x1a\n", 8),
+                                  std::string("weights: 1, 2, 3\n"), std::string(5000, '\0')}) {
+    write(folder / "x.h5", text);
+    BOOST_CHECK_THROW(io::load(folder / "x.h5", state), io::CheckpointCorrupt);
+    BOOST_CHECK_THROW(io::list(folder / "x.h5"), io::CheckpointCorrupt);
+    BOOST_CHECK_THROW(io::read_attributes(folder / "x.h5"), io::CheckpointCorrupt);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_disk_that_fills_up_keeps_the_old_file) {
+  const Folder folder;
+  const std::string path = folder / "x.h5";
+  io::save(path, {{"a", numbers({2000})}});
+  const std::string old = read(path);
+  const StateList state = {{"a", numbers({2000}, rw::DType::float32, 2)}};
+  for (const rlim_t limit : {0u, 1u, 511u, 4096u, 8191u}) {
+    const pid_t child = ::fork();
+    BOOST_REQUIRE(child >= 0);
+    if (child == 0) {
+      const rlimit bytes = {limit, limit};
+      std::signal(SIGXFSZ, SIG_IGN);
+      ::setrlimit(RLIMIT_FSIZE, &bytes);
+      try {
+        io::save(path, state);
+      } catch (const io::CheckpointWriteError& error) {
+        ::_exit(contains(error.what(), "File too large") ? 7 : 8);
+      }
+      ::_exit(9);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    BOOST_TEST(WIFEXITED(status));
+    BOOST_TEST(WEXITSTATUS(status) == 7);
+    BOOST_CHECK(read(path) == old);
+    BOOST_TEST(folder.files().size() == 1u);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(mode_and_symbolic_link_of_the_old_file_stay) {
+  const Folder folder;
+  const StateList first = {{"a", numbers({2})}};
+  const StateList second = {{"a", numbers({3})}};
+  io::save(folder / "x.h5", first);
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  const auto mode = [&](const char* name) {
+    struct stat status = {};
+    BOOST_REQUIRE(::stat((folder / name).c_str(), &status) == 0);
+    return status.st_mode & 07777;
+  };
+  BOOST_TEST(mode("x.h5") == (0666 & ~mask));
+  for (const mode_t wanted : {0600u, 0640u, 0444u, 0666u}) {
+    BOOST_REQUIRE(::chmod((folder / "x.h5").c_str(), wanted) == 0);
+    io::save(folder / "x.h5", second);
+    BOOST_TEST(mode("x.h5") == wanted);
+  }
+  fs::create_symlink("x.h5", folder / "latest.h5");
+  io::save(folder / "latest.h5", first);
+  BOOST_TEST(fs::is_symlink(folder / "latest.h5"));
+  BOOST_CHECK(io::list(folder / "x.h5").at(0).shape == Shape{2});
+  io::load(folder / "latest.h5", zeros_like(first));
+  BOOST_TEST(folder.files().size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_relative_path_is_saved_in_the_working_directory) {
+  const Folder folder;
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path);
+  io::save("x.h5", {{"a", numbers({2})}});
+  fs::current_path(before);
+  BOOST_TEST(fs::exists(folder / "x.h5"));
+}
+
+BOOST_AUTO_TEST_CASE(damage_is_an_error_or_changes_nothing) {
+  const Folder folder;
+  const std::string path = folder / "x.h5";
+  StateList state = {{"scalar", numbers({})},
+                     {"model/cell/w_x", numbers({6, 8})},
+                     {"model/cell/b", numbers({8}, rw::DType::float64)},
+                     {"rng", numbers({4}, rw::DType::int64)},
+                     {"model/nothing", numbers({0, 4})}};
+  const io::Attributes attributes = {{"cell", "lstm"}, {"seed", "1"}};
+  io::save(path, state, attributes);
+  const std::string good = read(path);
+  const std::string values = bytes_of(state);
+  const StateList target = zeros_like(state);
+  const std::string untouched = bytes_of(target);
+
+  // True when the damaged file was refused; otherwise it must hold what was saved.
+  const auto is_refused = [&](const std::string& damaged) {
+    write(path, damaged);
+    try {
+      io::load(path, target);
+    } catch (const rw::CheckpointError&) {
+      BOOST_REQUIRE(bytes_of(target) == untouched);
+      return true;
+    }
+    BOOST_REQUIRE(bytes_of(target) == values);
+    BOOST_REQUIRE(io::read_attributes(path) == attributes);
+    for (const rw::StateEntry& entry : target) {
+      rw::dispatch(entry.tensor.dtype(), [&](auto type) {
+        Tensor tensor = entry.tensor;
+        std::fill_n(tensor.mutable_data<decltype(type)>(), tensor.elements(), decltype(type){});
+      });
+    }
+    return false;
+  };
+
+  BOOST_REQUIRE(!is_refused(good));
+  for (std::size_t i = 0; i < 50; ++i) {
+    BOOST_TEST(is_refused(good.substr(0, good.size() * i / 50)));
+  }
+  BOOST_TEST(is_refused(good.substr(0, good.size() - 1)));
+
+  std::mt19937 engine(1);
+  int refused = 0;
+  constexpr int flips = 600;
+  for (int i = 0; i < flips; ++i) {
+    std::string damaged = good;
+    const std::size_t byte = engine() % good.size();
+    damaged[byte] = static_cast<char>(damaged[byte] ^ (1 << (engine() % 8)));
+    refused += is_refused(damaged) ? 1 : 0;
+  }
+  // Some flips hit bytes that nothing uses.
+  BOOST_TEST(refused > flips / 3);
+
+  for (int i = 0; i < 200; ++i) {
+    std::string damaged = good;
+    const std::size_t begin = engine() % good.size();
+    const std::size_t end = std::min(begin + 1 + engine() % 64, good.size());
+    for (std::size_t byte = begin; byte < end; ++byte) {
+      damaged[byte] = static_cast<char>(engine());
+    }
+    is_refused(damaged);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(threads_may_save_and_load_at_once) {
+  const Folder folder;
+  std::array<int, 2> good = {};
+  const auto work = [&](std::size_t who) {
+    const std::string own = folder / (who == 0 ? "0.h5" : "1.h5");
+    const std::string common = folder / "common.h5";
+    for (int i = 1; i <= 10; ++i) {
+      const StateList state = {{"a", rw::full({100}, i)}, {"b", rw::full({30, 7}, i)}};
+      io::save(own, state);
+      io::save(common, state);
+      const StateList restored = zeros_like(state);
+      io::load(own, restored);
+      const bool same = bytes_of(restored) == bytes_of(state);
+      io::load(common, restored);
+      const float first = restored[0].tensor.to_vector<float>()[0];
+      const bool whole = restored[1].tensor.to_vector<float>() == std::vector<float>(210, first);
+      good[who] += same && whole ? 1 : 0;
+    }
+  };
+  std::thread other(work, 1);
+  work(0);
+  other.join();
+  BOOST_TEST(good[0] == 10);
+  BOOST_TEST(good[1] == 10);
+  BOOST_TEST(folder.files().size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(other_tools_read_the_file) {
+  if (std::system("command -v h5dump > /dev/null") != 0) {
+    BOOST_TEST_MESSAGE("h5dump is not installed: skipped");
+    return;
+  }
+  const Folder folder;
+  io::save(folder / "x.h5",
+           {{"model/cell/w_x", Tensor::from<float>({2, 2}, {1, 2, 3, 4.5f})},
+            {"none", rw::zeros({0, 3})},
+            {"step", rw::scalar(7, rw::DType::int64)}},
+           {{"cell", "lstm"}});
+  const std::string command =
+      fmt::format("h5dump -p '{}' > '{}' 2>&1", folder / "x.h5", folder / "dump");
+  BOOST_TEST(std::system(command.c_str()) == 0);
+  const std::string dump = read(folder / "dump");
+  for (const char* part :
+       {"GROUP \"cell\"", "DATASET \"w_x\"", "H5T_IEEE_F32LE", "3, 4.5", "CHECKSUM FLETCHER32",
+        "H5T_STD_I64LE", "(0): 7", "\"lstm\"", "\"rewind:format_version\""}) {
+    BOOST_TEST(contains(dump, part), part << " is not in the dump");
+  }
+}
