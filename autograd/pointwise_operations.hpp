@@ -207,9 +207,10 @@ struct Erf {
 struct Pow {
   static constexpr const char* name = "pow";
   template <class V> static V value(V x, V y) { return simd::pow(x, y); }
-  // x^y log x tends to 0 as x does, and is not needed where x < 0: there y must be a constant integer.
+  // x^0 is constant, at 0 too, where 0 x^-1 would be NaN. x^y log x tends to 0 as x does, and is not needed where x < 0: there y must
+  // be a constant integer.
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol x, Symbol y, Symbol z) {
-    return {dy * (y * apply<Pow>(x, y - 1)),
+    return {apply<Where>(apply<Equal>(y, Symbol(0)), Symbol(0), dy * (y * apply<Pow>(x, y - 1))),
             apply<Where>(apply<Less>(Symbol(0), x), dy * (z * apply<Log>(x)), Symbol(0))};
   }
 };

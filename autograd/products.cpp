@@ -27,7 +27,8 @@
 #include <rewind/autograd/products.hpp>
 #include <rewind/autograd/products_tiny.hpp>
 
-// Of libgomp, the OpenMP runtime that Debian's oneDNN runs on; clang's <omp.h> is for another runtime.
+// Of libgomp, the OpenMP runtime that Debian's oneDNN runs on; clang's <omp.h> is for another
+// runtime.
 extern "C" {
 int omp_get_max_threads();
 int omp_in_parallel();

@@ -141,9 +141,16 @@ V expm1(V x) {
   return xsimd::fma(factor, e.p, factor - V(1)) * (e.k - k + V(1));  // k is at most one less
 }
 
+/// xsimd's, which for double reads the exponent of a number below the normal range before it scales it.
 template <class V>
 V log(V x) {
-  return xsimd::log(x);
+  if constexpr (sizeof(Scalar<V>) == 4) {
+    return xsimd::log(x);
+  } else {
+    const auto is_tiny = x < V(std::numeric_limits<Scalar<V>>::min());
+    const V y = xsimd::log(xsimd::select(is_tiny, x * V(0x1p54), x));
+    return xsimd::select(is_tiny, y - V(37.429947750237047), y);  // 54 log 2
+  }
 }
 
 template <class V>
@@ -185,7 +192,7 @@ V by_lane(Function function, V x, W... y) {
 template <class V>
 V erf(V x) {
   if constexpr (sizeof(Scalar<V>) == 4) {
-    return xsimd::select(x != x, x, xsimd::erf(x));
+    return xsimd::select(xsimd::isnan(x), x, xsimd::erf(x));
   } else {
     return by_lane([](auto lane) { return std::erf(lane); }, x);
   }
@@ -209,7 +216,7 @@ V softplus(V x) {
 template <class V>
 V pow(V x, V y) {
   const V power = by_lane([](auto base, auto exponent) { return std::pow(base, exponent); }, x, y);
-  return xsimd::select((x != x) | (y != y), x + y, power);
+  return xsimd::select(xsimd::isnan(x) | xsimd::isnan(y), x + y, power);
 }
 
 /// Copies `n` <= lanes elements into `lanes`; the others hold 1, which no operation minds.

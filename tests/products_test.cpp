@@ -223,7 +223,7 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_reference_in_batches) {
     gaps,
     one_left,
     one_right,
-    one_right_and_gaps,
+    one_right_result_with_gaps,
     side_by_side,
     overlapping_inputs
   };
@@ -233,8 +233,9 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_reference_in_batches) {
       for (const Size n : {0, 1, 16, 33}) {
         for (const Size k : {0, 1, 7, 64}) {
           for (int flags = 0; flags < 4; ++flags) {
-            for (const Layout layout : {consecutive, gaps, one_left, one_right, one_right_and_gaps,
-                                        side_by_side, overlapping_inputs}) {
+            for (const Layout layout :
+                 {consecutive, gaps, one_left, one_right, one_right_result_with_gaps, side_by_side,
+                  overlapping_inputs}) {
               Case test = plain_case(m, n, k, flags & 1, flags & 2, 0, ++count % 3 == 0);
               test.batched = true;
               test.batch = batch;
@@ -243,7 +244,7 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_reference_in_batches) {
                   distance = cols;
                   stride = std::max<Size>(1, std::max<Size>(1, batch) * cols);
                 } else {
-                  const Size gap = layout == gaps || layout == one_right_and_gaps ? 3 : 0;
+                  const Size gap = layout == gaps ? 3 : 0;
                   stride += gap;
                   distance = rows * stride + gap;
                 }
@@ -251,8 +252,9 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_reference_in_batches) {
               place(test.a.rows, test.a.cols, test.a.stride, test.a.distance);
               place(test.b.rows, test.b.cols, test.b.stride, test.b.distance);
               place(m, n, test.c_stride, test.c_distance);
+              if (layout == one_right_result_with_gaps) test.c_distance += 3;
               if (layout == one_left) test.a.distance = 0;
-              if (layout == one_right || layout == one_right_and_gaps) test.b.distance = 0;
+              if (layout == one_right || layout == one_right_result_with_gaps) test.b.distance = 0;
               if (layout == overlapping_inputs) test.a.distance = test.b.distance = 1;
               expect_accurate(test);
             }
