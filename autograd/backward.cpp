@@ -1,23 +1,27 @@
 #include <algorithm>
 #include <cstring>
+
 #include <rewind/autograd/detail/backward.hpp>
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/views.hpp>
-#include <rewind/autograd/parameter.hpp>
-#include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/detail/matrix_view.hpp>
+#include <rewind/autograd/detail/strided.hpp>
+#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/parameter.hpp>
+#include <rewind/autograd/views.hpp>
 
 // Note [Gradients of views]
-// Slices along leading axes, column slices and reshapes are views: they share their base's storage and are no operations. Their
-// gradients land in the same part of the base's gradient. That buffer starts uninitialised; `filled_begin` and `filled_end`
-// bound the part that holds values. A contribution next to that part is written and extends it (time steps arrive one after
-// another, so nothing is ever cleared); one inside is added; what neither covers is cleared before the gradient is used. Column
-// slices that together cover whole rows (the gates of a cell) count as one contribution.
+// Slices along leading axes, column slices and reshapes are views: they share their base's storage
+// and are no operations. Their gradients land in the same part of the base's gradient. That buffer
+// starts uninitialised; `filled_begin` and `filled_end` bound the part that holds values. A
+// contribution next to that part is written and extends it (time steps arrive one after another, so
+// nothing is ever cleared); one inside is added; what neither covers is cleared before the gradient
+// is used. Column slices that together cover whole rows (the gates of a cell) count as one
+// contribution.
 
 namespace rw {
 namespace detail {
 
-/// The elements of a slot that a contribution touches, from the first to the last, and whether it touches all between them.
+/// The elements of a slot that a contribution touches, from the first to the last, and whether it
+/// touches all between them.
 struct BackwardPass::Extent {
   std::int64_t begin = 0;
   std::int64_t end = 0;
@@ -42,8 +46,7 @@ namespace {
 
 bool is_unique(const Tensor& t) {
   const TensorBody& body = t.body();
-  return body.references == 1 && body.block->references == 1 && !body.shared &&
-         t.is_contiguous();
+  return body.references == 1 && body.block->references == 1 && !body.shared && t.is_contiguous();
 }
 
 /// Makes sure that writing into the gradient changes no tensor that anyone else can see.
@@ -65,8 +68,9 @@ void add_into(void* to, std::int64_t to_stride, bool accumulate, const Tensor& f
   dispatch_floating(from.dtype(), [&](auto type) {
     using T = decltype(type);
     const std::int64_t rows = from.elements() == 0 ? 0 : from.rows();
-    (accumulate ? kernels::add_rows<T> : kernels::copy_rows<T>)(
-        static_cast<T*>(to), to_stride, from.data<T>(), from.row_stride(), rows, from.columns());
+    (accumulate ? kernels::add_rows<T> : kernels::copy_rows<T>)(static_cast<T*>(to), to_stride,
+                                                                from.data<T>(), from.row_stride(),
+                                                                rows, from.columns());
   });
 }
 
@@ -120,8 +124,8 @@ void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const
                 body.shape);
     start = full(body.shape, 1.0, body.dtype);
   }
-  check_shape(start.shape() == body.shape, "backward: the seed has shape {}, expected the root's {}",
-              start.shape(), body.shape);
+  check_shape(start.shape() == body.shape,
+              "backward: the seed has shape {}, expected the root's {}", start.shape(), body.shape);
   check<UsageError>(start.dtype() == body.dtype, "backward: the seed is {}, expected the root's {}",
                     name_of(start.dtype()), name_of(body.dtype));
 
@@ -160,11 +164,12 @@ void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const
     for (std::uint32_t i = 0; needed && i < node->saved_count; ++i) {
       const Saved& saved = node->saved[i];
       const std::uint32_t version = saved.tensor.body().block->version;
-      check<UsageError>(version == saved.version,
-                        "backward: '{}' (operation {}) saved a tensor of shape {} which was changed "
-                        "afterwards: it is at version {}, expected {}; change it after the backward "
-                        "pass, or give the operation a clone()",
-                        node->name, node->index, saved.tensor.shape(), version, saved.version);
+      check<UsageError>(
+          version == saved.version,
+          "backward: '{}' (operation {}) saved a tensor of shape {} which was changed "
+          "afterwards: it is at version {}, expected {}; change it after the backward "
+          "pass, or give the operation a clone()",
+          node->name, node->index, saved.tensor.shape(), version, saved.version);
     }
   }
   if (root_->reachable) {
@@ -223,10 +228,9 @@ void BackwardPass::check_gradients(const Node& node) const {
       check_finite_gradient(node.name, c->value);
     }
     if (slot.gradient.defined() && slot.filled_begin < slot.filled_end) {
-      check_finite_gradient(node.name,
-                            part(slot.gradient.detach(),
-                                 {slot.filled_begin, slot.filled_end - slot.filled_begin,
-                                  Shape{slot.filled_end - slot.filled_begin}}));
+      check_finite_gradient(node.name, part(slot.gradient.detach(),
+                                            {slot.filled_begin, slot.filled_end - slot.filled_begin,
+                                             Shape{slot.filled_end - slot.filled_begin}}));
     }
   }
 }
@@ -313,8 +317,8 @@ void BackwardPass::add_now(Slot& slot, const Region* region, const Tensor& contr
     }
   }
   const bool accumulate = prepare(slot, extent);
-  add_into(region_data(slot, region),
-           region == nullptr ? slot.shape.columns() : region->row_stride, accumulate, contribution);
+  add_into(region_data(slot, region), region == nullptr ? slot.shape.columns() : region->row_stride,
+           accumulate, contribution);
 }
 
 /// Makes room for a contribution to `extent`; returns whether it must be added (true) or written.
@@ -398,14 +402,15 @@ void BackwardPass::locate(const Node& node, std::span<Gradients::Target> targets
     for (std::size_t j = i; j < targets.size(); ++j) {
       if (j == i || (grouped && wanted(targets[j]) && &slot_of(targets[j]) == &slot)) {
         targets[j].data = region_data(slot, region_of(targets[j]));
-        targets[j].row_stride =
-            region_of(targets[j]) == nullptr ? slot.shape.columns() : region_of(targets[j])->row_stride;
+        targets[j].row_stride = region_of(targets[j]) == nullptr
+                                    ? slot.shape.columns()
+                                    : region_of(targets[j])->row_stride;
         targets[j].accumulate = accumulate;
       }
     }
     if (!grouped && !accumulate) {
-      // A kernel writes element by element; where a later target overlaps this one without being the same, writing here could
-      // undo what it has added already.
+      // A kernel writes element by element; where a later target overlaps this one without being
+      // the same, writing here could undo what it has added already.
       for (std::size_t j = i + 1; j < targets.size(); ++j) {
         if (wanted(targets[j]) && &slot_of(targets[j]) == &slot && extents[j].overlaps(extent) &&
             (extents[j].begin != extent.begin || extents[j].end != extent.end ||

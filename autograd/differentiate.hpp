@@ -64,14 +64,16 @@ constexpr Program trace() {
     } else {
       std::apply([&](const auto&... each) { (add_output(each), ...); }, result);
     }
-  }(std::make_index_sequence<N>{});
+  }
+  (std::make_index_sequence<N>{});
   return pruned(program);
 }
 
-/// The gradient of a formula: for f(x_1..x_n) -> y_1..y_m the formula of x_1..x_n, y_1..y_m, dy_1..dy_m -> dx_1..dx_n.
+/// The gradient of a formula: for f(x_1..x_n) -> y_1..y_m the formula of x_1..x_n, y_1..y_m,
+/// dy_1..dy_m -> dx_1..dx_n.
 ///
-/// One sweep over the terms in reverse. Values of the forward pass are computed again, but for outputs that are themselves the
-/// result of a costly operation: these are taken from y.
+/// One sweep over the terms in reverse. Values of the forward pass are computed again, but for
+/// outputs that are themselves the result of a costly operation: these are taken from y.
 constexpr Program differentiate(const Program& f) {
   const std::size_t n = f.argument_count;
   const std::size_t m = f.output_count;
@@ -79,7 +81,8 @@ constexpr Program differentiate(const Program& f) {
   d.argument_count = n + 2 * m;
   std::array<Symbol, max_terms> value = [&]<std::size_t... I>(std::index_sequence<I...>) {
     return std::array<Symbol, max_terms>{((void)I, Symbol(0))...};
-  }(std::make_index_sequence<max_terms>{});
+  }
+  (std::make_index_sequence<max_terms>{});
   std::array<Symbol, max_terms> adjoint = value;
   for (std::size_t i = 0; i < f.size; ++i) {
     Term term = f.terms[i];
@@ -118,7 +121,8 @@ constexpr Program differentiate(const Program& f) {
       [&]<std::size_t... K>(std::index_sequence<K...>) {
         const auto parts = Operation::adjoint(adjoint[i], value[operand(K)]..., value[i]);
         ((adjoint[operand(K)] = adjoint[operand(K)] + parts[K]), ...);
-      }(std::make_index_sequence<arity<Operation>>{});
+      }
+      (std::make_index_sequence<arity<Operation>>{});
     });
   }
   // Arguments that do not occur in f get 0.

@@ -1,10 +1,11 @@
 #pragma once
-// Every failure of Rewind is one of these exceptions; nothing aborts for data a user or a file supplies.
-
-#include <fmt/core.h>
+// Every failure of Rewind is one of these exceptions; nothing aborts for data a user or a file
+// supplies.
 
 #include <stdexcept>
 #include <string>
+
+#include <fmt/core.h>
 
 namespace rw {
 

@@ -1,6 +1,7 @@
 #pragma once
-// Formulas as compile-time values: a captureless generic lambda is run once by the compiler on symbols, which leaves a list of
-// terms; its derivative is another such list, made by an ordinary constexpr function. Equal terms are kept once.
+// Formulas as compile-time values: a captureless generic lambda is run once by the compiler on
+// symbols, which leaves a list of terms; its derivative is another such list, made by an ordinary
+// constexpr function. Equal terms are kept once.
 
 #include <array>
 #include <concepts>
@@ -20,7 +21,7 @@ inline constexpr std::size_t max_arguments = 16;
 struct Term {
   enum class Kind : std::uint8_t { argument, constant, operation };
   Kind kind = Kind::constant;
-  std::uint8_t operation = 0;  // position in the list of operations
+  std::uint8_t operation = 0;               // position in the list of operations
   std::int16_t operands[3] = {-1, -1, -1};  // earlier terms; for an argument its number
   double value = 0;
 
@@ -64,7 +65,8 @@ struct Program {
 class Symbol {
  public:
   constexpr Symbol(double value) : value_(value) {}  // NOLINT(google-explicit-constructor)
-  constexpr Symbol(pointwise::Program& program, std::int16_t term) : program_(&program), term_(term) {}
+  constexpr Symbol(pointwise::Program& program, std::int16_t term)
+      : program_(&program), term_(term) {}
 
   constexpr pointwise::Program* program() const { return program_; }
   constexpr bool is_constant() const { return program_ == nullptr; }
@@ -129,10 +131,9 @@ struct List {
   using at = std::tuple_element_t<I, std::tuple<T...>>;
 };
 
-using Operations =
-    List<Negate, Add, Subtract, Multiply, Divide, Less, LessEqual, Equal, NotEqual, Where, Maximum,
-         Minimum, Exp, Expm1, Log, Log1p, Sqrt, Sign, Abs, Sin, Cos, Tanh, Sigmoid, Softplus, Relu,
-         Erf, Pow>;
+using Operations = List<Negate, Add, Subtract, Multiply, Divide, Less, LessEqual, Equal, NotEqual,
+                        Where, Maximum, Minimum, Exp, Expm1, Log, Log1p, Sqrt, Sign, Abs, Sin, Cos,
+                        Tanh, Sigmoid, Softplus, Relu, Erf, Pow>;
 
 template <class Operation>
 constexpr std::uint8_t index_of() {

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+
 #include <rewind/autograd/expression.hpp>
 #include <rewind/autograd/operand.hpp>
-#include <span>
 
 namespace rw::pointwise {
 
@@ -20,7 +21,8 @@ struct FusedOperation {
   void (*backward64)(const Block&);
 };
 
-/// Runs `operation` on tensors and numbers, records it as `name`, and puts its results into `results`.
+/// Runs `operation` on tensors and numbers, records it as `name`, and puts its results into
+/// `results`.
 void apply_fused(const char* name, const FusedOperation& operation,
                  std::span<const Operand> arguments, std::span<Tensor> results);
 

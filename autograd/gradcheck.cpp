@@ -1,7 +1,8 @@
-#include <fmt/format.h>
-
 #include <cmath>
 #include <cstring>
+
+#include <fmt/format.h>
+
 #include <rewind/autograd/gradcheck.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/reduce.hpp>
@@ -47,9 +48,8 @@ class Variables {
   }
   std::int64_t elements(std::size_t i) const { return value(i).elements(); }
   double* data(std::size_t i) {
-    return i < inputs_.size()
-               ? inputs_[i].mutable_data<double>()
-               : parameters_[i - inputs_.size()].parameter->mutable_data<double>();
+    return i < inputs_.size() ? inputs_[i].mutable_data<double>()
+                              : parameters_[i - inputs_.size()].parameter->mutable_data<double>();
   }
   /// What to ask gradients for, given the inputs as watched on a tape.
   std::vector<TensorRef> targets(const std::vector<Tensor>& watched) const {
@@ -79,7 +79,8 @@ std::vector<Tensor> watch_all(Tape& tape, const std::vector<Tensor>& inputs) {
 
 Tensor weighted_sum(const Tensor& y, double salt) { return sum(y * irregular(y.shape(), salt)); }
 
-/// The gradients; zeros where `loss` depends on nothing recorded: then the differences must be zero as well.
+/// The gradients; zeros where `loss` depends on nothing recorded: then the differences must be zero
+/// as well.
 std::vector<Tensor> gradient_or_zeros(Tape& tape, const Tensor& loss,
                                       const std::vector<TensorRef>& targets,
                                       const GradientOptions& options = {}) {
@@ -165,9 +166,8 @@ GradcheckResult gradcheck(const TensorFunction& function, const std::vector<Tens
   }
   const StopRecording stop;
   return compare(
-      variables, analytic,
-      [&] { return weighted_sum(function(variables.inputs()), 1.0).item(); }, options,
-      "gradcheck");
+      variables, analytic, [&] { return weighted_sum(function(variables.inputs()), 1.0).item(); },
+      options, "gradcheck");
 }
 
 GradcheckResult gradgradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs,

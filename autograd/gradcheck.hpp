@@ -1,14 +1,16 @@
 #pragma once
 
 #include <functional>
-#include <rewind/autograd/parameter_list.hpp>
-#include <rewind/autograd/tensor.hpp>
 #include <string>
 #include <vector>
 
+#include <rewind/autograd/parameter_list.hpp>
+#include <rewind/autograd/tensor.hpp>
+
 namespace rw {
 
-/// A function to check: its inputs, in order, to one tensor of any shape. Must give the same result when called again.
+/// A function to check: its inputs, in order, to one tensor of any shape. Must give the same result
+/// when called again.
 using TensorFunction = std::function<Tensor(const std::vector<Tensor>&)>;
 
 struct GradcheckOptions {
@@ -25,11 +27,12 @@ struct GradcheckResult {
   explicit operator bool() const { return passed; }
 };
 
-/// Compares the gradient of `function` with central differences, for every element of every input and of every parameter that
-/// it uses: |analytic - numeric| <= absolute + relative |numeric|.
+/// Compares the gradient of `function` with central differences, for every element of every input
+/// and of every parameter that it uses: |analytic - numeric| <= absolute + relative |numeric|.
 ///
-/// The outputs are summed with irregular weights, because a symmetric loss hides mistakes that cancel. Also checks that a second
-/// backward pass gives the same bits. Inputs and parameters must be float64 (UsageError otherwise): float32 has too few digits.
+/// The outputs are summed with irregular weights, because a symmetric loss hides mistakes that
+/// cancel. Also checks that a second backward pass gives the same bits. Inputs and parameters must
+/// be float64 (UsageError otherwise): float32 has too few digits.
 ///
 ///     auto result = gradcheck([](const auto& x) { return tanh(matmul(x[0], x[1])); }, {a, b});
 ///     if (!result) fmt::print("{}\n", result.message);
@@ -37,7 +40,8 @@ GradcheckResult gradcheck(const TensorFunction& function, const std::vector<Tens
                           const ParameterList& parameters = {},
                           const GradcheckOptions& options = {});
 
-/// The same for second derivatives: checks the gradient of an irregularly weighted sum of all first derivatives.
+/// The same for second derivatives: checks the gradient of an irregularly weighted sum of all first
+/// derivatives.
 GradcheckResult gradgradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs,
                               const ParameterList& parameters = {},
                               const GradcheckOptions& options = {});

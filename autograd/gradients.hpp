@@ -1,8 +1,9 @@
 #pragma once
 
 #include <concepts>
-#include <rewind/autograd/tensor.hpp>
 #include <span>
+
+#include <rewind/autograd/tensor.hpp>
 
 namespace rw {
 
@@ -16,7 +17,7 @@ class BackwardPass;
 /// A matrix as the factor of a product, as it is or transposed: `matmul(a, transposed(b))`.
 struct MatrixOperand {
   template <class T>
-    requires std::convertible_to<const T&, const Tensor&>
+  requires std::convertible_to<const T&, const Tensor&>
   explicit(false) MatrixOperand(const T& matrix, bool is_transposed = false)
       : tensor(static_cast<const Tensor&>(matrix)), transposed(is_transposed) {}
 
@@ -28,11 +29,13 @@ struct MatrixOperand {
 inline MatrixOperand transposed(const Tensor& matrix) { return {matrix, true}; }
 
 // Note [Two ways a rule runs]
-// A gradient rule has one text and two ways to run. In an ordinary backward pass no tape is active: the operations in the rule
-// compute at once, and add() puts their result into the input's gradient: the first use writes, later ones add in place. Under
-// `create_graph` the tape stays active: the same operations are recorded, their inputs (the saved tensors and the gradients
-// that arrive) being linked to the tape, and contributions are collected and summed by one recorded operation when the input's
-// turn comes. Hence gradients of gradients, to any order, without a second rule.
+// A gradient rule has one text and two ways to run. In an ordinary backward pass no tape is active:
+// the operations in the rule compute at once, and add() puts their result into the input's
+// gradient: the first use writes, later ones add in place. Under `create_graph` the tape stays
+// active: the same operations are recorded, their inputs (the saved tensors and the gradients that
+// arrive) being linked to the tape, and contributions are collected and summed by one recorded
+// operation when the input's turn comes. Hence gradients of gradients, to any order, without a
+// second rule.
 
 /// What a gradient rule writes to: the gradients of its operation's inputs.
 class Gradients {
@@ -43,11 +46,12 @@ class Gradients {
   /// Gradient of output `index`; undefined when that output does not reach the loss.
   const Tensor& cotangent(int index) const;
 
-  /// True under `create_graph`: only recordable operations may be used (Note [Two ways a rule runs]).
+  /// True under `create_graph`: only recordable operations may be used (Note [Two ways a rule
+  /// runs]).
   bool recording() const { return recording_; }
 
-  /// Adds the tensor that `compute()` returns, of the input's shape, to the gradient of `input`; does not call it when the pass
-  /// does not need it.
+  /// Adds the tensor that `compute()` returns, of the input's shape, to the gradient of `input`;
+  /// does not call it when the pass does not need it.
   template <class Compute>
   void add(int input, Compute&& compute) {
     if (wants(input)) {
@@ -58,14 +62,16 @@ class Gradients {
   /// Adds the product a b to the gradient of `input`, in place where possible.
   void add_product(int input, const MatrixOperand& a, const MatrixOperand& b);
 
-  /// Memory that a kernel fills: the gradient of one input (rows `row_stride` apart), to be written or added to.
+  /// Memory that a kernel fills: the gradient of one input (rows `row_stride` apart), to be written
+  /// or added to.
   struct Target {
     int input = 0;
     void* data = nullptr;  // null: not wanted
     std::int64_t row_stride = 0;
     bool accumulate = false;
   };
-  /// Finds memory for the gradients of `targets[i].input`, all of which the kernel must then fill. Not while recording.
+  /// Finds memory for the gradients of `targets[i].input`, all of which the kernel must then fill.
+  /// Not while recording.
   void locate(std::span<Target> targets);
 
  private:

@@ -1,6 +1,7 @@
+#include <cmath>
+
 #include <fmt/format.h>
 
-#include <cmath>
 #include <rewind/autograd/detail/tape_storage.hpp>
 #include <rewind/autograd/parameter.hpp>
 #include <rewind/autograd/tape.hpp>
@@ -33,10 +34,11 @@ void check_finite(const char* what, const char* name, const Tensor& x) {
     return;
   }
   const auto [nan, infinite] = count_non_finite(x);
-  check<NonFiniteError>(nan + infinite == 0,
-                        "anomaly mode: {} '{}' holds {} NaN and {} infinite of {} values (shape {}); "
-                        "its operands were finite, so the numbers went wrong here",
-                        what, name, nan, infinite, x.elements(), x.shape());
+  check<NonFiniteError>(
+      nan + infinite == 0,
+      "anomaly mode: {} '{}' holds {} NaN and {} infinite of {} values (shape {}); "
+      "its operands were finite, so the numbers went wrong here",
+      what, name, nan, infinite, x.elements(), x.shape());
 }
 
 }  // namespace

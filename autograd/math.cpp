@@ -26,23 +26,28 @@ Tensor apply_pointwise(std::uint8_t operation, std::initializer_list<Operand> op
 }  // namespace detail
 
 Tensor square(const Operand& x) {
-  return fuse("square", [](auto v) { return square(v); }, x);
+  return fuse(
+      "square", [](auto v) { return square(v); }, x);
 }
 
 Tensor leaky_relu(const Operand& x, double slope) {
-  return fuse("leaky_relu", [](auto v, auto k) { return leaky_relu(v, k); }, x, slope);
+  return fuse(
+      "leaky_relu", [](auto v, auto k) { return leaky_relu(v, k); }, x, slope);
 }
 
 Tensor elu(const Operand& x, double alpha) {
-  return fuse("elu", [](auto v, auto a) { return elu(v, a); }, x, alpha);
+  return fuse(
+      "elu", [](auto v, auto a) { return elu(v, a); }, x, alpha);
 }
 
 Tensor gelu(const Operand& x) {
-  return fuse("gelu", [](auto v) { return gelu(v); }, x);
+  return fuse(
+      "gelu", [](auto v) { return gelu(v); }, x);
 }
 
 Tensor clamp(const Operand& x, const Operand& low, const Operand& high) {
-  return fuse("clamp", [](auto v, auto l, auto h) { return clamp(v, l, h); }, x, low, high);
+  return fuse(
+      "clamp", [](auto v, auto l, auto h) { return clamp(v, l, h); }, x, low, high);
 }
 
 }  // namespace rw

@@ -1,8 +1,9 @@
 #pragma once
-// The plain pointwise functions. Each works on tensors, parameters and numbers (broadcasting as NumPy does) and, inside a fused
-// lambda, on its symbols.
+// The plain pointwise functions. Each works on tensors, parameters and numbers (broadcasting as
+// NumPy does) and, inside a fused lambda, on its symbols.
 
 #include <initializer_list>
+
 #include <rewind/autograd/expression.hpp>
 #include <rewind/autograd/operand.hpp>
 
@@ -17,8 +18,9 @@ template <class... A>
 concept SomeSymbol = (std::same_as<A, Symbol> || ...) &&
                      (std::convertible_to<const A&, Symbol> && ...);
 template <class... A>
-concept SomeTensor = (TensorLike<A> || ...) && ((TensorLike<A> || std::is_arithmetic_v<A>) && ...);
-/// Arguments of a pointwise function: tensors and numbers with a tensor among them, or symbols and numbers.
+concept SomeTensor = (TensorLike<A> || ...) && ((TensorLike<A> || std::is_arithmetic_v<A>)&&...);
+/// Arguments of a pointwise function: tensors and numbers with a tensor among them, or symbols and
+/// numbers.
 template <class... A>
 concept Pointwise = SomeSymbol<A...> || SomeTensor<A...>;
 

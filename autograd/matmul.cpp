@@ -1,4 +1,5 @@
 #include <algorithm>
+
 #include <rewind/autograd/detail/matrix_view.hpp>
 #include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/matmul.hpp>
@@ -14,10 +15,11 @@ std::int64_t columns_of(const MatrixOperand& m) { return m.tensor.size(m.transpo
 void check_operands(const MatrixOperand& a, const MatrixOperand& b) {
   const Shape& sa = a.tensor.shape();
   const Shape& sb = b.tensor.shape();
-  check_shape(sa.rank() >= 2 && sb.rank() >= 2,
-              "matmul: got shapes {} and {}, expected at least two axes each; unsqueeze a vector to "
-              "a matrix of one row or column",
-              sa, sb);
+  check_shape(
+      sa.rank() >= 2 && sb.rank() >= 2,
+      "matmul: got shapes {} and {}, expected at least two axes each; unsqueeze a vector to "
+      "a matrix of one row or column",
+      sa, sb);
   check<UsageError>(a.tensor.dtype() == b.tensor.dtype() && is_floating(a.tensor.dtype()),
                     "matmul: got {} and {}, expected one floating type; convert with to()",
                     name_of(a.tensor.dtype()), name_of(b.tensor.dtype()));
@@ -91,8 +93,7 @@ Tensor matmul(const MatrixOperand& a, const MatrixOperand& b) {
     const Tensor rows = reshape(a.tensor, Shape{sa.rows(), sa.columns()});
     return reshape(matmul(rows, b), sa.with(-1, columns_of(b)));
   }
-  check_shape(sa.rank() == sb.rank() &&
-                  std::equal(sa.begin(), sa.end() - 2, sb.begin()),
+  check_shape(sa.rank() == sb.rank() && std::equal(sa.begin(), sa.end() - 2, sb.begin()),
               "matmul: leading axes of {} and {} differ; they must be equal, or the right side a "
               "single matrix",
               sa, sb);
@@ -123,13 +124,13 @@ Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b) {
     kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b), to, y.row_stride(),
                          true);
   });
-  return record("addmm", {c, a, b}, std::move(y), saved(a, b),
-                [c_shape = c.shape()](const Tensor& dy, Gradients& d, const Tensor& a_,
-                                      const Tensor& b_) {
-                  d.add(0, [&] { return sum_to(dy, c_shape); });
-                  d.add_product(1, dy, transposed(b_));
-                  d.add_product(2, transposed(a_), dy);
-                });
+  return record(
+      "addmm", {c, a, b}, std::move(y), saved(a, b),
+      [c_shape = c.shape()](const Tensor& dy, Gradients& d, const Tensor& a_, const Tensor& b_) {
+        d.add(0, [&] { return sum_to(dy, c_shape); });
+        d.add_product(1, dy, transposed(b_));
+        d.add_product(2, transposed(a_), dy);
+      });
 }
 
 }  // namespace rw

@@ -3,13 +3,15 @@
 #include <bit>
 #include <limits>
 #include <new>
+
 #include <rewind/autograd/memory.hpp>
 
 namespace rw {
 namespace detail {
 namespace {
 
-// Size classes: four to each doubling, from 64 bytes, so that at most a quarter of a block is unused.
+// Size classes: four to each doubling, from 64 bytes, so that at most a quarter of a block is
+// unused.
 constexpr std::uint32_t classes = 4 * 58;
 
 std::uint32_t class_of(std::size_t bytes) {
@@ -41,14 +43,14 @@ struct Pool {
         Block* block = list;
         list = block->next_free;
         statistics.pooled_bytes -= static_cast<std::int64_t>(block->capacity);
-        ::operator delete(block, std::align_val_t{64});
+        ::operator delete (block, std::align_val_t{64});
       }
     }
   }
 };
 
-// The pointer is trivially destructible, so that tensors with static storage can still be released while a thread (or the
-// program) ends: they then go straight back to the heap.
+// The pointer is trivially destructible, so that tensors with static storage can still be released
+// while a thread (or the program) ends: they then go straight back to the heap.
 constinit thread_local Pool* pool = nullptr;
 constinit thread_local bool pool_is_gone = false;
 
@@ -86,7 +88,7 @@ Block* allocate_block(std::size_t bytes) {
     block->shared = false;
   } else {
     const std::size_t capacity = capacity_of(size_class);
-    block = new (::operator new(sizeof(Block) + capacity, std::align_val_t{64})) Block;
+    block = new (::operator new (sizeof(Block) + capacity, std::align_val_t{64})) Block;
     block->size_class = size_class;
     block->capacity = capacity;
   }
@@ -101,7 +103,7 @@ Block* allocate_block(std::size_t bytes) {
 void recycle_block(Block* block) noexcept {
   Pool* const owner = current_pool();
   if (owner == nullptr) {
-    ::operator delete(block, std::align_val_t{64});
+    ::operator delete (block, std::align_val_t{64});
     return;
   }
   owner->statistics.live_bytes -= static_cast<std::int64_t>(block->capacity);

@@ -9,7 +9,8 @@ namespace rw {
 
 /// Counters of the calling thread's pool.
 struct MemoryStatistics {
-  std::int64_t live_bytes = 0;    ///< handed out and not yet returned (a block freed on another thread counts there)
+  std::int64_t live_bytes =
+      0;  ///< handed out and not yet returned (a block freed on another thread counts there)
   std::int64_t peak_bytes = 0;    ///< highest live_bytes since the last reset_peak_memory()
   std::int64_t pooled_bytes = 0;  ///< kept for reuse
 };
@@ -23,9 +24,10 @@ void trim_memory();
 namespace detail {
 
 // Note [Shared parameters]
-// Reference counts are plain integers, because an atomic increment costs more than many a small operation. A parameter's value may
-// be read by several threads at once, so its body and block are marked `shared` before anyone else can see them, and only then
-// are their counts atomic. Every other tensor belongs to one thread at a time.
+// Reference counts are plain integers, because an atomic increment costs more than many a small
+// operation. A parameter's value may be read by several threads at once, so its body and block are
+// marked `shared` before anyone else can see them, and only then are their counts atomic. Every
+// other tensor belongs to one thread at a time.
 struct Counted {
   std::uint32_t references = 1;
   bool shared = false;
@@ -46,7 +48,8 @@ struct Counted {
   }
 };
 
-/// Header of a block of storage; the data follow it, 64-byte aligned. The version counts mutations (Note [Version counters]).
+/// Header of a block of storage; the data follow it, 64-byte aligned. The version counts mutations
+/// (Note [Version counters]).
 struct alignas(64) Block : Counted {
   std::uint32_t size_class = 0;
   std::uint32_t version = 0;
@@ -67,12 +70,8 @@ struct PoolAllocator {
   PoolAllocator() = default;
   template <class U>
   explicit(false) PoolAllocator(const PoolAllocator<U>&) {}
-  T* allocate(std::size_t n) {
-    return reinterpret_cast<T*>(allocate_block(n * sizeof(T))->data());
-  }
-  void deallocate(T* p, std::size_t) noexcept {
-    recycle_block(reinterpret_cast<Block*>(p) - 1);
-  }
+  T* allocate(std::size_t n) { return reinterpret_cast<T*>(allocate_block(n * sizeof(T))->data()); }
+  void deallocate(T* p, std::size_t) noexcept { recycle_block(reinterpret_cast<Block*>(p) - 1); }
   friend bool operator==(const PoolAllocator&, const PoolAllocator&) { return true; }
 };
 

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <concepts>
-#include <rewind/autograd/tensor.hpp>
 #include <type_traits>
+
+#include <rewind/autograd/tensor.hpp>
 
 namespace rw {
 
@@ -10,13 +11,14 @@ namespace rw {
 template <class T>
 concept TensorLike = std::convertible_to<const T&, const Tensor&>;
 
-/// An argument of a pointwise operation for the duration of a call: a tensor, or a number that stretches to any shape.
+/// An argument of a pointwise operation for the duration of a call: a tensor, or a number that
+/// stretches to any shape.
 class Operand {
  public:
   template <TensorLike T>
   explicit(false) Operand(const T& tensor) : tensor_(&static_cast<const Tensor&>(tensor)) {}
   template <class T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   explicit(false) Operand(T value) : scalar_(static_cast<double>(value)) {}
 
   bool is_tensor() const { return tensor_ != nullptr; }

@@ -1,6 +1,7 @@
+#include <cstring>
+
 #include <fmt/format.h>
 
-#include <cstring>
 #include <rewind/autograd/parameter.hpp>
 
 namespace rw {
@@ -16,7 +17,8 @@ void release_parameter(ParameterBody* body) noexcept {
 
 namespace {
 ParameterBody* make_parameter(const Tensor& value) {
-  check<UsageError>(is_floating(value.dtype()), "parameter: got an int64 tensor, expected float32 or float64");
+  check<UsageError>(is_floating(value.dtype()),
+                    "parameter: got an int64 tensor, expected float32 or float64");
   auto* body = new ParameterBody;
   try {
     body->value = value.clone();
@@ -87,8 +89,8 @@ void Parameter::assign(const Tensor& values) {
 }
 
 const Tensor& Parameter::grad() const {
-  check<UsageError>(has_grad(),
-                    "parameter '{}': it has no gradient yet; run tape.backward(loss) first", name());
+  check<UsageError>(
+      has_grad(), "parameter '{}': it has no gradient yet; run tape.backward(loss) first", name());
   return body().grad;
 }
 

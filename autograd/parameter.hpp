@@ -1,7 +1,8 @@
 #pragma once
 
-#include <rewind/autograd/tensor.hpp>
 #include <string>
+
+#include <rewind/autograd/tensor.hpp>
 
 namespace rw {
 
@@ -15,10 +16,12 @@ struct ParameterBody : Counted {
 void release_parameter(ParameterBody* body) noexcept;
 }  // namespace detail
 
-/// A named leaf outside any tape: owns a value that training changes, and the gradient that backward passes add up.
+/// A named leaf outside any tape: owns a value that training changes, and the gradient that
+/// backward passes add up.
 ///
-/// Copying copies the value and the gradient, so that a copied layer is independent of the original. Reads as a Tensor in
-/// every operation. Several threads may read the value at once while none writes it.
+/// Copying copies the value and the gradient, so that a copied layer is independent of the
+/// original. Reads as a Tensor in every operation. Several threads may read the value at once while
+/// none writes it.
 class Parameter {
  public:
   Parameter() = default;
@@ -44,7 +47,8 @@ class Parameter {
   }
 
   bool has_grad() const { return body().grad.defined(); }
-  /// Sum of the gradients since zero_grad(), of the value's shape. Throws UsageError when there is none yet.
+  /// Sum of the gradients since zero_grad(), of the value's shape. Throws UsageError when there is
+  /// none yet.
   const Tensor& grad() const;
   Tensor& mutable_grad();
   /// Forgets the gradient; the next backward pass writes instead of adding.

@@ -1,20 +1,22 @@
 #pragma once
 // How layers name their parameters. A layer lists its members once,
 //
-//     template <class Visit> void parameters(Visit&& visit) { visit("w_x", w_x); visit("cell", cell); }
+//     template <class Visit> void parameters(Visit&& visit) { visit("w_x", w_x); visit("cell",
+//     cell); }
 //
-// where a member is a Parameter, another layer, or a vector, array or optional of these. That one list feeds optimisers, checkpoints,
-// counting and summaries.
+// where a member is a Parameter, another layer, or a vector, array or optional of these. That one
+// list feeds optimisers, checkpoints, counting and summaries.
 
 #include <concepts>
 #include <cstddef>
 #include <optional>
 #include <ranges>
-#include <rewind/autograd/parameter.hpp>
-#include <rewind/autograd/state.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <rewind/autograd/parameter.hpp>
+#include <rewind/autograd/state.hpp>
 
 namespace rw {
 
@@ -46,7 +48,9 @@ inline std::string joined(const std::string& path, std::string_view name) {
 
 /// A type that lists its parameters.
 template <class T>
-concept Layer = requires(T& layer) { layer.parameters(detail::AnyVisitor{}); };
+concept Layer = requires(T& layer) {
+  layer.parameters(detail::AnyVisitor{});
+};
 
 namespace detail {
 
@@ -58,9 +62,8 @@ void collect(const std::string& path, Member& member, ParameterList& list) {
       list.push_back({path, &member});
     }
   } else if constexpr (Layer<Member>) {
-    member.parameters([&](std::string_view name, auto& child) {
-      collect(joined(path, name), child, list);
-    });
+    member.parameters(
+        [&](std::string_view name, auto& child) { collect(joined(path, name), child, list); });
   } else if constexpr (is_optional<Member>) {
     if (member.has_value()) {
       collect(path, *member, list);
@@ -71,13 +74,16 @@ void collect(const std::string& path, Member& member, ParameterList& list) {
       collect(joined(path, std::to_string(i++)), element, list);
     }
   } else {
-    static_assert(Layer<Member>, "parameters: a member must be a Parameter, a layer, or a range or optional of these");
+    static_assert(
+        Layer<Member>,
+        "parameters: a member must be a Parameter, a layer, or a range or optional of these");
   }
 }
 
 }  // namespace detail
 
-/// All parameters of a layer with their paths, in the order in which the layer lists them. Names each parameter after its path.
+/// All parameters of a layer with their paths, in the order in which the layer lists them. Names
+/// each parameter after its path.
 template <Layer L>
 ParameterList parameters(L& layer) {
   ParameterList list;

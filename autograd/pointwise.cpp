@@ -1,19 +1,22 @@
 #include <cstring>
 #include <optional>
-#include <rewind/autograd/detail/tape_storage.hpp>
-#include <rewind/autograd/pointwise_kernel.hpp>
-#include <rewind/autograd/fused_operation.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/tape.hpp>
 #include <vector>
 
-// How a fused operation meets tensors: broadcasting, recording, and the gradient in both ways (Note [Two ways a rule runs]).
+#include <rewind/autograd/detail/tape_storage.hpp>
+#include <rewind/autograd/fused_operation.hpp>
+#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/pointwise_kernel.hpp>
+#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/tape.hpp>
+
+// How a fused operation meets tensors: broadcasting, recording, and the gradient in both ways (Note
+// [Two ways a rule runs]).
 
 namespace rw::pointwise {
 namespace {
 
-/// One argument or result over the axes of the common shape: elements from one index to the next, 0 where it is stretched.
+/// One argument or result over the axes of the common shape: elements from one index to the next, 0
+/// where it is stretched.
 using Steps = std::array<std::int64_t, Shape::max_rank + 1>;
 struct Stream {
   void* data;
@@ -42,8 +45,7 @@ class Loop {
   void add_argument(const void* data, const Steps& steps) {
     arguments_[argument_count_++] = {const_cast<void*>(data), steps, false};
   }
-  void add_result(void* data, const Steps& steps,
-                  bool accumulate) {
+  void add_result(void* data, const Steps& steps, bool accumulate) {
     results_[result_count_++] = {data, steps, accumulate};
   }
 
@@ -128,8 +130,7 @@ class Loop {
       offset += number % sizes_[axis] * stream.steps[axis];
       number /= sizes_[axis];
     }
-    return {static_cast<std::byte*>(stream.data) +
-                offset * static_cast<std::int64_t>(element_size),
+    return {static_cast<std::byte*>(stream.data) + offset * static_cast<std::int64_t>(element_size),
             rank_ > 1 ? stream.steps[rank_ - 2] : 0, stream.steps[rank_ - 1], stream.accumulate};
   }
 
@@ -141,7 +142,6 @@ class Loop {
   std::array<Stream, max_streams> arguments_;
   std::array<Stream, max_arguments> results_;
 };
-
 
 /// What the gradient of a recorded fused operation needs to know, beside the saved tensors.
 struct FusedRule {
@@ -156,7 +156,8 @@ using Scalars = std::array<T, max_streams>;
 
 bool bit(std::uint64_t bits, std::size_t k) { return ((bits >> k) & 1) != 0; }
 
-/// The saved tensors of a fused node, by argument of its gradient: x..., y...; null where none was saved.
+/// The saved tensors of a fused node, by argument of its gradient: x..., y...; null where none was
+/// saved.
 std::array<const Tensor*, max_streams> saved_tensors(const detail::Node& node,
                                                      const FusedRule& rule) {
   std::array<const Tensor*, max_streams> tensors{};
@@ -210,7 +211,8 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
     if (tensor != nullptr) {
       loop.add_argument(tensor->data<T>(), steps_of(tensor->shape(), tensor->row_stride(), common));
     } else {
-      // A number, the gradient of an output that does not reach the loss, or an argument that is not read.
+      // A number, the gradient of an output that does not reach the loss, or an argument that is
+      // not read.
       scalars[k] = k < n && !bit(rule.tensors, k) ? static_cast<T>(rule.scalars[k]) : T(0);
       loop.add_argument(&scalars[k], {});
     }
@@ -273,21 +275,20 @@ void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gra
       value[i] = scalar(term.value, dtype);
     } else if (term.kind == Term::Kind::argument) {
       const auto k = static_cast<std::size_t>(term.operands[0]);
-      const Tensor* cotangent =
-          k >= n + m ? &d.cotangent(static_cast<int>(k - n - m)) : nullptr;
-      value[i] = saved[k] != nullptr                             ? *saved[k]
+      const Tensor* cotangent = k >= n + m ? &d.cotangent(static_cast<int>(k - n - m)) : nullptr;
+      value[i] = saved[k] != nullptr                            ? *saved[k]
                  : cotangent != nullptr && cotangent->defined() ? *cotangent
-                 : k < n ? scalar(rule.scalars[k], dtype)
-                         : scalar(0.0, dtype);
+                 : k < n                                        ? scalar(rule.scalars[k], dtype)
+                                                                : scalar(0.0, dtype);
     } else {
       const auto operand = [&](std::size_t k) -> const Tensor& {
         return value[static_cast<std::size_t>(term.operands[k])];
       };
-      value[i] = term.operands[1] < 0 ? detail::apply_pointwise(term.operation, {operand(0)})
-                 : term.operands[2] < 0
-                     ? detail::apply_pointwise(term.operation, {operand(0), operand(1)})
-                     : detail::apply_pointwise(term.operation,
-                                               {operand(0), operand(1), operand(2)});
+      value[i] =
+          term.operands[1] < 0 ? detail::apply_pointwise(term.operation, {operand(0)})
+          : term.operands[2] < 0
+              ? detail::apply_pointwise(term.operation, {operand(0), operand(1)})
+              : detail::apply_pointwise(term.operation, {operand(0), operand(1), operand(2)});
     }
   }
   input = 0;
@@ -298,7 +299,8 @@ void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gra
     d.add(input, [&] {
       const Shape& shape = shape_of(node.inputs[input]);
       const Tensor& gradient = value[static_cast<std::size_t>(program.outputs[k])];
-      // A formula may give less than the common shape, where it does not depend on all of its arguments.
+      // A formula may give less than the common shape, where it does not depend on all of its
+      // arguments.
       return sum_to(expand(gradient, broadcast("gradient", gradient.shape(), shape)), shape);
     });
     ++input;

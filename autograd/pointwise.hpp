@@ -28,11 +28,12 @@ inline constexpr FusedOperation fused_operation = {
 ///       return std::tuple{sigmoid(o) * tanh(c), c};
 ///     }, zi, zf, zg, zo, c_prev);
 ///
-/// `formula` is a lambda that captures nothing, takes each argument as `auto`, and uses the functions and operators of math.hpp;
-/// it returns one value or a tuple of values. Arguments are tensors of one floating type, which broadcast as in NumPy, or
-/// numbers. Returns a Tensor, or a std::array of them for a tuple. The gradient is derived at compile time; nothing is
-/// stored for it but the arguments, gates being computed again. Throws ShapeError when the shapes do not broadcast, UsageError for
-/// mixed types.
+/// `formula` is a lambda that captures nothing, takes each argument as `auto`, and uses the
+/// functions and operators of math.hpp; it returns one value or a tuple of values. Arguments are
+/// tensors of one floating type, which broadcast as in NumPy, or numbers. Returns a Tensor, or a
+/// std::array of them for a tuple. The gradient is derived at compile time; nothing is stored for
+/// it but the arguments, gates being computed again. Throws ShapeError when the shapes do not
+/// broadcast, UsageError for mixed types.
 template <class F, class... A>
 auto fuse(const char* name, F, const A&... arguments) {
   static_assert(std::is_empty_v<F> && std::is_default_constructible_v<F>,
@@ -51,8 +52,7 @@ auto fuse(const char* name, F, const A&... arguments) {
 }
 
 template <class F, class... A>
-  requires(!std::convertible_to<F, const char*>)
-auto fuse(F formula, const A&... arguments) {
+requires(!std::convertible_to<F, const char*>) auto fuse(F formula, const A&... arguments) {
   return fuse("fused", formula, arguments...);
 }
 

@@ -2,6 +2,7 @@
 // Formulas run over memory, a register at a time.
 
 #include <algorithm>
+
 #include <rewind/autograd/differentiate.hpp>
 
 namespace rw::pointwise {
@@ -47,12 +48,10 @@ template <const Program& P, std::size_t I, class V>
 template <const Program& P, class V>
 [[gnu::always_inline]] inline void evaluate(const V* arguments, V* results) {
   V value[P.size];
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
-    (evaluate_term<P, I>(value, arguments), ...);
-  }(std::make_index_sequence<P.size>{});
-  [&]<std::size_t... K>(std::index_sequence<K...>) {
-    ((results[K] = value[P.outputs[K]]), ...);
-  }(std::make_index_sequence<P.output_count>{});
+  [&]<std::size_t... I>(std::index_sequence<I...>) { (evaluate_term<P, I>(value, arguments), ...); }
+  (std::make_index_sequence<P.size>{});
+  [&]<std::size_t... K>(std::index_sequence<K...>) { ((results[K] = value[P.outputs[K]]), ...); }
+  (std::make_index_sequence<P.output_count>{});
 }
 
 /// Calls body.operator()<K>() for each argument that P reads.
@@ -66,14 +65,15 @@ template <const Program& P, class Body>
           }
         }(),
         ...);
-  }(std::make_index_sequence<P.argument_count>{});
+  }
+  (std::make_index_sequence<P.argument_count>{});
 }
 
 /// The loop over one block.
 ///
-/// Every stream is a pointer and how far it advances with each register, so that the formula is compiled once, whatever is repeated,
-/// summed or not wanted: such streams point into a buffer and stand still. So does every stream in the last, incomplete
-/// register of a row.
+/// Every stream is a pointer and how far it advances with each register, so that the formula is
+/// compiled once, whatever is repeated, summed or not wanted: such streams point into a buffer and
+/// stand still. So does every stream in the last, incomplete register of a row.
 template <const Program& P, class T>
 void run_block(const Block& block) {
   using V = simd::Batch<T>;

@@ -1,8 +1,9 @@
 #pragma once
 // The pointwise operations: value and derivative side by side, each in one place.
 //
-// `value(x...)` computes one register; `adjoint(dy, x..., y)` gives, as formulas, what the gradient dy of y = op(x...) adds to each
-// operand's gradient. To add an operation: name it in `Operations`, write its struct below, and give it its function in math.hpp.
+// `value(x...)` computes one register; `adjoint(dy, x..., y)` gives, as formulas, what the gradient
+// dy of y = op(x...) adds to each operand's gradient. To add an operation: name it in `Operations`,
+// write its struct below, and give it its function in math.hpp.
 
 #include <rewind/autograd/expression.hpp>
 #include <rewind/autograd/simd.hpp>
@@ -14,33 +15,48 @@ inline constexpr Symbol none{0.0};
 
 struct Negate {
   static constexpr const char* name = "neg";
-  template <class V> static V value(V x) { return -x; }
+  template <class V>
+  static V value(V x) {
+    return -x;
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol, Symbol) { return {-dy}; }
 };
 struct Add {
   static constexpr const char* name = "add";
-  template <class V> static V value(V a, V b) { return a + b; }
+  template <class V>
+  static V value(V a, V b) {
+    return a + b;
+  }
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol, Symbol, Symbol) {
     return {dy, dy};
   }
 };
 struct Subtract {
   static constexpr const char* name = "sub";
-  template <class V> static V value(V a, V b) { return a - b; }
+  template <class V>
+  static V value(V a, V b) {
+    return a - b;
+  }
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol, Symbol, Symbol) {
     return {dy, -dy};
   }
 };
 struct Multiply {
   static constexpr const char* name = "mul";
-  template <class V> static V value(V a, V b) { return a * b; }
+  template <class V>
+  static V value(V a, V b) {
+    return a * b;
+  }
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol a, Symbol b, Symbol) {
     return {dy * b, dy * a};
   }
 };
 struct Divide {
   static constexpr const char* name = "div";
-  template <class V> static V value(V a, V b) { return a / b; }
+  template <class V>
+  static V value(V a, V b) {
+    return a / b;
+  }
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol, Symbol b, Symbol y) {
     return {dy / b, -(dy * y / b)};
   }
@@ -53,28 +69,40 @@ V as_number(const xsimd::batch_bool<simd::Scalar<V>>& condition) {
 }
 struct Less {
   static constexpr const char* name = "less";
-  template <class V> static V value(V a, V b) { return as_number<V>(a < b); }
+  template <class V>
+  static V value(V a, V b) {
+    return as_number<V>(a < b);
+  }
   static constexpr std::array<Symbol, 2> adjoint(Symbol, Symbol, Symbol, Symbol) {
     return {none, none};
   }
 };
 struct LessEqual {
   static constexpr const char* name = "less_equal";
-  template <class V> static V value(V a, V b) { return as_number<V>(a <= b); }
+  template <class V>
+  static V value(V a, V b) {
+    return as_number<V>(a <= b);
+  }
   static constexpr std::array<Symbol, 2> adjoint(Symbol, Symbol, Symbol, Symbol) {
     return {none, none};
   }
 };
 struct Equal {
   static constexpr const char* name = "equal";
-  template <class V> static V value(V a, V b) { return as_number<V>(a == b); }
+  template <class V>
+  static V value(V a, V b) {
+    return as_number<V>(a == b);
+  }
   static constexpr std::array<Symbol, 2> adjoint(Symbol, Symbol, Symbol, Symbol) {
     return {none, none};
   }
 };
 struct NotEqual {
   static constexpr const char* name = "not_equal";
-  template <class V> static V value(V a, V b) { return as_number<V>(!(a == b)); }
+  template <class V>
+  static V value(V a, V b) {
+    return as_number<V>(!(a == b));
+  }
   static constexpr std::array<Symbol, 2> adjoint(Symbol, Symbol, Symbol, Symbol) {
     return {none, none};
   }
@@ -83,7 +111,8 @@ struct NotEqual {
 /// where(condition, a, b): a where the condition is not zero.
 struct Where {
   static constexpr const char* name = "where";
-  template <class V> static V value(V condition, V a, V b) {
+  template <class V>
+  static V value(V condition, V a, V b) {
     return xsimd::select(condition == V(0), b, a);
   }
   static constexpr std::array<Symbol, 3> adjoint(Symbol dy, Symbol condition, Symbol, Symbol,
@@ -95,7 +124,10 @@ struct Where {
 // Ties share the gradient equally.
 struct Maximum {
   static constexpr const char* name = "maximum";
-  template <class V> static V value(V a, V b) { return simd::maximum(a, b); }
+  template <class V>
+  static V value(V a, V b) {
+    return simd::maximum(a, b);
+  }
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol a, Symbol b, Symbol) {
     const Symbol tie = Symbol(0.5) * apply<Equal>(a, b);
     return {dy * (apply<Less>(b, a) + tie), dy * (apply<Less>(a, b) + tie)};
@@ -103,7 +135,10 @@ struct Maximum {
 };
 struct Minimum {
   static constexpr const char* name = "minimum";
-  template <class V> static V value(V a, V b) { return simd::minimum(a, b); }
+  template <class V>
+  static V value(V a, V b) {
+    return simd::minimum(a, b);
+  }
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol a, Symbol b, Symbol) {
     const Symbol tie = Symbol(0.5) * apply<Equal>(a, b);
     return {dy * (apply<Less>(a, b) + tie), dy * (apply<Less>(b, a) + tie)};
@@ -112,85 +147,124 @@ struct Minimum {
 
 struct Exp {
   static constexpr const char* name = "exp";
-  template <class V> static V value(V x) { return simd::exp(x); }
+  template <class V>
+  static V value(V x) {
+    return simd::exp(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol, Symbol y) { return {dy * y}; }
 };
 struct Expm1 {
   static constexpr const char* name = "expm1";
-  template <class V> static V value(V x) { return simd::expm1(x); }
+  template <class V>
+  static V value(V x) {
+    return simd::expm1(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol, Symbol y) {
     return {dy * (y + 1)};
   }
 };
 struct Log {
   static constexpr const char* name = "log";
-  template <class V> static V value(V x) { return simd::log(x); }
+  template <class V>
+  static V value(V x) {
+    return simd::log(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) { return {dy / x}; }
 };
 struct Log1p {
   static constexpr const char* name = "log1p";
-  template <class V> static V value(V x) { return simd::log1p(x); }
+  template <class V>
+  static V value(V x) {
+    return simd::log1p(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
     return {dy / (x + 1)};
   }
 };
 struct Sqrt {
   static constexpr const char* name = "sqrt";
-  template <class V> static V value(V x) { return xsimd::sqrt(x); }
+  template <class V>
+  static V value(V x) {
+    return xsimd::sqrt(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol, Symbol y) {
     return {Symbol(0.5) * dy / y};
   }
 };
 struct Sign {
   static constexpr const char* name = "sign";
-  template <class V> static V value(V x) { return simd::sign(x); }
+  template <class V>
+  static V value(V x) {
+    return simd::sign(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol, Symbol, Symbol) { return {none}; }
 };
 struct Abs {
   static constexpr const char* name = "abs";
-  template <class V> static V value(V x) { return xsimd::abs(x); }
+  template <class V>
+  static V value(V x) {
+    return xsimd::abs(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
     return {dy * apply<Sign>(x)};
   }
 };
 struct Sin {
   static constexpr const char* name = "sin";
-  template <class V> static V value(V x) { return xsimd::sin(x); }
+  template <class V>
+  static V value(V x) {
+    return xsimd::sin(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
     return {dy * apply<Cos>(x)};
   }
 };
 struct Cos {
   static constexpr const char* name = "cos";
-  template <class V> static V value(V x) { return xsimd::cos(x); }
+  template <class V>
+  static V value(V x) {
+    return xsimd::cos(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
     return {-(dy * apply<Sin>(x))};
   }
 };
 struct Tanh {
   static constexpr const char* name = "tanh";
-  template <class V> static V value(V x) { return simd::tanh(x); }
+  template <class V>
+  static V value(V x) {
+    return simd::tanh(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol, Symbol y) {
     return {dy * (1 - y * y)};
   }
 };
 struct Sigmoid {
   static constexpr const char* name = "sigmoid";
-  template <class V> static V value(V x) { return simd::sigmoid(x); }
+  template <class V>
+  static V value(V x) {
+    return simd::sigmoid(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol, Symbol y) {
     return {dy * (y * (1 - y))};
   }
 };
 struct Softplus {
   static constexpr const char* name = "softplus";
-  template <class V> static V value(V x) { return simd::softplus(x); }
+  template <class V>
+  static V value(V x) {
+    return simd::softplus(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
     return {dy * apply<Sigmoid>(x)};
   }
 };
 struct Relu {
   static constexpr const char* name = "relu";
-  template <class V> static V value(V x) { return simd::relu(x); }
+  template <class V>
+  static V value(V x) {
+    return simd::relu(x);
+  }
   // The slope at 0 is 0; a NaN goes on as NaN.
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
     return {apply<Where>(apply<LessEqual>(x, Symbol(0)), Symbol(0),
@@ -199,16 +273,22 @@ struct Relu {
 };
 struct Erf {
   static constexpr const char* name = "erf";
-  template <class V> static V value(V x) { return simd::erf(x); }
+  template <class V>
+  static V value(V x) {
+    return simd::erf(x);
+  }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
     return {dy * (Symbol(1.12837916709551257390) * apply<Exp>(-(x * x)))};  // 2 / sqrt(pi)
   }
 };
 struct Pow {
   static constexpr const char* name = "pow";
-  template <class V> static V value(V x, V y) { return simd::pow(x, y); }
-  // x^0 is constant, at 0 too, where 0 x^-1 would be NaN. x^y log x tends to 0 as x does, and is not needed where x < 0: there y must
-  // be a constant integer.
+  template <class V>
+  static V value(V x, V y) {
+    return simd::pow(x, y);
+  }
+  // x^0 is constant, at 0 too, where 0 x^-1 would be NaN. x^y log x tends to 0 as x does, and is
+  // not needed where x < 0: there y must be a constant integer.
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol x, Symbol y, Symbol z) {
     return {apply<Where>(apply<Equal>(y, Symbol(0)), Symbol(0), dy * (y * apply<Pow>(x, y - 1))),
             apply<Where>(apply<Less>(Symbol(0), x), dy * (z * apply<Log>(x)), Symbol(0))};
@@ -240,8 +320,10 @@ inline constexpr bool is_costly =
 template <class Body>
 constexpr void visit_operation(std::uint8_t index, Body&& body) {
   [&]<std::size_t... I>(std::index_sequence<I...>) {
-    static_cast<void>(((index == I && (body.template operator()<Operations::at<I>>(), true)) || ...));
-  }(std::make_index_sequence<Operations::size>{});
+    static_cast<void>(
+        ((index == I && (body.template operator()<Operations::at<I>>(), true)) || ...));
+  }
+  (std::make_index_sequence<Operations::size>{});
 }
 
 }  // namespace rw::pointwise

@@ -1,15 +1,17 @@
 #pragma once
-// How an operation is written: compute the value, then record() it with its gradient rule beside it.
+// How an operation is written: compute the value, then record() it with its gradient rule beside
+// it.
 
 #include <array>
 #include <concepts>
 #include <new>
-#include <rewind/autograd/gradients.hpp>
-#include <rewind/autograd/detail/node.hpp>
-#include <rewind/autograd/tensor.hpp>
 #include <span>
 #include <type_traits>
 #include <utility>
+
+#include <rewind/autograd/detail/node.hpp>
+#include <rewind/autograd/gradients.hpp>
+#include <rewind/autograd/tensor.hpp>
 
 namespace rw {
 
@@ -18,7 +20,7 @@ class TensorRef {
  public:
   TensorRef() = default;
   template <class T>
-    requires std::convertible_to<const T&, const Tensor&>
+  requires std::convertible_to<const T&, const Tensor&>
   explicit(false) TensorRef(const T& tensor) : tensor_(&static_cast<const Tensor&>(tensor)) {}
   const Tensor& get() const { return *tensor_; }
   explicit(false) operator const Tensor&() const { return *tensor_; }
@@ -36,7 +38,8 @@ struct Context {
 };
 inline constinit thread_local Context context;
 
-/// The unfinished node of an operation, or null when none of `inputs` is tracked. Links `outputs` to it.
+/// The unfinished node of an operation, or null when none of `inputs` is tracked. Links `outputs`
+/// to it.
 Node* begin_node(const char* name, std::span<const TensorRef> inputs,
                  std::span<const Tensor> outputs, std::size_t saved_count, std::size_t rule_bytes);
 /// Note [Anomaly mode]: throw a NonFiniteError that names the operation.
@@ -55,7 +58,8 @@ void run_rule(const Node& node, Gradients& d) {
     } else {
       rule(d.cotangent(0), d, node.saved[I].tensor...);
     }
-  }(std::make_index_sequence<N>{});
+  }
+  (std::make_index_sequence<N>{});
 }
 
 template <bool Several, std::size_t N, class Rule>
@@ -70,9 +74,8 @@ void record(const char* name, std::span<const TensorRef> inputs, std::span<const
   if (context.anomaly) {
     check_finite_outputs(name, outputs);
   }
-  Node* const node = context.tape == nullptr
-                         ? nullptr
-                         : begin_node(name, inputs, outputs, N, sizeof(Rule));
+  Node* const node =
+      context.tape == nullptr ? nullptr : begin_node(name, inputs, outputs, N, sizeof(Rule));
   if (node == nullptr) {
     return;
   }
@@ -85,7 +88,8 @@ void record(const char* name, std::span<const TensorRef> inputs, std::span<const
 
 }  // namespace detail
 
-/// The tensors that a gradient rule reads; it receives them, in this order, after its fixed arguments.
+/// The tensors that a gradient rule reads; it receives them, in this order, after its fixed
+/// arguments.
 template <class... T>
 std::array<TensorRef, sizeof...(T)> saved(const T&... tensors) {
   return {TensorRef(tensors)...};
@@ -93,9 +97,10 @@ std::array<TensorRef, sizeof...(T)> saved(const T&... tensors) {
 
 /// Records `value = name(inputs...)` on the active tape and returns `value`.
 ///
-/// `rule(dy, d, saved...)` adds to `d` the gradient of each input, given the gradient `dy` of the value. It is written with the
-/// same operations that users call (Note [Two ways a rule runs]), captures only plain values, and gets the tensors it needs
-/// through `saved`. `value` must be a fresh tensor. `name` must outlive the tape (a string literal).
+/// `rule(dy, d, saved...)` adds to `d` the gradient of each input, given the gradient `dy` of the
+/// value. It is written with the same operations that users call (Note [Two ways a rule runs]),
+/// captures only plain values, and gets the tensors it needs through `saved`. `value` must be a
+/// fresh tensor. `name` must outlive the tape (a string literal).
 ///
 ///     Tensor scale(const Tensor& x, double k) {
 ///       return record("scale", {x}, x * k, saved(),
@@ -116,8 +121,8 @@ Tensor record(const char* name, std::span<const TensorRef> inputs, Tensor value,
   return value;
 }
 
-/// Records an operation with several outputs: `rule(d, saved...)` reads their gradients as `d.cotangent(i)`, undefined for an
-/// output that does not reach the loss.
+/// Records an operation with several outputs: `rule(d, saved...)` reads their gradients as
+/// `d.cotangent(i)`, undefined for an output that does not reach the loss.
 template <std::size_t N, class Rule>
 void record_several(const char* name, std::span<const TensorRef> inputs,
                     std::span<const Tensor> outputs, const std::array<TensorRef, N>& saved,

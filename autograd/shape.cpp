@@ -1,6 +1,7 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <rewind/autograd/error.hpp>
 #include <rewind/autograd/shape.hpp>
 

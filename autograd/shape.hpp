@@ -1,12 +1,12 @@
 #pragma once
 
-#include <fmt/core.h>
-
 #include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
+
+#include <fmt/core.h>
 
 namespace rw {
 
@@ -26,7 +26,9 @@ class Shape {
   /// Product of all sizes; 1 for rank 0.
   std::int64_t elements() const { return elements_; }
   /// Size of the last axis; 1 for rank 0.
-  std::int64_t columns() const { return rank_ == 0 ? 1 : sizes_[static_cast<std::size_t>(rank_ - 1)]; }
+  std::int64_t columns() const {
+    return rank_ == 0 ? 1 : sizes_[static_cast<std::size_t>(rank_ - 1)];
+  }
   /// Product of all axes but the last; 1 for rank 0.
   std::int64_t rows() const;
   /// Product of the axes in [begin, end).
@@ -78,13 +80,14 @@ class Shape {
 /// "[20, 32, 7]"; "[]" for rank 0.
 std::string to_string(const Shape& shape);
 
-/// The shape that `a` and `b` broadcast to, as NumPy does: axes are aligned at the end, size 1 stretches.
-/// `who` names the operation in the ShapeError.
+/// The shape that `a` and `b` broadcast to, as NumPy does: axes are aligned at the end, size 1
+/// stretches. `who` names the operation in the ShapeError.
 Shape broadcast(const char* who, const Shape& a, const Shape& b);
 
 }  // namespace rw
 
-// Takes no format specification, so that messages need nothing of fmt's parser where they are formatted.
+// Takes no format specification, so that messages need nothing of fmt's parser where they are
+// formatted.
 template <>
 struct fmt::formatter<rw::Shape> {
   static constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }

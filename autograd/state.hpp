@@ -1,14 +1,15 @@
 #pragma once
 
 #include <concepts>
-#include <rewind/autograd/tensor.hpp>
 #include <string>
 #include <vector>
 
+#include <rewind/autograd/tensor.hpp>
+
 namespace rw {
 
-/// One value that a checkpoint holds. The tensor shares its storage with the object that owns it: reading it saves, writing into it
-/// restores. Paths have components separated by '/'.
+/// One value that a checkpoint holds. The tensor shares its storage with the object that owns it:
+/// reading it saves, writing into it restores. Paths have components separated by '/'.
 struct StateEntry {
   std::string path;
   Tensor tensor;

@@ -1,21 +1,24 @@
 #include <array>
 #include <atomic>
 #include <memory>
+
+#include <rewind/autograd/detail/tape_storage.hpp>
 #include <rewind/autograd/parameter.hpp>
 #include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/detail/tape_storage.hpp>
 
 // Note [Version counters]
-// A gradient rule may read tensors that the forward pass saved. Their storage counts its mutations; the count at saving time is
-// kept beside the handle, and a backward pass compares the counts of all operations that it will run before it writes anything.
+// A gradient rule may read tensors that the forward pass saved. Their storage counts its mutations;
+// the count at saving time is kept beside the handle, and a backward pass compares the counts of
+// all operations that it will run before it writes anything.
 
 namespace rw {
 namespace detail {
 
 namespace {
 
-// Serial numbers of live tapes, so that a tensor of a tape that has ended (a constant now) can be told from one of another live
-// tape (a mistake) without a lock. A tape takes a number whose place is free.
+// Serial numbers of live tapes, so that a tensor of a tape that has ended (a constant now) can be
+// told from one of another live tape (a mistake) without a lock. A tape takes a number whose place
+// is free.
 std::array<std::atomic<std::uint64_t>, 1024> live_serials;
 std::atomic<std::uint64_t> last_serial{0};
 
@@ -127,8 +130,7 @@ Link link_of(const Tensor& x) {
 }
 
 Node* begin_node(const char* name, std::span<const TensorRef> inputs,
-                 std::span<const Tensor> outputs, std::size_t saved_count,
-                 std::size_t rule_bytes) {
+                 std::span<const Tensor> outputs, std::size_t saved_count, std::size_t rule_bytes) {
   Tape& tape = *context.tape;
   TapeStorage& storage = *tape.storage_;
   std::array<Link, 8> few;
@@ -142,8 +144,7 @@ Node* begin_node(const char* name, std::span<const TensorRef> inputs,
   if (!tracked) {
     return nullptr;
   }
-  Node* const node =
-      tape.append_node(name, inputs.size(), outputs.size(), saved_count, rule_bytes);
+  Node* const node = tape.append_node(name, inputs.size(), outputs.size(), saved_count, rule_bytes);
   ++storage.operations;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Link& link = links[i];

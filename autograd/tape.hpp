@@ -2,11 +2,12 @@
 
 #include <cstdint>
 #include <initializer_list>
-#include <rewind/autograd/record.hpp>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <rewind/autograd/record.hpp>
 
 namespace rw {
 
@@ -17,21 +18,24 @@ struct TapeStorage;
 struct BackwardOptions {
   /// Gradient of the root; needed when the root is not a single number, where it defaults to 1.
   Tensor seed = {};
-  /// Keep what the gradient rules saved, so that another backward pass can run over the same operations.
+  /// Keep what the gradient rules saved, so that another backward pass can run over the same
+  /// operations.
   bool retain = false;
 };
 
 struct GradientOptions {
   Tensor seed = {};
   bool retain = false;
-  /// Record the gradient's own computation, so that it can be differentiated again. Implies `retain`.
+  /// Record the gradient's own computation, so that it can be differentiated again. Implies
+  /// `retain`.
   bool create_graph = false;
 };
 
 /// The record of a computation, played backwards to get gradients.
 ///
-/// While a Tape is alive, operations of its thread on parameters, watched tensors and whatever was computed from them are recorded
-/// on it; the innermost tape counts. It belongs to its thread. When it ends, tensors keep their values and become constants.
+/// While a Tape is alive, operations of its thread on parameters, watched tensors and whatever was
+/// computed from them are recorded on it; the innermost tape counts. It belongs to its thread. When
+/// it ends, tensors keep their values and become constants.
 ///
 ///     Tape tape;
 ///     Tensor loss = mse(model(x), y);
@@ -43,18 +47,21 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// A tensor with the values of `x` (shared) whose gradient can be asked for. Throws UsageError for an integer tensor.
+  /// A tensor with the values of `x` (shared) whose gradient can be asked for. Throws UsageError
+  /// for an integer tensor.
   Tensor watch(const Tensor& x);
 
   /// Adds d root / d w to the gradient of every trainable parameter w that `root` depends on.
   ///
-  /// Throws ShapeError when `root` is not a single number and no seed is given; UsageError when it does not depend on anything
-  /// recorded here, on another thread, after an earlier pass without `retain`, or when a tensor that a gradient rule needs was
-  /// changed since. After an exception no parameter's gradient has changed.
+  /// Throws ShapeError when `root` is not a single number and no seed is given; UsageError when it
+  /// does not depend on anything recorded here, on another thread, after an earlier pass without
+  /// `retain`, or when a tensor that a gradient rule needs was changed since. After an exception no
+  /// parameter's gradient has changed.
   void backward(const Tensor& root, const BackwardOptions& options = {});
 
-  /// d y / d x for each x of `xs` (watched tensors, parameters, or intermediate results); zeros where y does not depend on x.
-  /// Parameters' own gradients stay as they are. Throws as backward() does.
+  /// d y / d x for each x of `xs` (watched tensors, parameters, or intermediate results); zeros
+  /// where y does not depend on x. Parameters' own gradients stay as they are. Throws as backward()
+  /// does.
   std::vector<Tensor> gradient(const Tensor& y, std::initializer_list<TensorRef> xs,
                                const GradientOptions& options = {});
   std::vector<Tensor> gradient(const Tensor& y, std::span<const TensorRef> xs,
@@ -102,8 +109,8 @@ class StopRecording {
   Tape* tape_;
 };
 
-/// While alive, the first operation on this thread whose result, or whose gradient, holds a NaN or an infinity throws a
-/// NonFiniteError that names it. Slow: every result is read once more.
+/// While alive, the first operation on this thread whose result, or whose gradient, holds a NaN or
+/// an infinity throws a NonFiniteError that names it. Slow: every result is read once more.
 class AnomalyMode {
  public:
   AnomalyMode() : previous_(std::exchange(detail::context.anomaly, true)) {}

@@ -1,7 +1,8 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include <fmt/format.h>
+
 #include <rewind/autograd/detail/node.hpp>
 #include <rewind/autograd/tensor.hpp>
 
@@ -123,9 +124,8 @@ Tensor Tensor::detach() const {
 
 Tensor Tensor::clone() const {
   Tensor t = detail::make_tensor(shape(), dtype());
-  dispatch(dtype(), [&](auto type) {
-    detail::copy_rows(body(), t.mutable_data<decltype(type)>());
-  });
+  dispatch(dtype(),
+           [&](auto type) { detail::copy_rows(body(), t.mutable_data<decltype(type)>()); });
   return t;
 }
 
@@ -185,8 +185,7 @@ template <class T>
 void append(std::string& out, const Tensor& x, int axis, std::int64_t row) {
   const Shape& shape = x.shape();
   if (axis == shape.rank()) {
-    fmt::format_to(std::back_inserter(out), "{:.5g}",
-                   static_cast<double>(*x.data<T>()));
+    fmt::format_to(std::back_inserter(out), "{:.5g}", static_cast<double>(*x.data<T>()));
     return;
   }
   const std::int64_t n = shape[axis];

@@ -3,14 +3,15 @@
 #include <cstdint>
 #include <initializer_list>
 #include <new>
-#include <rewind/autograd/dtype.hpp>
-#include <rewind/autograd/error.hpp>
-#include <rewind/autograd/memory.hpp>
-#include <rewind/autograd/shape.hpp>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <rewind/autograd/dtype.hpp>
+#include <rewind/autograd/error.hpp>
+#include <rewind/autograd/memory.hpp>
+#include <rewind/autograd/shape.hpp>
 
 namespace rw {
 
@@ -21,8 +22,9 @@ namespace detail {
 struct Node;
 struct ParameterBody;
 
-/// Where a tensor came from on a tape: output `output` of `node`, or the part of that output which starts at `offset` with rows
-/// `row_stride` apart (Note [Gradients of views]). The tape's serial number tells whether that tape still lives.
+/// Where a tensor came from on a tape: output `output` of `node`, or the part of that output which
+/// starts at `offset` with rows `row_stride` apart (Note [Gradients of views]). The tape's serial
+/// number tells whether that tape still lives.
 struct Link {
   std::uint64_t tape = 0;
   Node* node = nullptr;
@@ -31,7 +33,8 @@ struct Link {
   std::int64_t row_stride = 0;
 };
 
-/// What a handle points to: geometry, storage and origin of one tensor. Blocks are shared between views.
+/// What a handle points to: geometry, storage and origin of one tensor. Blocks are shared between
+/// views.
 struct TensorBody : Counted {
   DType dtype = DType::float32;
   Block* block = nullptr;
@@ -48,8 +51,9 @@ void recycle_body(TensorBody* body) noexcept;
 /// An uninitialised dense tensor.
 Tensor make_tensor(const Shape& shape, DType dtype);
 
-/// A tensor over part of `base`'s storage that starts `offset` elements after its first, with rows `row_stride` apart, linked to
-/// the same part of `base`'s gradient, in which the part starts at `gradient_offset` with rows `gradient_row_stride` apart.
+/// A tensor over part of `base`'s storage that starts `offset` elements after its first, with rows
+/// `row_stride` apart, linked to the same part of `base`'s gradient, in which the part starts at
+/// `gradient_offset` with rows `gradient_row_stride` apart.
 Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset,
                  std::int64_t row_stride, std::int64_t gradient_offset,
                  std::int64_t gradient_row_stride);
@@ -61,9 +65,10 @@ Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset,
 
 /// A small value handle to an array of up to five axes in pooled, 64-byte-aligned storage.
 ///
-/// Copying a handle shares the array; arithmetic makes new arrays. Rows (all axes but the last) may lie apart by more than a
-/// row's length, so that slices along leading axes and of columns are views that copy nothing. While a Tape is alive on the
-/// thread, operations on tensors that need a gradient are recorded on it; a tensor outlives its tape, as a constant.
+/// Copying a handle shares the array; arithmetic makes new arrays. Rows (all axes but the last) may
+/// lie apart by more than a row's length, so that slices along leading axes and of columns are
+/// views that copy nothing. While a Tape is alive on the thread, operations on tensors that need a
+/// gradient are recorded on it; a tensor outlives its tape, as a constant.
 class Tensor {
  public:
   Tensor() noexcept = default;
@@ -85,7 +90,8 @@ class Tensor {
   }
   ~Tensor() { reset(); }
 
-  /// A tensor of `shape` that holds a copy of `values` in row-major order. Throws ShapeError when the counts differ.
+  /// A tensor of `shape` that holds a copy of `values` in row-major order. Throws ShapeError when
+  /// the counts differ.
   template <Element T>
   static Tensor from(const Shape& shape, std::span<const T> values);
   template <Element T>
@@ -114,13 +120,14 @@ class Tensor {
     return b.row_stride == b.shape.columns() || b.shape.elements() <= b.shape.columns();
   }
 
-  /// First element, to read. Rows are row_stride() apart. Throws UsageError when T is not the tensor's type.
+  /// First element, to read. Rows are row_stride() apart. Throws UsageError when T is not the
+  /// tensor's type.
   template <Element T>
   const T* data() const {
     return reinterpret_cast<const T*>(typed<T>().data);
   }
-  /// First element, to write; counts as a mutation (Note [Version counters]), so that a tape which saved this value for its
-  /// backward pass will refuse to use it.
+  /// First element, to write; counts as a mutation (Note [Version counters]), so that a tape which
+  /// saved this value for its backward pass will refuse to use it.
   template <Element T>
   T* mutable_data() {
     const detail::TensorBody& b = typed<T>();
@@ -140,8 +147,8 @@ class Tensor {
   Tensor clone() const;
   /// A dense copy converted to `dtype`, not recorded.
   Tensor to(DType dtype) const;
-  /// Whether an operation on this tensor would be recorded now: a Tape is alive on this thread, and the tensor is a trainable
-  /// parameter, watched, or computed from such on that tape.
+  /// Whether an operation on this tensor would be recorded now: a Tape is alive on this thread, and
+  /// the tensor is a trainable parameter, watched, or computed from such on that tape.
   bool requires_grad() const;
 
   void swap(Tensor& other) noexcept { std::swap(body_, other.body_); }

@@ -128,8 +128,9 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
 Tensor select(const Tensor& x, int axis, std::int64_t index) {
   const std::int64_t size = x.size(axis);
   const std::int64_t front = index < 0 ? index + size : index;
-  check_shape(0 <= front && front < size, "select: index {} does not lie in axis {} of {} (size {})",
-              index, axis, x.shape(), size);
+  check_shape(0 <= front && front < size,
+              "select: index {} does not lie in axis {} of {} (size {})", index, axis, x.shape(),
+              size);
   return reshape(slice(x, axis, front, front + 1), x.shape().without(axis));
 }
 

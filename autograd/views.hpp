@@ -1,12 +1,14 @@
 #pragma once
-// Views: slices, column slices and reshapes share storage, record nothing and cost nothing (Note [Gradients of views]). Where the
-// layout (rows a fixed distance apart, contiguous within) cannot express the result, these functions copy instead.
+// Views: slices, column slices and reshapes share storage, record nothing and cost nothing (Note
+// [Gradients of views]). Where the layout (rows a fixed distance apart, contiguous within) cannot
+// express the result, these functions copy instead.
 
 #include <array>
 #include <cstdint>
+#include <utility>
+
 #include <rewind/autograd/record.hpp>
 #include <rewind/autograd/tensor.hpp>
-#include <utility>
 
 namespace rw {
 
@@ -21,11 +23,12 @@ Tensor unsqueeze(const Tensor& x, int axis);
 /// `x` without `axis`, which must have size 1.
 Tensor squeeze(const Tensor& x, int axis);
 
-/// The part [begin, end) of `axis`. A view for the last axis and for the first axis of more than one element; a copy otherwise.
-/// Throws ShapeError unless 0 <= begin <= end <= size.
+/// The part [begin, end) of `axis`. A view for the last axis and for the first axis of more than
+/// one element; a copy otherwise. Throws ShapeError unless 0 <= begin <= end <= size.
 Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end);
 
-/// Element `index` of `axis`, which disappears: select(x [T, B, F], 0, t) is [B, F]. Negative indices count from the end.
+/// Element `index` of `axis`, which disappears: select(x [T, B, F], 0, t) is [B, F]. Negative
+/// indices count from the end.
 Tensor select(const Tensor& x, int axis, std::int64_t index);
 
 /// `parts` slices of equal size along `axis`.
@@ -39,7 +42,8 @@ std::array<Tensor, Parts> split(const Tensor& x, int axis = -1) {
               axis, x.shape(), Parts);
   return [&]<int... I>(std::integer_sequence<int, I...>) {
     return std::array<Tensor, Parts>{slice(x, axis, I * size, (I + 1) * size)...};
-  }(std::make_integer_sequence<int, Parts>{});
+  }
+  (std::make_integer_sequence<int, Parts>{});
 }
 
 namespace detail {

@@ -1,4 +1,5 @@
-/// custom_cell: a recurrent cell of your own in a page: run over time, stacked, bidirectional, gradchecked, trained
+/// custom_cell: a recurrent cell of your own in a page: run over time, stacked, bidirectional,
+/// gradchecked, trained
 #include <fmt/core.h>
 
 #include <rewind/rewind.hpp>
@@ -7,8 +8,8 @@ using namespace rw;
 
 // The minimal gated unit (Zhou et al. 2016), a GRU with one gate:
 //   f = sigmoid(x W_f + b_f + h U_f),   n = tanh(x W_n + b_n + (f h) U_n),   h' = (1 - f) h + f n
-// This is all there is to write: no base class, no backward pass. `project` is optional; it takes the product with the input
-// out of the time loop.
+// This is all there is to write: no base class, no backward pass. `project` is optional; it takes
+// the product with the input out of the time loop.
 struct MinimalGatedUnit {
   using State = HiddenState;
 
@@ -30,7 +31,8 @@ struct MinimalGatedUnit {
   std::pair<Tensor, State> step(const Tensor& projected, const State& s) const {
     const auto [x_f, x_n] = split<2>(projected);
     const Tensor f = addmm(x_f, s.h, u_f);
-    const Tensor kept = fuse("mgu_forget", [](auto f_, auto h) { return sigmoid(f_) * h; }, f, s.h);
+    const Tensor kept = fuse(
+        "mgu_forget", [](auto f_, auto h) { return sigmoid(f_) * h; }, f, s.h);
     const Tensor n = addmm(x_n, kept, u_n);
     const Tensor h = fuse(
         "mgu_update", [](auto f_, auto n_, auto h_) { return h_ + sigmoid(f_) * (tanh(n_) - h_); },
@@ -76,12 +78,13 @@ int main() {
   // Every gradient of the model against finite differences, in float64.
   Model small(2, 3, rng, DType::float64);
   const Tensor some_input = rng.normal({4, 2, 2}, 0, 1, DType::float64);
-  const auto check = gradcheck([&](const auto& in) { return small(in[0]); }, {some_input},
-                               rw::parameters(small));
+  const auto check =
+      gradcheck([&](const auto& in) { return small(in[0]); }, {some_input}, rw::parameters(small));
   fmt::print("gradcheck: {} derivatives, {}\n", check.derivatives,
              check ? "all agree with finite differences" : check.message);
 
-  // The adding problem: each step shows a number and a mark; the answer is the sum of the two marked numbers.
+  // The adding problem: each step shows a number and a mark; the answer is the sum of the two
+  // marked numbers.
   constexpr std::int64_t steps = 20;
   constexpr std::int64_t batch = 64;
   const auto make_batch = [&] {

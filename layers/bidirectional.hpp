@@ -5,8 +5,8 @@
 
 namespace rw {
 
-/// Two recurrent layers over the same sequence, one from each end; their outputs are concatenated (Schuster & Paliwal 1997):
-/// x [T, B, input] -> y [T, B, output of forward + output of backward].
+/// Two recurrent layers over the same sequence, one from each end; their outputs are concatenated
+/// (Schuster & Paliwal 1997): x [T, B, input] -> y [T, B, output of forward + output of backward].
 template <class Forward, class Backward = Forward>
 struct Bidirectional {
   using State = std::pair<typename Forward::State, typename Backward::State>;

@@ -1,43 +1,45 @@
 #pragma once
-// A cell is one time step of a recurrent network, written as its forward pass; back-propagation through time arises by itself.
+// A cell is one time step of a recurrent network, written as its forward pass; back-propagation
+// through time arises by itself.
 
 #include <array>
 #include <concepts>
-#include <rewind/autograd/parameter_list.hpp>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include <rewind/autograd/parameter_list.hpp>
+
 namespace rw {
 
-/// A recurrent cell: parameters and one step, input first and state second, output first and state second.
+/// A recurrent cell: parameters and one step, input first and state second, output first and state
+/// second.
 ///
 ///     struct MyCell {
 ///       struct State { Tensor h; auto tensors() { return std::array{&h}; } };
-///       State initial_state(std::int64_t batch) const;                        // usually zeros [batch, hidden]
-///       std::int64_t output_size() const;                                     // features of y
-///       std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const;   // x [batch, input]
-///       template <class Visit> void parameters(Visit&& visit);
+///       State initial_state(std::int64_t batch) const;                        // usually zeros
+///       [batch, hidden] std::int64_t output_size() const;                                     //
+///       features of y std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const;
+///       // x [batch, input] template <class Visit> void parameters(Visit&& visit);
 ///     };
 ///
-/// State::tensors() gives pointers to its tensors, all [batch, ...], so that states can be detached, selected and compared.
+/// State::tensors() gives pointers to its tensors, all [batch, ...], so that states can be
+/// detached, selected and compared.
 template <class C>
 concept Cell = Layer<C> && std::copyable<typename C::State> &&
-               requires(const C& cell, const Tensor& x, typename C::State& state) {
-                 { cell.initial_state(std::int64_t{}) } -> std::same_as<typename C::State>;
-                 { cell.output_size() } -> std::convertible_to<std::int64_t>;
-                 {
-                   cell(x, state)
-                 } -> std::same_as<std::pair<Tensor, typename C::State>>;
-                 state.tensors();
-               };
+    requires(const C& cell, const Tensor& x, typename C::State& state) {
+  { cell.initial_state(std::int64_t{}) } -> std::same_as<typename C::State>;
+  { cell.output_size() } -> std::convertible_to<std::int64_t>;
+  { cell(x, state) } -> std::same_as<std::pair<Tensor, typename C::State>>;
+  state.tensors();
+};
 
-/// A cell whose product with the input does not depend on the state. `project` maps the inputs of all steps at once,
-/// [T, batch, input] -> [T, batch, projected], and `step` takes one step from a projected input: one large product instead of T
-/// small ones.
+/// A cell whose product with the input does not depend on the state. `project` maps the inputs of
+/// all steps at once, [T, batch, input] -> [T, batch, projected], and `step` takes one step from a
+/// projected input: one large product instead of T small ones.
 template <class C>
-concept ProjectingCell = Cell<C> && requires(const C& cell, const Tensor& x,
-                                             const typename C::State& state) {
+concept ProjectingCell = Cell<C> &&
+    requires(const C& cell, const Tensor& x, const typename C::State& state) {
   { cell.project(x) } -> std::same_as<Tensor>;
   { cell.step(x, state) } -> std::same_as<std::pair<Tensor, typename C::State>>;
 };
@@ -46,7 +48,8 @@ concept ProjectingCell = Cell<C> && requires(const C& cell, const Tensor& x,
 template <class State>
 using StateVector = std::vector<State, detail::PoolAllocator<State>>;
 
-/// Calls `body(tensor)` for every tensor of a state: a cell's own, or any nesting of pairs, tuples and vectors of states.
+/// Calls `body(tensor)` for every tensor of a state: a cell's own, or any nesting of pairs, tuples
+/// and vectors of states.
 template <class State, class Body>
 void for_each_tensor(State& state, Body&& body) {
   if constexpr (std::same_as<std::remove_const_t<State>, Tensor>) {
@@ -64,8 +67,8 @@ void for_each_tensor(State& state, Body&& body) {
   }
 }
 
-/// The same values as constants: carries a state from one chunk to the next without its history (truncated back-propagation through
-/// time).
+/// The same values as constants: carries a state from one chunk to the next without its history
+/// (truncated back-propagation through time).
 template <class State>
 State detach(State state) {
   for_each_tensor(state, [](Tensor& tensor) { tensor = tensor.detach(); });

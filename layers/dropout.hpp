@@ -4,8 +4,9 @@
 
 namespace rw {
 
-/// Inverted dropout (Srivastava et al. 2014) as a layer: with an Rng each value is zeroed with probability p and the others are
-/// scaled by 1 / (1 - p); without one (evaluation) x passes unchanged.
+/// Inverted dropout (Srivastava et al. 2014) as a layer: with an Rng each value is zeroed with
+/// probability p and the others are scaled by 1 / (1 - p); without one (evaluation) x passes
+/// unchanged.
 struct Dropout {
   double p = 0.5;
 

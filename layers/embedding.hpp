@@ -11,9 +11,11 @@ struct EmbeddingOptions {
   DType dtype = DType::float32;
 };
 
-/// Rows of a table: y[...] = table[indices[...]], indices int64 of any shape, table [vocabulary, features], y [..., features].
+/// Rows of a table: y[...] = table[indices[...]], indices int64 of any shape, table [vocabulary,
+/// features], y [..., features].
 ///
-/// The table starts normal with deviation 1. Throws ShapeError for an index outside [0, vocabulary).
+/// The table starts normal with deviation 1. Throws ShapeError for an index outside [0,
+/// vocabulary).
 struct Embedding {
   Parameter table;
 

@@ -25,8 +25,8 @@ GruCell::State GruCell::initial_state(std::int64_t batch) const {
 Tensor GruCell::project(const Tensor& x) const { return affine(name, x, w_x, bias); }
 
 std::pair<Tensor, GruCell::State> GruCell::step(const Tensor& projected, const State& state) const {
-  const Tensor h = reset == Reset::after ? reset_after(projected, state.h)
-                                         : reset_before(projected, state.h);
+  const Tensor h =
+      reset == Reset::after ? reset_after(projected, state.h) : reset_before(projected, state.h);
   return {h, {h}};
 }
 
@@ -49,7 +49,8 @@ Tensor GruCell::reset_before(const Tensor& projected, const Tensor& h) const {
   const Tensor u_gates = slice(w_h, 1, 0, 2 * hidden);
   const Tensor u_n = slice(w_h, 1, 2 * hidden, 3 * hidden);
   const auto [r, z] = split<2>(addmm(slice(projected, -1, 0, 2 * hidden), h, u_gates));
-  const Tensor kept = fuse("gru_reset", [](auto r_, auto h_) { return sigmoid(r_) * h_; }, r, h);
+  const Tensor kept = fuse(
+      "gru_reset", [](auto r_, auto h_) { return sigmoid(r_) * h_; }, r, h);
   const Tensor n = addmm(slice(projected, -1, 2 * hidden, 3 * hidden), kept, u_n);
   return fuse(
       "gru_gates",

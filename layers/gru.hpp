@@ -4,11 +4,13 @@
 
 namespace rw {
 
-/// Where a GRU's reset gate acts: on the recurrent product (`after`, as PyTorch and cuDNN have it) or on the state before it
+/// Where a GRU's reset gate acts: on the recurrent product (`after`, as PyTorch and cuDNN have it)
+/// or on the state before it
 /// (`before`, as in the paper).
 enum class Reset { after, before };
 
-/// `layers`, `bidirectional` and `dropout` are for the ready-made GRU; a cell by itself does not read them.
+/// `layers`, `bidirectional` and `dropout` are for the ready-made GRU; a cell by itself does not
+/// read them.
 struct GruOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
@@ -27,8 +29,9 @@ struct GruOptions {
 ///     n = tanh(x W_n + b_n + (r h) U_n)            reset before it
 ///     h' = (1 - z) n + z h
 ///
-/// x [B, input], h [B, hidden], W_x = [W_r W_z W_n] [input, 3 hidden], W_h = [U_r U_z U_n] [hidden, 3 hidden], bias [3 hidden],
-/// bias_h = b_h [hidden] (reset after only). W_x starts Xavier-uniform, each gate of W_h orthogonal, the biases zero.
+/// x [B, input], h [B, hidden], W_x = [W_r W_z W_n] [input, 3 hidden], W_h = [U_r U_z U_n] [hidden,
+/// 3 hidden], bias [3 hidden], bias_h = b_h [hidden] (reset after only). W_x starts Xavier-uniform,
+/// each gate of W_h orthogonal, the biases zero.
 struct GruCell {
   using Options = GruOptions;
   using State = HiddenState;

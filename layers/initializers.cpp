@@ -1,5 +1,7 @@
-#include <Eigen/Dense>
 #include <cmath>
+
+#include <Eigen/Dense>
+
 #include <rewind/layers/initializers.hpp>
 
 namespace rw {

@@ -6,7 +6,8 @@
 
 namespace rw {
 
-/// Xavier (Glorot & Bengio 2010): uniform in +-sqrt(6 / (in + out)), which keeps the variance of signals and of gradients.
+/// Xavier (Glorot & Bengio 2010): uniform in +-sqrt(6 / (in + out)), which keeps the variance of
+/// signals and of gradients.
 Tensor xavier_uniform(const Shape& shape, Rng& rng, DType dtype = DType::float32);
 /// Normal with deviation sqrt(2 / (in + out)).
 Tensor xavier_normal(const Shape& shape, Rng& rng, DType dtype = DType::float32);
@@ -14,11 +15,11 @@ Tensor xavier_normal(const Shape& shape, Rng& rng, DType dtype = DType::float32)
 Tensor kaiming_uniform(const Shape& shape, Rng& rng, DType dtype = DType::float32);
 /// Normal with deviation sqrt(2 / in).
 Tensor kaiming_normal(const Shape& shape, Rng& rng, DType dtype = DType::float32);
-/// A matrix with orthonormal rows or columns, whichever are fewer, times `gain` (Saxe et al. 2014): keeps the length of a state that
-/// it is applied to at every step.
+/// A matrix with orthonormal rows or columns, whichever are fewer, times `gain` (Saxe et al. 2014):
+/// keeps the length of a state that it is applied to at every step.
 Tensor orthogonal(const Shape& shape, Rng& rng, double gain = 1.0, DType dtype = DType::float32);
-/// Several square matrices [hidden, hidden] beside each other, each orthogonal: the recurrent weights [hidden, gates * hidden] of
-/// a gated cell.
+/// Several square matrices [hidden, hidden] beside each other, each orthogonal: the recurrent
+/// weights [hidden, gates * hidden] of a gated cell.
 Tensor orthogonal_gates(std::int64_t hidden, int gates, Rng& rng, DType dtype = DType::float32);
 
 }  // namespace rw

@@ -12,7 +12,8 @@ struct LinearOptions {
   DType dtype = DType::float32;
 };
 
-/// Affine map of the last axis: y = x W + b, x [..., input], W [input, output], b [output], y [..., output].
+/// Affine map of the last axis: y = x W + b, x [..., input], W [input, output], b [output], y [...,
+/// output].
 ///
 /// W starts Xavier-uniform, b at zero. Throws ShapeError when x has another number of features.
 struct Linear {

@@ -4,7 +4,8 @@
 
 namespace rw {
 
-/// `layers`, `bidirectional` and `dropout` are for the ready-made LSTM; a cell by itself does not read them.
+/// `layers`, `bidirectional` and `dropout` are for the ready-made LSTM; a cell by itself does not
+/// read them.
 struct LstmOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
@@ -21,8 +22,9 @@ struct LstmOptions {
 ///     c' = sigmoid(f) c + sigmoid(i) tanh(g)
 ///     h' = sigmoid(o) tanh(c')
 ///
-/// x [B, input], h and c [B, hidden], W_x [input, 4 hidden], W_h [hidden, 4 hidden], b [4 hidden], gates in the order i, f, g, o.
-/// W_x starts Xavier-uniform, each gate of W_h orthogonal, b zero but for the forget gate's part, which is 1 (Jozefowicz et al. 2015).
+/// x [B, input], h and c [B, hidden], W_x [input, 4 hidden], W_h [hidden, 4 hidden], b [4 hidden],
+/// gates in the order i, f, g, o. W_x starts Xavier-uniform, each gate of W_h orthogonal, b zero
+/// but for the forget gate's part, which is 1 (Jozefowicz et al. 2015).
 struct LstmCell {
   struct State {
     Tensor h, c;

@@ -10,8 +10,9 @@ enum class Direction { forward, backward };
 
 /// Runs a cell over time: x [T, B, input] -> y [T, B, output], y_t, s_t = cell(x_t, s_{t-1}).
 ///
-/// Direction::backward starts at the last step; outputs stay in the order of the inputs. T = 0 gives an empty output and returns
-/// the initial state. Throws ShapeError when x does not have three axes or a state does not fit the batch.
+/// Direction::backward starts at the last step; outputs stay in the order of the inputs. T = 0
+/// gives an empty output and returns the initial state. Throws ShapeError when x does not have
+/// three axes or a state does not fit the batch.
 template <Cell C>
 struct Recurrent {
   using State = typename C::State;
@@ -33,9 +34,10 @@ struct Recurrent {
     check_sequence(x);
     const std::int64_t steps = x.size(0);
     for_each_tensor(state, [&](const Tensor& s) {
-      check_shape(s.rank() >= 1 && s.size(0) == x.size(1),
-                  "recurrent: the initial state is {}, expected a first axis of {}, the batch of x {}",
-                  s.shape(), x.size(1), x.shape());
+      check_shape(
+          s.rank() >= 1 && s.size(0) == x.size(1),
+          "recurrent: the initial state is {}, expected a first axis of {}, the batch of x {}",
+          s.shape(), x.size(1), x.shape());
     });
     if (steps == 0) {
       return {zeros({0, x.size(1), output_size()}, x.dtype()), std::move(state)};

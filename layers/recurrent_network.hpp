@@ -1,15 +1,18 @@
 #pragma once
 
+#include <variant>
+
 #include <rewind/layers/bidirectional.hpp>
 #include <rewind/layers/stacked.hpp>
-#include <variant>
 
 namespace rw {
 
-/// A ready-made stack of equal cells, one- or bidirectional, as most people want it: RNN, LSTM and GRU are this.
+/// A ready-made stack of equal cells, one- or bidirectional, as most people want it: RNN, LSTM and
+/// GRU are this.
 ///
-/// Options beside the cell's own: `layers`, `bidirectional`, and `dropout` between layers. x [T, B, input] -> y [T, B, hidden], or
-/// [T, B, 2 hidden] when bidirectional. States are listed layer by layer, forward before backward.
+/// Options beside the cell's own: `layers`, `bidirectional`, and `dropout` between layers. x [T, B,
+/// input] -> y [T, B, hidden], or [T, B, 2 hidden] when bidirectional. States are listed layer by
+/// layer, forward before backward.
 template <ProjectingCell C>
 class RecurrentNetwork {
  public:

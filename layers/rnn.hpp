@@ -6,7 +6,8 @@ namespace rw {
 
 enum class Activation { tanh, relu };
 
-/// `layers`, `bidirectional` and `dropout` are for the ready-made RNN; a cell by itself does not read them.
+/// `layers`, `bidirectional` and `dropout` are for the ready-made RNN; a cell by itself does not
+/// read them.
 struct RnnOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
@@ -20,8 +21,8 @@ struct RnnOptions {
 
 /// Elman's recurrent cell (Elman 1990): h' = tanh(x W_x + b + h W_h), or with relu.
 ///
-/// x [B, input], h [B, hidden], W_x [input, hidden], W_h [hidden, hidden], b [hidden]. W_x starts Xavier-uniform, W_h orthogonal, b
-/// zero.
+/// x [B, input], h [B, hidden], W_x [input, hidden], W_h [hidden, hidden], b [hidden]. W_x starts
+/// Xavier-uniform, W_h orthogonal, b zero.
 struct RnnCell {
   using Options = RnnOptions;
   using State = HiddenState;

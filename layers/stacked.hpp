@@ -7,7 +7,8 @@ namespace rw {
 
 /// Recurrent layers on top of each other: the outputs of one are the inputs of the next.
 ///
-///     Stacked net(Recurrent<MyCell>{...}, Bidirectional(Recurrent<LstmCell>{...}, Recurrent<LstmCell>{...}));
+///     Stacked net(Recurrent<MyCell>{...}, Bidirectional(Recurrent<LstmCell>{...},
+///     Recurrent<LstmCell>{...}));
 template <class... L>
 struct Stacked {
   using State = std::tuple<typename L::State...>;
@@ -33,7 +34,8 @@ struct Stacked {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       ((std::tie(y, std::get<I>(state)) = std::get<I>(layers)(y, std::move(std::get<I>(state)))),
        ...);
-    }(std::index_sequence_for<L...>{});
+    }
+    (std::index_sequence_for<L...>{});
     return {std::move(y), std::move(state)};
   }
 
@@ -41,11 +43,13 @@ struct Stacked {
   void parameters(Visit&& visit) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (visit(std::to_string(I), std::get<I>(layers)), ...);
-    }(std::index_sequence_for<L...>{});
+    }
+    (std::index_sequence_for<L...>{});
   }
 };
 
-/// The same for a number of equal layers known at run time, with dropout between them (not after the last) where an Rng is given.
+/// The same for a number of equal layers known at run time, with dropout between them (not after
+/// the last) where an Rng is given.
 template <class L>
 struct Stacked<std::vector<L>> {
   using State = StateVector<typename L::State>;

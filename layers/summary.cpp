@@ -1,6 +1,7 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <rewind/layers/summary.hpp>
 
 namespace rw {

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <rewind/autograd/parameter_list.hpp>
 #include <string>
+
+#include <rewind/autograd/parameter_list.hpp>
 
 namespace rw {
 

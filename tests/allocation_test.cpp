@@ -1,8 +1,10 @@
 // A warm training step takes nothing from the heap.
 #include <atomic>
-#include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <new>
+
+#include <boost/test/unit_test.hpp>
+
 #include <rewind/autograd/losses.hpp>
 #include <rewind/autograd/tape.hpp>
 #include <rewind/layers/gru.hpp>
@@ -17,7 +19,8 @@ std::atomic<std::int64_t> allocations{0};
 
 void* counted(std::size_t bytes, std::size_t alignment) {
   allocations.fetch_add(1, std::memory_order_relaxed);
-  void* const memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  void* const memory =
+      std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
   if (memory == nullptr) {
     throw std::bad_alloc();
   }
@@ -49,7 +52,8 @@ struct Model {
   }
 };
 
-/// Heap allocations of one step of forward, loss, backward, clipping and update, once everything is warm.
+/// Heap allocations of one step of forward, loss, backward, clipping and update, once everything is
+/// warm.
 template <class Net>
 std::int64_t allocations_of_a_step(const typename Net::Options& options) {
   Rng rng(1);

@@ -1,15 +1,17 @@
-// Graphs of a million operations, built, run backward and destroyed on a thread with a small stack; and threads that share parameters.
-#include <pthread.h>
+// Graphs of a million operations, built, run backward and destroyed on a thread with a small stack;
+// and threads that share parameters.
+#include <functional>
+#include <thread>
 
 #include <boost/test/unit_test.hpp>
-#include <functional>
+#include <pthread.h>
+
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/parameter.hpp>
 #include <rewind/autograd/pointwise.hpp>
 #include <rewind/autograd/reduce.hpp>
 #include <rewind/autograd/tape.hpp>
-#include <thread>
 
 using namespace rw;
 
@@ -35,7 +37,8 @@ void run_on_small_stack(std::function<void()> body) {
   pthread_attr_destroy(&attributes);
 }
 
-/// Gradient of the last value by the first, of `operations` steps each made from the two values before it.
+/// Gradient of the last value by the first, of `operations` steps each made from the two values
+/// before it.
 double gradient_of(const std::function<Tensor(const Tensor&, const Tensor&)>& next) {
   double result = 0;
   run_on_small_stack([&] {
@@ -61,13 +64,15 @@ BOOST_AUTO_TEST_CASE(chain) {
 BOOST_AUTO_TEST_CASE(doubling) {
   // The mean of x and x has slope 1 through 2^n paths.
   BOOST_TEST(gradient_of([](const Tensor& x, const Tensor&) {
-               return fuse("mean", [](auto a, auto b) { return 0.5 * (a + b); }, x, x);
+               return fuse(
+                   "mean", [](auto a, auto b) { return 0.5 * (a + b); }, x, x);
              }) == 1.0);
 }
 
 BOOST_AUTO_TEST_CASE(skips) {
   BOOST_TEST(gradient_of([](const Tensor& x, const Tensor& skipped) {
-               return fuse("mean", [](auto a, auto b) { return 0.5 * (a + b); }, x, skipped);
+               return fuse(
+                   "mean", [](auto a, auto b) { return 0.5 * (a + b); }, x, skipped);
              }) == 1.0,
              boost::test_tools::tolerance(1e-9));
 }

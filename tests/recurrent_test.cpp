@@ -1,6 +1,9 @@
-// Recurrent layers: gradients in float64 over a grid of configurations, float32 against float64, structure, edges.
-#include <boost/test/unit_test.hpp>
+// Recurrent layers: gradients in float64 over a grid of configurations, float32 against float64,
+// structure, edges.
 #include <cmath>
+
+#include <boost/test/unit_test.hpp>
+
 #include <rewind/autograd/gradcheck.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/matmul.hpp>
@@ -58,7 +61,8 @@ std::vector<Tensor> inputs_of(const Configuration& c, std::size_t state_tensors,
   return inputs;
 }
 
-/// Runs a network from inputs x, then its state's tensors, to one row of all outputs and final states.
+/// Runs a network from inputs x, then its state's tensors, to one row of all outputs and final
+/// states.
 template <class Net>
 Tensor run(const Net& net, const std::vector<Tensor>& in) {
   auto state = net.initial_state(in[0].size(1));
@@ -98,8 +102,7 @@ void check_gradients(typename Net::Options (*change)(typename Net::Options)) {
   int number = 0;
   for (const Configuration& c : grid()) {
     BOOST_TEST_CONTEXT("T " << c.steps << " B " << c.batch << " layers " << c.layers
-                            << " bidirectional " << c.bidirectional << " state "
-                            << c.given_state) {
+                            << " bidirectional " << c.bidirectional << " state " << c.given_state) {
       Rng rng(static_cast<std::uint64_t>(100 + number));
       Net net(change(options_of<Net>(c)), rng);
       shake(net, rng);
@@ -150,9 +153,8 @@ BOOST_AUTO_TEST_CASE(without_bias) {
     for (const NamedParameter& entry : parameters(net)) {
       BOOST_TEST(entry.path.find("bias") == std::string::npos);
     }
-    const auto result =
-        gradcheck([&](const std::vector<Tensor>& x) { return run(net, x); },
-                  inputs_of(c, state_tensors(net), rng), parameters(net));
+    const auto result = gradcheck([&](const std::vector<Tensor>& x) { return run(net, x); },
+                                  inputs_of(c, state_tensors(net), rng), parameters(net));
     BOOST_TEST(result.passed, result.message);
     ++checks;
   };
@@ -228,8 +230,8 @@ BOOST_AUTO_TEST_CASE(one_step_by_hand) {
     const auto b = matrix.to_vector<double>();
     double total = 0;
     for (std::size_t i = 0; i < a.size(); ++i) {
-      total += a[i] * b[i * static_cast<std::size_t>(matrix.columns()) +
-                        static_cast<std::size_t>(column)];
+      total += a[i] *
+               b[i * static_cast<std::size_t>(matrix.columns()) + static_cast<std::size_t>(column)];
     }
     return total;
   };
@@ -250,8 +252,9 @@ BOOST_AUTO_TEST_CASE(one_step_by_hand) {
                         logistic(z(0)) * std::tanh(z(2));
     BOOST_TEST(next.c.to_vector<double>()[static_cast<std::size_t>(k)] == cell,
                boost::test_tools::tolerance(1e-12));
-    BOOST_TEST(h.to_vector<double>()[static_cast<std::size_t>(k)] == logistic(z(3)) * std::tanh(cell),
-               boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(
+        h.to_vector<double>()[static_cast<std::size_t>(k)] == logistic(z(3)) * std::tanh(cell),
+        boost::test_tools::tolerance(1e-12));
   }
   for (const Reset reset : {Reset::after, Reset::before}) {
     auto options = options_of<GRU>(c);
@@ -271,7 +274,8 @@ BOOST_AUTO_TEST_CASE(one_step_by_hand) {
       const double z = logistic(dot(x, gru.w_x, hidden + k) + dot(s.h, gru.w_h, hidden + k));
       double recurrent = 0;
       if (reset == Reset::after) {
-        recurrent = r[i] * (dot(s.h, gru.w_h, 2 * hidden + k) + gru.bias_h.value().to_vector<double>()[i]);
+        recurrent =
+            r[i] * (dot(s.h, gru.w_h, 2 * hidden + k) + gru.bias_h.value().to_vector<double>()[i]);
       } else {
         std::vector<double> kept(hidden);
         for (std::size_t j = 0; j < kept.size(); ++j) kept[j] = r[j] * h0[j];
@@ -331,7 +335,8 @@ BOOST_AUTO_TEST_CASE(operations_of_a_step) {
   const LSTM lstm(options_of<LSTM>(c), rng);
   const GRU gru(options_of<GRU>(c), rng);
   const RNN rnn(options_of<RNN>(c), rng);
-  // One product and one fused pass a step; the input's product and the stacking of the outputs once.
+  // One product and one fused pass a step; the input's product and the stacking of the outputs
+  // once.
   BOOST_TEST(count_of(lstm, 3) - count_of(lstm, 2) == 2);
   BOOST_TEST(count_of(gru, 3) - count_of(gru, 2) == 2);
   BOOST_TEST(count_of(rnn, 3) - count_of(rnn, 2) == 2);
@@ -404,8 +409,8 @@ BOOST_AUTO_TEST_CASE(wrong_calls_are_told) {
     static_cast<void>(lstm(zeros({20, 32, 7})));
     BOOST_ERROR("expected a ShapeError");
   } catch (const ShapeError& error) {
-    BOOST_TEST(std::string(error.what()).starts_with(
-        "lstm: input has 7 features, expected 2 (x is [20, 32, 7])"));
+    BOOST_TEST(std::string(error.what())
+                   .starts_with("lstm: input has 7 features, expected 2 (x is [20, 32, 7])"));
   }
   BOOST_CHECK_THROW(lstm(zeros({20, 2})), ShapeError);
   BOOST_CHECK_THROW(lstm(zeros({5, 4, 2}), lstm.initial_state(3)), ShapeError);

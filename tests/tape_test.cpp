@@ -1,8 +1,11 @@
 // The tape: what is recorded, what backward gives, and every way to use it wrongly.
-#include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <thread>
+
+#include <boost/test/unit_test.hpp>
+
 #include <rewind/autograd/gradcheck.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/matmul.hpp>
@@ -11,7 +14,6 @@
 #include <rewind/autograd/reduce.hpp>
 #include <rewind/autograd/tape.hpp>
 #include <rewind/autograd/views.hpp>
-#include <thread>
 
 using namespace rw;
 
@@ -189,7 +191,11 @@ BOOST_AUTO_TEST_CASE(one_result_of_several_may_be_unused) {
     Tape tape;
     const Tensor x = tape.watch(matrix({0.3, -0.4}, 1, 2));
     const auto results = fuse(
-        "pair", [](auto v) { return std::tuple{v * v, sin(v)}; }, x);
+        "pair",
+        [](auto v) {
+          return std::tuple{v * v, sin(v)};
+        },
+        x);
     const auto g = tape.gradient(sum(results[use_first ? 0 : 1]), {x});
     BOOST_TEST(g[0].to_vector<double>()[1] == (use_first ? -0.8 : std::cos(-0.4)),
                boost::test_tools::tolerance(1e-14));
@@ -201,11 +207,12 @@ BOOST_AUTO_TEST_CASE(derivatives_of_any_order) {
   const double at = 0.7;
   Tape tape;
   const Tensor x = tape.watch(scalar(at, DType::float64));
-  Tensor y = fuse("damped", [](auto v) { return exp(v) * sin(v); }, x);
+  Tensor y = fuse(
+      "damped", [](auto v) { return exp(v) * sin(v); }, x);
   for (int order = 1; order <= 6; ++order) {
     y = tape.gradient(y, {x}, {.create_graph = true})[0];
-    const double expected = std::pow(2.0, order / 2.0) * std::exp(at) *
-                            std::sin(at + order * std::acos(-1.0) / 4);
+    const double expected =
+        std::pow(2.0, order / 2.0) * std::exp(at) * std::sin(at + order * std::acos(-1.0) / 4);
     BOOST_TEST(y.item() == expected, boost::test_tools::tolerance(1e-12));
   }
 }
@@ -229,7 +236,8 @@ BOOST_AUTO_TEST_CASE(a_gradient_penalty_trains_parameters) {
 }
 
 BOOST_AUTO_TEST_CASE(views_in_any_order_and_overlap_give_the_gradients_of_copies) {
-  // Each function takes x [4, 6] apart through views; with `copy` every part is cloned by an operation first.
+  // Each function takes x [4, 6] apart through views; with `copy` every part is cloned by an
+  // operation first.
   using Function = std::function<Tensor(const Tensor&, bool)>;
   const auto part = [](const Tensor& t, bool copy) { return copy ? t * 1.0 : t; };
   const std::vector<Function> functions{
@@ -249,8 +257,8 @@ BOOST_AUTO_TEST_CASE(views_in_any_order_and_overlap_give_the_gradients_of_copies
       },
       [&](const Tensor& x, bool copy) {  // gates: columns that tile the rows
         const auto [a, b, c] = split<3>(x);
-        return sum(fuse([](auto i, auto j, auto k) { return sin(i) * j + k * k * i; }, part(a, copy),
-                        part(b, copy), part(c, copy)));
+        return sum(fuse([](auto i, auto j, auto k) { return sin(i) * j + k * k * i; },
+                        part(a, copy), part(b, copy), part(c, copy)));
       },
       [&](const Tensor& x, bool copy) {  // gates of rows, then the whole once more
         const Tensor top = slice(x, 0, 0, 2);
@@ -277,7 +285,7 @@ BOOST_AUTO_TEST_CASE(views_in_any_order_and_overlap_give_the_gradients_of_copies
         return sum(matmul(a, part(slice(x, 1, 0, 3), copy)));
       },
   };
-  const Tensor value = matrix({.1, .2, .3, .4,  .5, .6, .7, .8, .9, 1.,  1.1, 1.2,
+  const Tensor value = matrix({.1,  .2,  .3,  .4,  .5,  .6,  .7,  .8,  .9,  1.,  1.1, 1.2,
                                1.3, 1.4, 1.5, -.1, -.2, -.3, -.4, -.5, -.6, -.7, -.8, -.9},
                               4, 6);
   for (std::size_t i = 0; i < functions.size(); ++i) {
@@ -388,10 +396,9 @@ BOOST_AUTO_TEST_CASE(a_rule_that_throws_changes_no_gradient) {
 BOOST_AUTO_TEST_CASE(a_rule_with_a_wrong_shape_is_named) {
   Parameter w(matrix({1, 2, 3, 4}, 2, 2));
   Tape tape;
-  const Tensor y = record("careless", {w}, w.value() * 1.0, saved(),
-                          [](const Tensor&, Gradients& d) {
-                            d.add(0, [] { return zeros({3}, DType::float64); });
-                          });
+  const Tensor y = record(
+      "careless", {w}, w.value() * 1.0, saved(),
+      [](const Tensor&, Gradients& d) { d.add(0, [] { return zeros({3}, DType::float64); }); });
   const auto text = message_of<ShapeError>([&] { tape.backward(sum(y)); });
   BOOST_TEST(contains(text, "careless"));
   BOOST_TEST(contains(text, "[3]"));
@@ -403,7 +410,9 @@ BOOST_AUTO_TEST_CASE(mixed_types_and_shapes_that_do_not_fit) {
   BOOST_CHECK_THROW(a + b, UsageError);
   BOOST_CHECK_THROW(matmul(a, transposed(b)), UsageError);
   BOOST_CHECK_THROW(a + arange(3), UsageError);
-  BOOST_TEST(contains(message_of<ShapeError>([&] { static_cast<void>(a + zeros({2, 4})); }),
+  BOOST_TEST(contains(message_of<ShapeError>([&] {
+                        static_cast<void>(a + zeros({2, 4}));
+                      }),
                       "[2, 4]"));
   BOOST_TEST(contains(message_of<ShapeError>([&] { static_cast<void>(matmul(a, a)); }), "inner"));
   BOOST_CHECK_THROW((Shape{std::int64_t{1} << 40, std::int64_t{1} << 40}), ShapeError);

@@ -1,4 +1,5 @@
 #include <algorithm>
+
 #include <rewind/autograd/detail/arena.hpp>
 
 namespace rw::detail {

@@ -6,7 +6,8 @@
 
 namespace rw::detail {
 
-/// Bump allocator for trivially destructible things; `rewind` forgets them all and keeps the memory for the next tape.
+/// Bump allocator for trivially destructible things; `rewind` forgets them all and keeps the memory
+/// for the next tape.
 class Arena {
  public:
   void* allocate(std::size_t bytes) {

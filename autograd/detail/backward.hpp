@@ -1,13 +1,15 @@
 #pragma once
 
+#include <span>
+
+#include <rewind/autograd/detail/tape_storage.hpp>
 #include <rewind/autograd/gradients.hpp>
 #include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/detail/tape_storage.hpp>
-#include <span>
 
 namespace rw::detail {
 
-/// One run backwards over a tape. Leaves every slot empty, whether it ends normally or by an exception.
+/// One run backwards over a tape. Leaves every slot empty, whether it ends normally or by an
+/// exception.
 class BackwardPass {
  public:
   BackwardPass(Tape& tape, bool create_graph);
@@ -15,7 +17,8 @@ class BackwardPass {
   BackwardPass(const BackwardPass&) = delete;
   BackwardPass& operator=(const BackwardPass&) = delete;
 
-  /// Checks that `root` can be differentiated; sets up the seed. Without `targets` all parameters are wanted.
+  /// Checks that `root` can be differentiated; sets up the seed. Without `targets` all parameters
+  /// are wanted.
   void begin(const Tensor& root, const Tensor& seed, std::span<const Link> targets,
              bool only_targets);
   void run(bool retain);

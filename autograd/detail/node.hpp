@@ -2,8 +2,9 @@
 // What a tape is made of. Only the engine includes this; operations see record.hpp.
 
 #include <cstdint>
-#include <rewind/autograd/tensor.hpp>
 #include <span>
+
+#include <rewind/autograd/tensor.hpp>
 
 namespace rw {
 class Tape;
@@ -12,14 +13,16 @@ class Gradients;
 
 namespace rw::detail {
 
-/// A part of an output: `shape` starting `offset` elements into the dense output, rows `row_stride` apart.
+/// A part of an output: `shape` starting `offset` elements into the dense output, rows `row_stride`
+/// apart.
 struct Region {
   std::int64_t offset;
   std::int64_t row_stride;
   Shape shape;
 };
 
-/// Where an operation's input came from; `node` is null for a constant. `region` is null for a whole output.
+/// Where an operation's input came from; `node` is null for a constant. `region` is null for a
+/// whole output.
 struct Input {
   Node* node = nullptr;
   std::uint32_t output = 0;
@@ -39,7 +42,8 @@ struct Slot {
   DType dtype = DType::float32;
   bool keep = false;  // the caller asked for this gradient
   Tensor gradient;
-  // The elements [filled_begin, filled_end) of `gradient` hold values, the others are uninitialised (Note [Gradients of views]).
+  // The elements [filled_begin, filled_end) of `gradient` hold values, the others are uninitialised
+  // (Note [Gradients of views]).
   std::int64_t filled_begin = 0;
   std::int64_t filled_end = 0;
   Contribution* contributions = nullptr;
@@ -47,7 +51,8 @@ struct Slot {
   bool reached() const { return gradient.defined() || contributions != nullptr; }
 };
 
-/// A tensor that a gradient rule will read, with its version when it was saved (Note [Version counters]).
+/// A tensor that a gradient rule will read, with its version when it was saved (Note [Version
+/// counters]).
 struct Saved {
   Tensor tensor;
   std::uint32_t version;
@@ -68,7 +73,7 @@ struct Node {
   std::uint32_t output_count = 0;
   std::uint32_t saved_count = 0;
   std::uint32_t index = 0;
-  bool released = false;  // its saved tensors are gone: a backward pass without `retain` has run
+  bool released = false;   // its saved tensors are gone: a backward pass without `retain` has run
   bool reachable = false;  // from the root of the running backward pass
   bool wanted = false;     // the running backward pass needs this node's gradient
 
@@ -79,8 +84,8 @@ struct Node {
   std::span<Saved> saved_span() { return {saved, saved_count}; }
 };
 
-/// `x`'s place on the active tape; `node` is null when there is none. Throws UsageError for a tensor that another live tape
-/// recorded.
+/// `x`'s place on the active tape; `node` is null when there is none. Throws UsageError for a
+/// tensor that another live tape recorded.
 Link link_of(const Tensor& x);
 
 }  // namespace rw::detail

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <vector>
+
 #include <rewind/autograd/detail/arena.hpp>
 #include <rewind/autograd/detail/node.hpp>
-#include <vector>
 
 namespace rw::detail {
 
-/// The leaves that a tape made for parameters: a small open-addressing table from parameter to node.
+/// The leaves that a tape made for parameters: a small open-addressing table from parameter to
+/// node.
 class LeafTable {
  public:
   struct Entry {
@@ -26,7 +28,8 @@ class LeafTable {
   std::size_t used_ = 0;
 };
 
-/// Memory of a tape. Threads keep it from tape to tape, so that a warm training step allocates nothing.
+/// Memory of a tape. Threads keep it from tape to tape, so that a warm training step allocates
+/// nothing.
 struct TapeStorage {
   Arena arena;
   LeafTable leaves;
