@@ -32,11 +32,7 @@ class BackwardPass {
   void locate(const Node& node, std::span<Gradients::Target> targets);
 
  private:
-  struct Extent;
-
   void collect(Slot& slot, const Region* region, const Tensor& contribution);
-  void add_now(Slot& slot, const Region* region, const Tensor& contribution);
-  bool prepare(Slot& slot, const Extent& extent);
   void finish(Slot& slot);
   void check_gradients(const Node& node) const;
   Tensor assemble(Slot& slot);

@@ -1,85 +1,11 @@
 #include <algorithm>
-#include <cstring>
 
 #include <rewind/autograd/detail/backward.hpp>
-#include <rewind/autograd/detail/matrix_view.hpp>
-#include <rewind/autograd/detail/strided.hpp>
-#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/detail/gradient_slot.hpp>
 #include <rewind/autograd/parameter.hpp>
 #include <rewind/autograd/views.hpp>
 
-// Note [Gradients of views]
-// Slices along leading axes, column slices and reshapes are views: they share their base's storage
-// and are no operations. Their gradients land in the same part of the base's gradient. That buffer
-// starts uninitialised; `filled_begin` and `filled_end` bound the part that holds values. A
-// contribution next to that part is written and extends it (time steps arrive one after another, so
-// nothing is ever cleared); one inside is added; what neither covers is cleared before the gradient
-// is used. Column slices that together cover whole rows (the gates of a cell) count as one
-// contribution.
-
-namespace rw {
-namespace detail {
-
-/// The elements of a slot that a contribution touches, from the first to the last, and whether it
-/// touches all between them.
-struct BackwardPass::Extent {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  bool dense = true;
-
-  static Extent of(const Slot& slot, const Region* region) {
-    if (region == nullptr) {
-      return {0, slot.shape.elements(), true};
-    }
-    const std::int64_t rows = region->shape.rows();
-    const std::int64_t columns = region->shape.columns();
-    if (region->shape.elements() == 0) {
-      return {region->offset, region->offset, true};
-    }
-    return {region->offset, region->offset + (rows - 1) * region->row_stride + columns,
-            rows == 1 || region->row_stride == columns};
-  }
-  bool overlaps(const Extent& other) const { return begin < other.end && other.begin < end; }
-};
-
-namespace {
-
-bool is_unique(const Tensor& t) {
-  const TensorBody& body = t.body();
-  return body.references == 1 && body.block->references == 1 && !body.shared && t.is_contiguous();
-}
-
-/// Makes sure that writing into the gradient changes no tensor that anyone else can see.
-void make_unique(Tensor& gradient) {
-  if (!is_unique(gradient)) {
-    gradient = gradient.clone();
-  }
-}
-
-void clear(Slot& slot, std::int64_t begin, std::int64_t end) {
-  if (begin < end) {
-    const auto size = static_cast<std::int64_t>(size_of(slot.dtype));
-    std::memset(slot.gradient.body().data + begin * size, 0,
-                static_cast<std::size_t>((end - begin) * size));
-  }
-}
-
-void add_into(void* to, std::int64_t to_stride, bool accumulate, const Tensor& from) {
-  dispatch_floating(from.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const std::int64_t rows = from.elements() == 0 ? 0 : from.rows();
-    (accumulate ? kernels::add_rows<T> : kernels::copy_rows<T>)(static_cast<T*>(to), to_stride,
-                                                                from.data<T>(), from.row_stride(),
-                                                                rows, from.columns());
-  });
-}
-
-void* region_data(const Slot& slot, const Region* region) {
-  const std::int64_t offset = region == nullptr ? 0 : region->offset;
-  return slot.gradient.body().data + offset * static_cast<std::int64_t>(size_of(slot.dtype));
-}
-
-}  // namespace
+namespace rw::detail {
 
 BackwardPass::BackwardPass(Tape& tape, bool create_graph)
     : tape_(tape), create_graph_(create_graph), previous_tape_(context.tape) {
@@ -270,7 +196,7 @@ void BackwardPass::commit() {
     Tensor& grad = entry.parameter->grad;
     if (grad.defined()) {
       ++grad.body().block->version;
-      add_into(grad.body().data, grad.columns(), true, gradient);
+      put(grad.body().data, grad.columns(), true, gradient);
     } else {
       grad = std::move(gradient);
     }
@@ -289,61 +215,13 @@ void BackwardPass::add_tensor(const Node& node, const Input& input, const Tensor
   if (create_graph_) {
     collect(slot, input.region, contribution);
   } else {
-    add_now(slot, input.region, contribution);
+    contribute(slot, input.region, contribution);
   }
 }
 
 void BackwardPass::collect(Slot& slot, const Region* region, const Tensor& contribution) {
   auto* const place = tape_.storage_->arena.allocate(sizeof(Contribution));
   slot.contributions = new (place) Contribution{contribution, region, slot.contributions};
-}
-
-void BackwardPass::add_now(Slot& slot, const Region* region, const Tensor& contribution) {
-  const Extent extent = Extent::of(slot, region);
-  const bool covers = extent.dense && extent.begin == 0 && extent.end == slot.shape.elements();
-  if (covers && !slot.gradient.defined()) {
-    // The first use writes: nothing is even copied.
-    if (region == nullptr) {
-      slot.gradient = contribution;
-      slot.filled_begin = 0;
-      slot.filled_end = extent.end;
-      return;
-    }
-    if (contribution.is_contiguous()) {
-      slot.gradient = part(contribution.detach(), {0, slot.shape.columns(), slot.shape});
-      slot.filled_begin = 0;
-      slot.filled_end = extent.end;
-      return;
-    }
-  }
-  const bool accumulate = prepare(slot, extent);
-  add_into(region_data(slot, region), region == nullptr ? slot.shape.columns() : region->row_stride,
-           accumulate, contribution);
-}
-
-/// Makes room for a contribution to `extent`; returns whether it must be added (true) or written.
-bool BackwardPass::prepare(Slot& slot, const Extent& extent) {
-  if (!slot.gradient.defined()) {
-    slot.gradient = make_tensor(slot.shape, slot.dtype);
-    slot.filled_begin = slot.filled_end = extent.begin;
-  } else {
-    make_unique(slot.gradient);
-  }
-  const bool adjacent = extent.end == slot.filled_begin || extent.begin == slot.filled_end;
-  const bool fresh = slot.filled_begin == slot.filled_end;
-  if (fresh) {
-    slot.filled_begin = slot.filled_end = extent.begin;
-  }
-  const std::int64_t begin = std::min(slot.filled_begin, extent.begin);
-  const std::int64_t end = std::max(slot.filled_end, extent.end);
-  const bool write = extent.dense && (adjacent || fresh) && extent.begin < extent.end;
-  if (!write) {
-    clear(slot, begin, slot.filled_begin);
-    clear(slot, slot.filled_end, end);
-  }
-  slot.filled_begin = begin;
-  slot.filled_end = end;
-  return !write;
 }
 
 void BackwardPass::locate(const Node& node, std::span<Gradients::Target> targets) {
@@ -425,19 +303,10 @@ void BackwardPass::locate(const Node& node, std::span<Gradients::Target> targets
 }
 
 void BackwardPass::finish(Slot& slot) {
-  if (create_graph_) {
-    if (slot.contributions != nullptr) {
-      slot.gradient = assemble(slot);
-    }
-    return;
-  }
-  const std::int64_t elements = slot.shape.elements();
-  if (slot.filled_begin > 0 || slot.filled_end < elements) {
-    make_unique(slot.gradient);
-    clear(slot, 0, slot.filled_begin);
-    clear(slot, slot.filled_end, elements);
-    slot.filled_begin = 0;
-    slot.filled_end = elements;
+  if (!create_graph_) {
+    complete(slot);
+  } else if (slot.contributions != nullptr) {
+    slot.gradient = assemble(slot);
   }
 }
 
@@ -461,8 +330,8 @@ Tensor BackwardPass::assemble(Slot& slot) {
     new (inputs + i) TensorRef(c->value);
     regions[i] = c->region;
     const std::int64_t offset = c->region == nullptr ? 0 : c->region->offset;
-    add_into(sum.body().data + offset * static_cast<std::int64_t>(size_of(slot.dtype)),
-             c->region == nullptr ? slot.shape.columns() : c->region->row_stride, true, c->value);
+    put(sum.body().data + offset * static_cast<std::int64_t>(size_of(slot.dtype)),
+        c->region == nullptr ? slot.shape.columns() : c->region->row_stride, true, c->value);
   }
   sum = record("assemble", std::span<const TensorRef>(inputs, count), std::move(sum), saved(),
                [regions, count](const Tensor& dy, Gradients& d) {
@@ -477,81 +346,4 @@ Tensor BackwardPass::assemble(Slot& slot) {
   return sum;
 }
 
-}  // namespace detail
-
-bool Gradients::wants(int input) const {
-  const detail::Node* const source = node_.inputs[input].node;
-  return source != nullptr && source->wanted;
-}
-
-const Tensor& Gradients::cotangent(int index) const { return node_.slots[index].gradient; }
-
-void Gradients::add_tensor(int input, const Tensor& contribution) {
-  pass_.add_tensor(node_, node_.inputs[input], contribution);
-}
-
-void Gradients::locate(std::span<Target> targets) { pass_.locate(node_, targets); }
-
-void Gradients::add_product(int input, const MatrixOperand& a, const MatrixOperand& b) {
-  if (!wants(input)) {
-    return;
-  }
-  if (recording_ || a.tensor.rank() != 2 || b.tensor.rank() != 2 || detail::context.anomaly) {
-    add_tensor(input, matmul(a, b));
-    return;
-  }
-  Target target{.input = input};
-  locate({&target, 1});
-  dispatch_floating(a.tensor.dtype(), [&](auto type) {
-    using T = decltype(type);
-    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b),
-                         static_cast<T*>(target.data), target.row_stride, target.accumulate);
-  });
-}
-
-void Tape::backward(const Tensor& root, const BackwardOptions& options) {
-  check_owner("backward");
-  detail::BackwardPass pass(*this, false);
-  pass.begin(root, options.seed, {}, false);
-  pass.run(options.retain);
-  pass.commit();
-}
-
-std::vector<Tensor> Tape::gradient(const Tensor& y, std::initializer_list<TensorRef> xs,
-                                   const GradientOptions& options) {
-  return gradient(y, std::span<const TensorRef>(xs.begin(), xs.size()), options);
-}
-
-std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const TensorRef> xs,
-                                   const GradientOptions& options) {
-  check_owner("gradient");
-  std::vector<detail::Link> targets;
-  targets.reserve(xs.size());
-  for (std::size_t i = 0; i < xs.size(); ++i) {
-    Tape* const active = std::exchange(detail::context.tape, this);
-    detail::Link link;
-    try {
-      link = detail::link_of(xs[i].get());
-    } catch (...) {
-      detail::context.tape = active;
-      throw;
-    }
-    detail::context.tape = active;
-    check<UsageError>(link.node != nullptr,
-                      "gradient: x number {} (shape {}) is not on this tape; use the tensor that "
-                      "watch() returned, a trainable parameter, or a result computed from these",
-                      i, xs[i].get().shape());
-    targets.push_back(link);
-  }
-  detail::BackwardPass pass(*this, options.create_graph);
-  pass.begin(y, options.seed, targets, true);
-  pass.run(options.retain || options.create_graph);
-  std::vector<Tensor> gradients;
-  gradients.reserve(xs.size());
-  for (std::size_t i = 0; i < xs.size(); ++i) {
-    gradients.push_back(pass.take(targets[i], xs[i].get().shape()));
-  }
-  return gradients;
-}
-
-}  // namespace rw
+}  // namespace rw::detail

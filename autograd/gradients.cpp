@@ -1,0 +1,85 @@
+#include <rewind/autograd/detail/backward.hpp>
+#include <rewind/autograd/detail/matrix_view.hpp>
+#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/tape.hpp>
+
+// What users and gradient rules call; the work is done by detail::BackwardPass.
+
+namespace rw {
+
+bool Gradients::wants(int input) const {
+  const detail::Node* const source = node_.inputs[input].node;
+  return source != nullptr && source->wanted;
+}
+
+const Tensor& Gradients::cotangent(int index) const { return node_.slots[index].gradient; }
+
+void Gradients::add_tensor(int input, const Tensor& contribution) {
+  pass_.add_tensor(node_, node_.inputs[input], contribution);
+}
+
+void Gradients::locate(std::span<Target> targets) { pass_.locate(node_, targets); }
+
+void Gradients::add_product(int input, const MatrixOperand& a, const MatrixOperand& b) {
+  if (!wants(input)) {
+    return;
+  }
+  if (recording_ || a.tensor.rank() != 2 || b.tensor.rank() != 2 || detail::context.anomaly) {
+    add_tensor(input, matmul(a, b));
+    return;
+  }
+  Target target{.input = input};
+  locate({&target, 1});
+  dispatch_floating(a.tensor.dtype(), [&](auto type) {
+    using T = decltype(type);
+    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b),
+                         static_cast<T*>(target.data), target.row_stride, target.accumulate);
+  });
+}
+
+void Tape::backward(const Tensor& root, const BackwardOptions& options) {
+  check_owner("backward");
+  detail::BackwardPass pass(*this, false);
+  pass.begin(root, options.seed, {}, false);
+  pass.run(options.retain);
+  pass.commit();
+}
+
+std::vector<Tensor> Tape::gradient(const Tensor& y, std::initializer_list<TensorRef> xs,
+                                   const GradientOptions& options) {
+  return gradient(y, std::span<const TensorRef>(xs.begin(), xs.size()), options);
+}
+
+std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const TensorRef> xs,
+                                   const GradientOptions& options) {
+  check_owner("gradient");
+  std::vector<detail::Link> targets;
+  targets.reserve(xs.size());
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    Tape* const active = std::exchange(detail::context.tape, this);
+    detail::Link link;
+    try {
+      link = detail::link_of(xs[i].get());
+    } catch (...) {
+      detail::context.tape = active;
+      throw;
+    }
+    detail::context.tape = active;
+    check<UsageError>(link.node != nullptr,
+                      "gradient: x number {} (shape {}) is not on this tape; use the tensor that "
+                      "watch() returned, a trainable parameter, or a result computed from these",
+                      i, xs[i].get().shape());
+    targets.push_back(link);
+  }
+  detail::BackwardPass pass(*this, options.create_graph);
+  pass.begin(y, options.seed, targets, true);
+  pass.run(options.retain || options.create_graph);
+  std::vector<Tensor> gradients;
+  gradients.reserve(xs.size());
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    gradients.push_back(pass.take(targets[i], xs[i].get().shape()));
+  }
+  return gradients;
+}
+
+}  // namespace rw
