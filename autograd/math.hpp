@@ -88,7 +88,7 @@ template <Pointwise A> constexpr auto softplus(const A& x) { return detail::call
 template <Pointwise A> constexpr auto relu(const A& x) { return detail::call<pointwise::Relu>(x); }
 /// Gauss's error function.
 template <Pointwise A> constexpr auto erf(const A& x) { return detail::call<pointwise::Erf>(x); }
-/// x^y; the gradient of y is taken as 0 where x <= 0.
+/// x^y, NaN if either is; the gradient of y is taken as 0 where x <= 0.
 template <class A, class B> requires Pointwise<A, B>
 constexpr auto pow(const A& x, const B& y) { return detail::call<pointwise::Pow>(x, y); }
 /// The larger operand; NaN if either is; ties share the gradient.
