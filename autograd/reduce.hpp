@@ -1,10 +1,11 @@
 #pragma once
-// Reductions over any axes. `axes` empty means all of them; negative axes count from the end. With `keep` the reduced axes stay,
-// with size 1, so that the result broadcasts against the argument.
+// Reductions over any axes. `axes` empty means all of them; negative axes count from the end. With
+// `keep` the reduced axes stay, with size 1, so that the result broadcasts against the argument.
 
 #include <initializer_list>
-#include <rewind/autograd/tensor.hpp>
 #include <span>
+
+#include <rewind/autograd/tensor.hpp>
 
 namespace rw {
 
@@ -21,12 +22,15 @@ Tensor max(const Tensor& x, Axes axes = {}, bool keep = false);
 Tensor min(const Tensor& x, Axes axes = {}, bool keep = false);
 /// Variance: sum of (x - mean)^2 / (n - correction).
 Tensor var(const Tensor& x, Axes axes = {}, bool keep = false, double correction = 1.0);
-/// log(sum(e^x)) without overflow; -infinity (and zero gradients) over no elements or where all are -infinity.
+/// log(sum(e^x)) without overflow; -infinity (and zero gradients) over no elements or where all are
+/// -infinity.
 Tensor logsumexp(const Tensor& x, Axes axes = {}, bool keep = false);
-/// int64 index of the first largest element along `axis`; a NaN counts as largest. Throws ShapeError over no elements.
+/// int64 index of the first largest element along `axis`; a NaN counts as largest. Throws
+/// ShapeError over no elements.
 Tensor argmax(const Tensor& x, int axis = -1, bool keep = false);
 
-/// The sum over the axes along which `shape` was stretched to get `x`'s shape; the adjoint of expand.
+/// The sum over the axes along which `shape` was stretched to get `x`'s shape; the adjoint of
+/// expand.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 /// `x` stretched to `shape` as in broadcasting, copied.
 Tensor expand(const Tensor& x, const Shape& shape);

@@ -1,10 +1,12 @@
 #pragma once
-// One register of numbers and what can be done with it. NaN in, NaN out, everywhere: comparisons are written so that a NaN
-// operand reaches the result; xsimd 8.1's `!=` is false for a NaN on AVX, so isnan() asks for it.
+// One register of numbers and what can be done with it. NaN in, NaN out, everywhere: comparisons
+// are written so that a NaN operand reaches the result; xsimd 8.1's `!=` is false for a NaN on AVX,
+// so isnan() asks for it.
 
 #include <cmath>
 #include <cstddef>
 #include <limits>
+
 #include <xsimd/xsimd.hpp>
 
 namespace rw::simd {
@@ -35,18 +37,19 @@ V sign(V x) {
   return xsimd::select(x > V(0), V(1), xsimd::select(x < V(0), V(-1), x));
 }
 
-/// Constants of the reduction x = k log(2) + r. `log2_high` has so few digits that k log2_high is exact.
+/// Constants of the reduction x = k log(2) + r. `log2_high` has so few digits that k log2_high is
+/// exact.
 template <class T>
 struct ExpConstants;
 template <>
 struct ExpConstants<float> {
   static constexpr float log2_high = 0.693359375f;
   static constexpr float log2_low = -2.12194440e-4f;
-  static constexpr float infinite = 89.0f;    // e^x overflows here and above,
-  static constexpr float zero = -104.5f;      // and rounds to 0 here and below;
-  static constexpr float vanishing = -88.0f;  // here it has lost its leading digit
-  static constexpr float one = 10.0f;         // tanh rounds to 1 here and above
-  static constexpr float minus_one = -18.0f;  // e^x - 1 rounds to -1 here and below
+  static constexpr float infinite = 89.0f;             // e^x overflows here and above,
+  static constexpr float zero = -104.5f;               // and rounds to 0 here and below;
+  static constexpr float vanishing = -88.0f;           // here it has lost its leading digit
+  static constexpr float one = 10.0f;                  // tanh rounds to 1 here and above
+  static constexpr float minus_one = -18.0f;           // e^x - 1 rounds to -1 here and below
   static constexpr float to_bits = 12582912.0f + 127;  // 1.5 * 2^23 + the exponent's bias
   static constexpr int mantissa = 23;
 };
@@ -63,7 +66,8 @@ struct ExpConstants<double> {
   static constexpr int mantissa = 52;
 };
 
-/// `x` limited to [low, high]. The order of operands matters: x86 gives the second where one is NaN.
+/// `x` limited to [low, high]. The order of operands matters: x86 gives the second where one is
+/// NaN.
 template <class V>
 V limited(V x, Scalar<V> low, Scalar<V> high) {
   return xsimd::max(V(low), xsimd::min(V(high), x));
@@ -79,8 +83,8 @@ V power_of_two(V k) {
   return xsimd::bitwise_cast<V>(bits << C::mantissa);
 }
 
-/// e^x as 2^k (1 + p) with an integer k and |log(1 + p)| <= log(2) / 2. float: Cephes expf (Moshier 1992);
-/// double: FreeBSD e_exp.c (Sun Microsystems 1993).
+/// e^x as 2^k (1 + p) with an integer k and |log(1 + p)| <= log(2) / 2. float: Cephes expf (Moshier
+/// 1992); double: FreeBSD e_exp.c (Sun Microsystems 1993).
 template <class V>
 struct Exponential {
   V k;
@@ -113,7 +117,8 @@ struct Exponential {
   }
 };
 
-// xsimd's exp gives 0 for results below the normal range and infinity from 88.4 on (float), where e^x is still finite.
+// xsimd's exp gives 0 for results below the normal range and infinity from 88.4 on (float), where
+// e^x is still finite.
 template <class V>
 V exp(V x) {
   using C = ExpConstants<Scalar<V>>;
@@ -123,7 +128,8 @@ V exp(V x) {
   return (V(1) + e.p) * power_of_two(half) * power_of_two(e.k - half);
 }
 
-/// The same, but for 0 instead of results below the normal range, and infinity from 2^127.5 (2^1023.5) on.
+/// The same, but for 0 instead of results below the normal range, and infinity from 2^127.5
+/// (2^1023.5) on.
 template <class V>
 V exp_normal(V x) {
   using C = ExpConstants<Scalar<V>>;
@@ -141,7 +147,8 @@ V expm1(V x) {
   return xsimd::fma(factor, e.p, factor - V(1)) * (e.k - k + V(1));  // k is at most one less
 }
 
-/// xsimd's, which for double reads the exponent of a number below the normal range before it scales it.
+/// xsimd's, which for double reads the exponent of a number below the normal range before it scales
+/// it.
 template <class V>
 V log(V x) {
   if constexpr (sizeof(Scalar<V>) == 4) {
@@ -158,8 +165,8 @@ V log1p(V x) {
   return xsimd::log1p(x);
 }
 
-/// tanh|x| = (e^2|x| - 1) / (e^2|x| + 1), with the numerator computed without cancellation: one exponential, no second case for
-/// small arguments, exact for tiny ones, odd.
+/// tanh|x| = (e^2|x| - 1) / (e^2|x| + 1), with the numerator computed without cancellation: one
+/// exponential, no second case for small arguments, exact for tiny ones, odd.
 template <class V>
 V tanh(V x) {
   using C = ExpConstants<Scalar<V>>;
@@ -188,7 +195,8 @@ V by_lane(Function function, V x, W... y) {
   return V::load_aligned(values[0]);
 }
 
-/// Within 3 ulp for float. xsimd's erf for double is off by up to 68 ulp, and NaN for large arguments.
+/// Within 3 ulp for float. xsimd's erf for double is off by up to 68 ulp, and NaN for large
+/// arguments.
 template <class V>
 V erf(V x) {
   if constexpr (sizeof(Scalar<V>) == 4) {
@@ -211,8 +219,8 @@ V softplus(V x) {
   return maximum(x, V(0)) + simd::log1p(simd::exp(-xsimd::abs(x)));
 }
 
-/// The C library's: exp(y log(x)) would multiply the logarithm's error by y, and xsimd's pow(0, 0) is 0. Unlike in C, NaN
-/// whenever an operand is.
+/// The C library's: exp(y log(x)) would multiply the logarithm's error by y, and xsimd's pow(0, 0)
+/// is 0. Unlike in C, NaN whenever an operand is.
 template <class V>
 V pow(V x, V y) {
   const V power = by_lane([](auto base, auto exponent) { return std::pow(base, exponent); }, x, y);

@@ -12,15 +12,15 @@ int main() {
   weights.push_back({"head/bias", &head.bias});
   rw::Adam optimizer(weights, {.learning_rate = 1e-2});
   for (int step = 1; step <= 200; ++step) {
-    rw::Tensor slope = rng.uniform({1, 32, 1}, -0.1, 0.1);          // 32 sequences of 25 steps
+    rw::Tensor slope = rng.uniform({1, 32, 1}, -0.1, 0.1);  // 32 sequences of 25 steps
     rw::Tensor time = reshape(rw::arange(25, rw::DType::float32), {25, 1, 1});
     rw::Tensor x = slope * time + rng.normal({25, 32, 1}, 0.0, 0.3);
     rw::Tensor rising = reshape(slope > 0.0, {32}).to(rw::DType::int64);
-    rw::Tape tape;                                                   // records what follows
-    auto [y, state] = lstm(x);                                       // y [25, 32, 16]
+    rw::Tape tape;              // records what follows
+    auto [y, state] = lstm(x);  // y [25, 32, 16]
     rw::Tensor loss = cross_entropy(head(select(y, 0, -1)), rising);
     optimizer.zero_grad();
-    tape.backward(loss);                                             // back through time
+    tape.backward(loss);  // back through time
     optimizer.step();
     if (step % 50 == 0) fmt::print("step {:3}  loss {:.4f}\n", step, loss.item());
   }

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <rewind/autograd/rng.hpp>
+
+namespace examples::temporal_order {
+
+/// The order of the one-hot code.
+inline constexpr std::string_view symbols = "XYabcdBE";
+/// The classes: XX is Q, XY is R, YX is S, YY is U.
+inline constexpr std::string_view classes = "QRSU";
+
+struct Range {
+  std::int64_t low, high;  // inclusive
+};
+
+/// How long the sequences are, and at which positions, counted from 0, the two symbols that matter
+/// stand.
+struct Level {
+  std::string_view name;
+  Range length, first, second;
+};
+
+inline constexpr std::array levels{
+    Level{"easy", {7, 8}, {1, 2}, {4, 5}},
+    Level{"normal", {30, 40}, {2, 5}, {20, 27}},
+    Level{"moderate", {60, 80}, {10, 20}, {45, 54}},
+    Level{"hard", {100, 110}, {10, 20}, {50, 60}},
+    Level{"nightmare", {300, 500}, {10, 80}, {250, 290}},
+};
+
+/// The level of that name, which must be one of them.
+const Level& level(std::string_view name);
+
+/// B, distractors a to d with an X or Y at two places among them, E; and the class that their order
+/// makes.
+struct Sequence {
+  std::string text;
+  std::int64_t label;
+};
+
+/// A random sequence; every choice is uniform (Hochreiter and Schmidhuber 1997, experiment 6a).
+Sequence draw(const Level& level, rw::Rng& rng);
+
+struct Batch {
+  rw::Tensor x;  // [T, B, 8] one-hot; shorter sequences begin with zeros, so that all end at T - 1
+  rw::Tensor labels;  // int64 [B]
+};
+
+Batch encode(std::span<const Sequence> sequences);
+
+/// `count` random sequences, encoded.
+Batch draw_batch(const Level& level, std::int64_t count, rw::Rng& rng);
+
+}  // namespace examples::temporal_order

@@ -1,0 +1,86 @@
+#include "common/training.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/colour.hpp"
+#include "common/interrupt.hpp"
+
+namespace examples {
+
+std::string percent(double share) { return fmt::format("{:.2f} %", std::floor(share * 1e4) / 1e2); }
+
+Monitor::Monitor(std::string label, std::int64_t epochs, std::int64_t steps_per_epoch)
+    : epochs_(epochs),
+      steps_per_epoch_(steps_per_epoch),
+      steps_per_point_(std::max<std::int64_t>(1, steps_per_epoch / 5)),
+      curve_{std::move(label), {}},
+      terminal_(is_terminal()) {}
+
+void Monitor::step(const Score& score) {
+  ++step_;
+  in_epoch_.add(score);
+  in_point_.add(score);
+  if (step_ - points_at_step_ == steps_per_point_) {
+    const double epoch = static_cast<double>(step_) / static_cast<double>(steps_per_epoch_);
+    curve_.points.push_back({epoch, in_point_.loss(), in_point_.accuracy()});
+    in_point_ = {};
+    points_at_step_ = step_;
+  }
+  // Ten times a second is as often as one can read.
+  if (terminal_ && watch_.seconds() - drawn_at_ > 0.1) {
+    draw_bar();
+  }
+}
+
+Score Monitor::end_epoch() {
+  ++epoch_;
+  last_epoch_ = std::exchange(in_epoch_, {});
+  const std::int64_t every = (epochs_ + 19) / 20;
+  if (epoch_ % every == 0) {
+    print_epoch();
+  }
+  return last_epoch_;
+}
+
+void Monitor::finish() {
+  if (printed_epoch_ < epoch_) {
+    print_epoch();
+  }
+  if (interrupted()) {
+    fmt::print("training was interrupted in epoch {}\n", epoch_);
+  }
+}
+
+void Monitor::print_epoch() {
+  printed_epoch_ = epoch_;
+  erase_bar();
+  fmt::print("{:>8}  epoch {:3}   loss {:.5f}   accuracy {:>8}   {:6.1f} s\n", curve_.label, epoch_,
+             last_epoch_.loss(), percent(last_epoch_.accuracy()), watch_.seconds());
+  std::fflush(stdout);
+}
+
+void Monitor::draw_bar() {
+  drawn_at_ = watch_.seconds();
+  constexpr std::int64_t width = 30;
+  const std::int64_t steps = epochs_ * steps_per_epoch_;
+  const std::int64_t filled = std::min(width, step_ * width / steps);
+  const double left = drawn_at_ / static_cast<double>(step_) * static_cast<double>(steps - step_);
+  const auto seconds = static_cast<std::int64_t>(std::ceil(std::max(0.0, left)));
+  fmt::print("\r{:>8}  [{:-<{}}]  loss {:.5f}   ETA {}:{:02}\x1b[K", curve_.label,
+             std::string(static_cast<std::size_t>(filled), '#'), width, in_epoch_.loss(),
+             seconds / 60, seconds % 60);
+  std::fflush(stdout);
+}
+
+void Monitor::erase_bar() const {
+  if (terminal_) {
+    fmt::print("\r\x1b[K");
+  }
+}
+
+}  // namespace examples

@@ -1,0 +1,410 @@
+// What the experiments share: the tasks exactly as they are defined, and the command line.
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <rewind/rewind.hpp>
+
+#include "common/echo_task.hpp"
+#include "common/model.hpp"
+#include "common/options.hpp"
+#include "common/plot.hpp"
+#include "common/temporal_order.hpp"
+#include "common/training.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace order = examples::temporal_order;
+using examples::CommandLine;
+using examples::Stop;
+
+/// A folder that goes away with the test.
+struct TemporaryFolder {
+  fs::path path;
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "rewind-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
+  ~TemporaryFolder() { fs::remove_all(path); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::string operator/(const std::string& name) const { return (path / name).string(); }
+};
+
+/// A small experiment's command line.
+struct Fixture {
+  std::int64_t delay = 3;
+  std::optional<std::int64_t> hidden;
+  double rate = 0.5;
+  CommandLine line{"echo", "summary", "  echo --delay 3"};
+
+  Fixture() {
+    line.setting("delay", delay, "steps")->check(examples::between(0, 10));
+    line.setting("hidden", hidden, "units")->check(examples::between(1, 64));
+    line.setting("learning-rate", rate, "rate")->check(examples::between(1e-8, 10));
+  }
+
+  void parse(std::vector<std::string> arguments) {
+    std::vector<const char*> pointers{"echo"};
+    for (const std::string& argument : arguments) {
+      pointers.push_back(argument.c_str());
+    }
+    line.parse(static_cast<int>(pointers.size()), pointers.data());
+  }
+};
+
+bool says(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(echo_task)
+
+BOOST_DATA_TEST_CASE(the_target_is_the_stream_some_steps_earlier,
+                     boost::unit_test::data::make({0, 1, 3, 10, 49, 50, 80}), delay) {
+  constexpr std::size_t steps = 50;
+  constexpr std::size_t streams = 4;
+  rw::Rng rng(7);
+  const examples::EchoStreams task = examples::echo_streams(steps, streams, delay, rng);
+  BOOST_TEST((task.x.shape() == rw::Shape{steps, streams, 1}));
+  BOOST_TEST((task.y.shape() == task.x.shape()));
+  const std::vector<float> bits = task.x.to_vector<float>();
+  const std::vector<float> echo = task.y.to_vector<float>();
+  const auto offset = static_cast<std::size_t>(delay);
+  for (std::size_t t = 0; t < steps; ++t) {
+    for (std::size_t b = 0; b < streams; ++b) {
+      const float expected = t < offset ? 0.0F : bits[(t - offset) * streams + b];
+      BOOST_TEST(echo[t * streams + b] == expected);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(bits_are_fair_and_streams_differ) {
+  rw::Rng rng(1);
+  const auto streams = examples::echo_streams(20'000, 5, 3, rng);
+  std::map<float, int> counts;
+  for (const float bit : streams.x.to_vector<float>()) {
+    ++counts[bit];
+  }
+  BOOST_TEST(counts.size() == 2U);
+  // Within five standard deviations of 50,000.
+  BOOST_TEST(std::abs(counts[0.0F] - 50'000) < 800);
+  BOOST_TEST(counts[0.0F] + counts[1.0F] == 100'000);
+  const auto again = examples::echo_streams(20'000, 5, 3, rng);
+  BOOST_TEST(streams.x.to_vector<float>() != again.x.to_vector<float>());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(temporal_order_task)
+
+BOOST_AUTO_TEST_CASE(levels_are_those_of_the_literature) {
+  struct Expected {
+    const char* name;
+    std::int64_t numbers[6];
+  };
+  const Expected table[] = {{"easy", {7, 8, 1, 2, 4, 5}},
+                            {"normal", {30, 40, 2, 5, 20, 27}},
+                            {"moderate", {60, 80, 10, 20, 45, 54}},
+                            {"hard", {100, 110, 10, 20, 50, 60}},
+                            {"nightmare", {300, 500, 10, 80, 250, 290}}};
+  BOOST_TEST(order::levels.size() == std::size(table));
+  for (const Expected& expected : table) {
+    const order::Level& level = order::level(expected.name);
+    const std::vector<std::int64_t> got{level.length.low, level.length.high, level.first.low,
+                                        level.first.high, level.second.low,  level.second.high};
+    BOOST_TEST(
+        got == std::vector<std::int64_t>(std::begin(expected.numbers), std::end(expected.numbers)),
+        boost::test_tools::per_element());
+  }
+  BOOST_CHECK_THROW(order::level("impossible"), rw::UsageError);
+}
+
+BOOST_DATA_TEST_CASE(sequences_follow_the_definition,
+                     boost::unit_test::data::make({"easy", "normal", "moderate", "hard",
+                                                   "nightmare"}),
+                     name) {
+  const order::Level& level = order::level(name);
+  const std::map<std::string, char> class_of{{"XX", 'Q'}, {"XY", 'R'}, {"YX", 'S'}, {"YY", 'U'}};
+  rw::Rng rng(3);
+  std::set<std::int64_t> lengths;
+  std::set<std::int64_t> firsts;
+  std::set<std::int64_t> seconds;
+  std::map<char, int> classes;
+  std::set<char> distractors;
+  constexpr int count = 4000;
+  for (int i = 0; i < count; ++i) {
+    const auto [text, label] = order::draw(level, rng);
+    BOOST_REQUIRE(text.size() >= 2);
+    BOOST_REQUIRE_EQUAL(text.front(), 'B');
+    BOOST_REQUIRE_EQUAL(text.back(), 'E');
+    std::string relevant;
+    std::vector<std::int64_t> places;
+    for (std::size_t t = 1; t + 1 < text.size(); ++t) {
+      if (text[t] == 'X' || text[t] == 'Y') {
+        relevant += text[t];
+        places.push_back(static_cast<std::int64_t>(t));
+      } else {
+        distractors.insert(text[t]);
+      }
+    }
+    BOOST_REQUIRE_EQUAL(places.size(), 2U);
+    lengths.insert(static_cast<std::int64_t>(text.size()));
+    firsts.insert(places[0]);
+    seconds.insert(places[1]);
+    BOOST_REQUIRE_EQUAL(order::classes[static_cast<std::size_t>(label)], class_of.at(relevant));
+    ++classes[order::classes[static_cast<std::size_t>(label)]];
+  }
+  BOOST_TEST((distractors == std::set<char>{'a', 'b', 'c', 'd'}));
+  // Every number of each range occurs, and none outside.
+  const auto fills = [](const std::set<std::int64_t>& seen, const order::Range& range) {
+    return *seen.begin() == range.low && *seen.rbegin() == range.high &&
+           static_cast<std::int64_t>(seen.size()) == range.high - range.low + 1;
+  };
+  BOOST_TEST(fills(lengths, level.length));
+  BOOST_TEST(fills(firsts, level.first));
+  BOOST_TEST(fills(seconds, level.second));
+  for (const char name_of_class : order::classes) {
+    BOOST_TEST(std::abs(classes[name_of_class] - count / 4) < 140);  // five standard deviations
+  }
+}
+
+BOOST_AUTO_TEST_CASE(shorter_sequences_are_padded_in_front_with_zeros) {
+  const std::vector<order::Sequence> sequences{{"BXYE", 1}, {"BabXcYdE", 1}, {"BYE", 2}};
+  const auto [x, labels] = order::encode(sequences);
+  BOOST_TEST((x.shape() == rw::Shape{8, 3, 8}));
+  BOOST_TEST((labels.to_vector<std::int64_t>() == std::vector<std::int64_t>{1, 1, 2}));
+  const auto values = x.to_vector<float>();
+  for (std::size_t b = 0; b < 3; ++b) {
+    const std::string padded = std::string(8 - sequences[b].text.size(), ' ') + sequences[b].text;
+    for (std::size_t t = 0; t < 8; ++t) {
+      for (std::size_t symbol = 0; symbol < 8; ++symbol) {
+        const float expected = padded[t] == std::string("XYabcdBE")[symbol] ? 1.0F : 0.0F;
+        BOOST_TEST(values[(t * 3 + b) * 8 + symbol] == expected);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_batch) {
+  rw::Rng one(5);
+  rw::Rng two(5);
+  const auto a = order::draw_batch(order::level("normal"), 32, one);
+  const auto b = order::draw_batch(order::level("normal"), 32, two);
+  const auto c = order::draw_batch(order::level("normal"), 32, two);
+  BOOST_TEST(a.x.size(1) == 32);
+  BOOST_TEST((a.x.to_vector<float>() == b.x.to_vector<float>()));
+  BOOST_TEST((a.labels.to_vector<std::int64_t>() == b.labels.to_vector<std::int64_t>()));
+  BOOST_TEST((a.labels.to_vector<std::int64_t>() != c.labels.to_vector<std::int64_t>()));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(command_line)
+
+BOOST_AUTO_TEST_CASE(reads_settings) {
+  Fixture f;
+  f.parse({"--delay", "7", "--hidden=9", "--seed", "42"});
+  BOOST_TEST(f.delay == 7);
+  BOOST_TEST(f.hidden.value() == 9);
+  BOOST_TEST(f.rate == 0.5);
+  BOOST_TEST(f.line.seed == 42U);
+  const rw::io::Attributes expected{{"experiment", "echo"},
+                                    {"delay", "7"},
+                                    {"hidden", "9"},
+                                    {"learning-rate", "0.5"},
+                                    {"seed", "42"}};
+  BOOST_TEST((f.line.attributes() == expected));
+}
+
+BOOST_AUTO_TEST_CASE(help_ends_with_code_0_and_shows_examples) {
+  Fixture f;
+  BOOST_CHECK_EXCEPTION(f.parse({"--help"}), Stop, [](const Stop& stop) {
+    return stop.code == 0 && says(stop.text, "--delay") && says(stop.text, "echo --delay 3");
+  });
+}
+
+struct Wrong {
+  std::vector<std::string> arguments;
+  std::string message;
+};
+std::ostream& operator<<(std::ostream& out, const Wrong& wrong) {
+  for (const std::string& argument : wrong.arguments) {
+    out << argument << ' ';
+  }
+  return out;
+}
+const std::vector<Wrong> wrong_options{
+    {{"--nonsense"}, "--nonsense"},
+    {{"stray"}, "stray"},
+    {{"--delay"}, "--delay"},
+    {{"--delay", "11"}, "expected a number from 0 to 10"},
+    {{"--delay", "-1"}, "expected a number from 0 to 10"},
+    {{"--delay", "3.5"}, "--delay"},
+    {{"--delay", "three"}, "--delay"},
+    {{"--delay", "99999999999999999999"}, "--delay"},
+    {{"--learning-rate", "nan"}, "--learning-rate"},
+    {{"--learning-rate", "inf"}, "--learning-rate"},
+    {{"--seed", "-1"}, "--seed"},
+    {{"--seed", "99999999999999999999"}, "--seed"},
+    {{"--load", "a.h5", "--delay", "3"}, "--delay"},
+    {{"--load", "a.h5", "--seed", "3"}, "--seed"},
+    {{"--load", "a.h5", "--save", "b.h5"}, "--save"},
+    {{"--save", "/nowhere/at/all/model.h5"}, "--save: cannot write"},
+    {{"--plot", "/dev/null/plots"}, "--plot: cannot make the folder"},
+};
+BOOST_DATA_TEST_CASE(wrong_options_end_with_code_2, wrong_options, wrong) {
+  Fixture f;
+  BOOST_CHECK_EXCEPTION(f.parse(wrong.arguments), Stop, [&](const Stop& stop) {
+    BOOST_TEST_CONTEXT(stop.text) { BOOST_TEST(says(stop.text, wrong.message)); }
+    return stop.code == 2 && says(stop.text, "echo: ");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_brings_its_settings) {
+  const TemporaryFolder folder;
+  Fixture saved;
+  saved.parse({"--delay", "7", "--hidden", "9", "--learning-rate", "0.001", "--seed", "42"});
+  rw::io::save(folder / "a.h5", saved.line.attributes(), "x", rw::ones({2}));
+
+  Fixture loaded;
+  loaded.parse({"--load", folder / "a.h5"});
+  BOOST_TEST(loaded.delay == 7);
+  BOOST_TEST(loaded.hidden.value() == 9);
+  BOOST_TEST(loaded.rate == 0.001);
+  BOOST_TEST(loaded.line.seed == 42U);
+  BOOST_TEST((loaded.line.attributes() == saved.line.attributes()));
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_checkpoint_is_refused) {
+  const TemporaryFolder folder;
+  const auto refused = [&](const rw::io::Attributes& attributes, const std::string& message) {
+    rw::io::save(folder / "a.h5", attributes, "x", rw::ones({2}));
+    Fixture f;
+    BOOST_CHECK_EXCEPTION(f.parse({"--load", folder / "a.h5"}), rw::CheckpointError,
+                          [&](const rw::CheckpointError& e) { return says(e.what(), message); });
+  };
+  Fixture f;
+  f.parse({"--hidden", "9"});
+  const rw::io::Attributes good = f.line.attributes();
+  const auto with = [&](const std::string& name, const std::string& value) {
+    rw::io::Attributes changed = good;
+    changed[name] = value;
+    return changed;
+  };
+  refused(with("experiment", "sequence_classification"), "sequence_classification");
+  refused({}, "experiment");
+  refused({{"experiment", "echo"}}, "lacks the setting");
+  refused(with("delay", "11"), "expected a number from 0 to 10");
+  refused(with("hidden", "many"), "hidden");
+  BOOST_CHECK_THROW(Fixture().parse({"--load", folder / "missing.h5"}), rw::CheckpointError);
+  std::ofstream(folder / "text.h5") << "this is not HDF5";
+  BOOST_CHECK_THROW(Fixture().parse({"--load", folder / "text.h5"}), rw::CheckpointError);
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_cannot_name_files_to_write) {
+  const TemporaryFolder folder;
+  Fixture saved;
+  saved.parse({"--hidden", "9"});
+  rw::io::Attributes attributes = saved.line.attributes();
+  attributes["plot"] = folder / "plots";
+  attributes["save"] = folder / "b.h5";
+  rw::io::save(folder / "a.h5", attributes, "x", rw::ones({2}));
+  Fixture f;
+  f.parse({"--load", folder / "a.h5"});
+  BOOST_TEST(f.line.plot.empty());
+  BOOST_TEST(f.line.save.empty());
+}
+
+BOOST_AUTO_TEST_CASE(exceptions_become_exit_codes) {
+  BOOST_TEST(examples::guarded([] { return 130; }) == 130);
+  BOOST_TEST(examples::guarded([]() -> int { throw Stop{2, "wrong\n"}; }) == 2);
+  BOOST_TEST(examples::guarded([]() -> int { throw Stop{0, ""}; }) == 0);
+  BOOST_TEST(examples::guarded([]() -> int { throw rw::CheckpointError("broken file"); }) == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(training)
+
+BOOST_AUTO_TEST_CASE(scores_are_weighted_means) {
+  examples::Score score;
+  BOOST_TEST(score.accuracy() == 0.0);
+  score.add(1.0, 3, 4);
+  examples::Score other;
+  other.add(4.0, 2, 2);
+  score.add(other);
+  BOOST_TEST(score.loss() == 2.0);
+  BOOST_TEST(score.accuracy() == 5.0 / 6.0);
+  BOOST_TEST(score.wrong() == 1.0);
+}
+
+BOOST_AUTO_TEST_CASE(only_perfection_is_100_percent) {
+  BOOST_TEST(examples::percent(1.0) == "100.00 %");
+  BOOST_TEST(examples::percent(99'999.0 / 100'000.0) == "99.99 %");
+  BOOST_TEST(examples::percent(0.5) == "50.00 %");
+  BOOST_TEST(examples::percent(0.0) == "0.00 %");
+}
+
+BOOST_AUTO_TEST_CASE(every_cell_makes_a_model_of_the_size_asked_for) {
+  rw::Rng rng(1);
+  const std::map<std::string, std::int64_t> gates{
+      {"rnn", 1}, {"rnn-tanh", 1}, {"lstm", 4}, {"gru", 3}};
+  BOOST_TEST(examples::cell_names.size() == gates.size());
+  for (const std::string& cell : examples::cell_names) {
+    const std::int64_t weights = examples::with_model(cell, {8, 5, 2, 4}, rng, [](auto& model) {
+      const auto [y, state] = model.network(rw::ones({3, 2, 8}));
+      BOOST_TEST((model.readout(y).shape() == rw::Shape{3, 2, 4}));
+      BOOST_TEST(state.size() == 2U);
+      return rw::count(model);
+    });
+    const std::int64_t extra = cell == "gru" ? 2 * 5 : 0;  // a second bias in each layer
+    const std::int64_t layers = gates.at(cell) * 5 * (8 + 5 + 1 + 5 + 5 + 1);
+    BOOST_TEST(weights == layers + extra + 5 * 4 + 4);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(plot)
+
+BOOST_AUTO_TEST_CASE(no_path_reaches_a_shell_or_gnuplot) {
+  const TemporaryFolder folder;
+  const std::string awkward = folder / "it's \"$(touch x)\" `touch y`; !touch z.png";
+  if (examples::gnuplot("set terminal pngcairo\nplot sin(x)\n", awkward)) {
+    std::string start(8, ' ');
+    std::ifstream(awkward, std::ios::binary).read(start.data(), 8);
+    BOOST_TEST(start == "\x89PNG\r\n\x1a\n");
+    BOOST_TEST(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(without_gnuplot_nothing_is_left_behind) {
+  const TemporaryFolder folder;
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", folder.path.c_str(), 1);
+  const bool drawn = examples::gnuplot("plot sin(x)\n", folder / "a.png");
+  ::setenv("PATH", path.c_str(), 1);
+  BOOST_TEST(!drawn);
+  BOOST_TEST(fs::is_empty(folder.path));
+}
+
+BOOST_AUTO_TEST_CASE(a_failing_script_leaves_nothing_behind) {
+  const TemporaryFolder folder;
+  BOOST_TEST(!examples::gnuplot("this is no command\n", folder / "a.png"));
+  BOOST_TEST(fs::is_empty(folder.path));
+  BOOST_TEST(!examples::gnuplot("plot sin(x)\n", folder / "no/such/folder/a.png"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
