@@ -315,11 +315,13 @@ BOOST_AUTO_TEST_SUITE(mistakes)
 BOOST_AUTO_TEST_CASE(a_saved_tensor_that_was_changed) {
   Parameter w(matrix({1, 2, 3, 4}, 2, 2));
   Parameter other(matrix({1, 2, 3, 4}, 2, 2));
+  w.set_name("cell/w_h");
   Tape tape;
   const Tensor loss = sum(matmul(w, w)) + sum(other * 2.0);
   w.mutable_data<double>()[0] = 5.0;
   const auto text = message_of<UsageError>([&] { tape.backward(loss); });
   BOOST_TEST(contains(text, "'matmul'"));
+  BOOST_TEST(contains(text, "'cell/w_h'"));
   BOOST_TEST(contains(text, "[2, 2]"));
   BOOST_TEST(contains(text, "version"));
   BOOST_TEST(!w.has_grad());

@@ -1,11 +1,56 @@
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include <rewind/autograd/detail/backward.hpp>
 #include <rewind/autograd/detail/gradient_slot.hpp>
 #include <rewind/autograd/parameter.hpp>
 #include <rewind/autograd/views.hpp>
 
 namespace rw::detail {
+
+namespace {
+
+Tensor checked_seed(const Tensor& root, const Tensor& seed) {
+  if (!seed.defined()) {
+    check_shape(root.elements() == 1,
+                "backward: the root has shape {}, expected a single number; reduce it (sum, mean) "
+                "or give a seed of its shape",
+                root.shape());
+    return full(root.shape(), 1.0, root.dtype());
+  }
+  check_shape(seed.shape() == root.shape(),
+              "backward: the seed has shape {}, expected the root's {}", seed.shape(),
+              root.shape());
+  check<UsageError>(seed.dtype() == root.dtype(),
+                    "backward: the seed is {}, expected the root's {}", name_of(seed.dtype()),
+                    name_of(root.dtype()));
+  return seed;
+}
+
+/// Note [Version counters]
+void check_saved(const Node& node) {
+  check<UsageError>(!node.released,
+                    "backward: what '{}' saved has been released by an earlier backward pass; "
+                    "pass {{.retain = true}} to that pass to run another one",
+                    node.name);
+  for (std::uint32_t i = 0; i < node.saved_count; ++i) {
+    const TensorBody& saved = node.saved[i].tensor.body();
+    const std::uint32_t version = saved.block->version;
+    if (version != node.saved[i].version) [[unlikely]] {
+      throw UsageError(fmt::format(
+          "backward: '{}' (operation {}) saved {} of shape {} which was changed afterwards: it is "
+          "at "
+          "version {}, expected {}; change it after the backward pass, or give the operation a "
+          "clone()",
+          node.name, node.index,
+          saved.parameter != nullptr ? "parameter '" + saved.parameter->name + "'" : "a tensor",
+          to_string(saved.shape), version, node.saved[i].version));
+    }
+  }
+}
+
+}  // namespace
 
 BackwardPass::BackwardPass(Tape& tape, bool create_graph)
     : tape_(tape), create_graph_(create_graph), previous_tape_(context.tape) {
@@ -42,28 +87,28 @@ void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const
                     "backward: the root (shape {}) was recorded on another tape, or on one that "
                     "has ended",
                     body.shape);
-  Tensor start = seed;
-  if (!start.defined()) {
-    check_shape(body.shape.elements() == 1,
-                "backward: the root has shape {}, expected a single number; reduce it (sum, mean) "
-                "or give a seed of its shape",
-                body.shape);
-    start = full(body.shape, 1.0, body.dtype);
-  }
-  check_shape(start.shape() == body.shape,
-              "backward: the seed has shape {}, expected the root's {}", start.shape(), body.shape);
-  check<UsageError>(start.dtype() == body.dtype, "backward: the seed is {}, expected the root's {}",
-                    name_of(start.dtype()), name_of(body.dtype));
-
+  const Tensor start = checked_seed(root, seed);
   root_ = link.node;
+  mark(targets, only_targets);
+  if (root_->reachable) {
+    const bool whole = link.offset == 0 && body.shape == link.node->slots[link.output].shape;
+    const Region region{link.offset, link.row_stride, body.shape};
+    add_tensor(
+        *link.node,
+        {link.node, link.output,
+         whole ? nullptr : new (tape_.storage_->arena.allocate(sizeof(Region))) Region(region)},
+        create_graph_ ? start : start.detach());
+  }
+}
+
+/// Finds the operations that will run, and checks them, before anything is written.
+void BackwardPass::mark(std::span<const Link> targets, bool only_targets) {
   for (const Link& target : targets) {
     target.node->wanted = true;
     target.node->slots[target.output].keep = true;
   }
   for (Node* node = tape_.storage_->first;; node = node->next) {
-    if (!only_targets) {
-      node->wanted = true;
-    }
+    node->wanted = node->wanted || !only_targets;
     for (const Input& input : node->input_span()) {
       node->wanted = node->wanted || (input.node != nullptr && input.node->wanted);
     }
@@ -76,10 +121,6 @@ void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const
     if (!node->reachable || node->run == nullptr) {
       continue;
     }
-    check<UsageError>(!node->released,
-                      "backward: what '{}' saved has been released by an earlier backward pass; "
-                      "pass {{.retain = true}} to that pass to run another one",
-                      node->name);
     bool needed = false;
     for (const Input& input : node->input_span()) {
       if (input.node != nullptr && input.node->wanted) {
@@ -87,24 +128,9 @@ void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const
         needed = true;
       }
     }
-    for (std::uint32_t i = 0; needed && i < node->saved_count; ++i) {
-      const Saved& saved = node->saved[i];
-      const std::uint32_t version = saved.tensor.body().block->version;
-      check<UsageError>(
-          version == saved.version,
-          "backward: '{}' (operation {}) saved a tensor of shape {} which was changed "
-          "afterwards: it is at version {}, expected {}; change it after the backward "
-          "pass, or give the operation a clone()",
-          node->name, node->index, saved.tensor.shape(), version, saved.version);
+    if (needed) {
+      check_saved(*node);
     }
-  }
-  if (root_->reachable) {
-    const Input place{link.node, link.output,
-                      link.offset == 0 && body.shape == link.node->slots[link.output].shape
-                          ? nullptr
-                          : new (tape_.storage_->arena.allocate(sizeof(Region)))
-                                Region{link.offset, link.row_stride, body.shape}};
-    add_tensor(*link.node, place, create_graph_ ? start : start.detach());
   }
 }
 

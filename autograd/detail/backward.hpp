@@ -32,6 +32,7 @@ class BackwardPass {
   void locate(const Node& node, std::span<Gradients::Target> targets);
 
  private:
+  void mark(std::span<const Link> targets, bool only_targets);
   void collect(Slot& slot, const Region* region, const Tensor& contribution);
   void finish(Slot& slot);
   void check_gradients(const Node& node) const;
