@@ -9,7 +9,9 @@ namespace rw {
 
 bool Gradients::wants(int input) const {
   const detail::Node* const source = node_.inputs[input].node;
-  return source != nullptr && source->wanted;
+  // A merged gradient is its first input's already (Note [Products in place]).
+  const bool merged = input == 0 && !recording_ && node_.slots[0].merged != nullptr;
+  return source != nullptr && source->wanted && !merged;
 }
 
 const Tensor& Gradients::cotangent(int index) const { return node_.slots[index].gradient; }
@@ -26,6 +28,9 @@ void Gradients::add_product(int input, const MatrixOperand& a, const MatrixOpera
   }
   if (recording_ || a.tensor.rank() != 2 || b.tensor.rank() != 2 || detail::context.anomaly) {
     add_tensor(input, matmul(a, b));
+    return;
+  }
+  if (pass_.defer(node_.inputs[input], a, b)) {
     return;
   }
   Target target{.input = input};

@@ -100,7 +100,26 @@ Tensor matmul(const MatrixOperand& a, const MatrixOperand& b) {
   return recorded_product(a, b, multiply_batch(a, b));
 }
 
-Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b) {
+namespace detail {
+
+bool is_sole_owner(const Tensor& t) {
+  const TensorBody& body = t.body();
+  return body.references == 1 && !body.shared && body.block->references == 1;
+}
+
+void mark_exclusive(Tensor& t) { t.body().exclusive_references = t.body().block->references; }
+
+namespace {
+bool may_be_overwritten(const Tensor& t) {
+  const TensorBody& body = t.body();
+  return body.references == 1 && body.exclusive_references != 0 &&
+         body.exclusive_references == body.block->references;
+}
+}  // namespace
+
+}  // namespace detail
+
+Tensor addmm(Tensor c, const Tensor& a, const Tensor& b) {
   check_operands(a, b);
   const Shape& shape = a.shape();
   if (shape.rank() != 2) {
@@ -114,23 +133,30 @@ Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b) {
               b.shape(), result, result.columns());
   check<UsageError>(c.dtype() == a.dtype(), "addmm: c is {}, a and b are {}", name_of(c.dtype()),
                     name_of(a.dtype()));
-  Tensor y = detail::make_tensor(result, a.dtype());
+  const bool in_place = c.rank() == 2 && detail::may_be_overwritten(c);
+  Tensor y = in_place ? c.detach() : detail::make_tensor(result, a.dtype());
   dispatch_floating(y.dtype(), [&](auto type) {
     using T = decltype(type);
-    T* const to = y.mutable_data<T>();
-    // The product is added onto c (or onto the bias in every row), so that c is read once.
-    kernels::copy_rows<T>(to, y.row_stride(), c.data<T>(), c.rank() == 1 ? 0 : c.row_stride(),
-                          result.rows(), result.columns());
+    T* const to = reinterpret_cast<T*>(y.body().data);
+    if (!in_place) {
+      // The product is added onto c (or onto the bias in every row), so that c is read once.
+      kernels::copy_rows<T>(to, y.row_stride(), c.data<T>(), c.rank() == 1 ? 0 : c.row_stride(),
+                            result.rows(), result.columns());
+    }
     kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b), to, y.row_stride(),
                          true);
   });
-  return record(
+  y = record(
       "addmm", {c, a, b}, std::move(y), saved(a, b),
       [c_shape = c.shape()](const Tensor& dy, Gradients& d, const Tensor& a_, const Tensor& b_) {
         d.add(0, [&] { return sum_to(dy, c_shape); });
         d.add_product(1, dy, transposed(b_));
         d.add_product(2, transposed(a_), dy);
       });
+  if (in_place) {
+    detail::merge_gradients(y);
+  }
+  return y;
 }
 
 }  // namespace rw

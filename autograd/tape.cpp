@@ -167,6 +167,17 @@ Node* begin_node(const char* name, std::span<const TensorRef> inputs,
   return node;
 }
 
+void merge_gradients(const Tensor& result) {
+  Node* const node = result.body().link.node;
+  if (node == nullptr || node->inputs[0].node == nullptr) {
+    return;
+  }
+  const Region* const region = node->inputs[0].region;
+  if (region == nullptr || region->row_stride == region->shape.columns()) {
+    node->slots[0].merged = &node->inputs[0];
+  }
+}
+
 void* tape_memory(std::size_t bytes) { return context.tape->storage_->arena.allocate(bytes); }
 
 void save(Saved& slot, const Tensor& tensor) {

@@ -41,7 +41,7 @@ template <class C>
 concept ProjectingCell = Cell<C> &&
     requires(const C& cell, const Tensor& x, const typename C::State& state) {
   { cell.project(x) } -> std::same_as<Tensor>;
-  { cell.step(x, state) } -> std::same_as<std::pair<Tensor, typename C::State>>;
+  { cell.step(Tensor(x), state) } -> std::same_as<std::pair<Tensor, typename C::State>>;
 };
 
 /// States of several layers; memory comes from the pool.

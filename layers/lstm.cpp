@@ -23,9 +23,8 @@ LstmCell::State LstmCell::initial_state(std::int64_t batch) const {
 
 Tensor LstmCell::project(const Tensor& x) const { return affine(name, x, w_x, bias); }
 
-std::pair<Tensor, LstmCell::State> LstmCell::step(const Tensor& projected,
-                                                  const State& state) const {
-  const auto [i, f, g, o] = split<4>(addmm(projected, state.h, w_h));
+std::pair<Tensor, LstmCell::State> LstmCell::step(Tensor projected, const State& state) const {
+  const auto [i, f, g, o] = split<4>(addmm(std::move(projected), state.h, w_h));
   const auto [h, c] = fuse(
       "lstm_gates",
       [](auto i_, auto f_, auto g_, auto o_, auto c_) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/views.hpp>
 #include <rewind/layers/cell.hpp>
@@ -43,15 +44,20 @@ struct Recurrent {
       return {zeros({0, x.size(1), output_size()}, x.dtype()), std::move(state)};
     }
     Tensor input = x;
+    bool exclusive = false;
     if constexpr (ProjectingCell<C>) {
       input = cell.project(x);
+      exclusive = detail::is_sole_owner(input);  // Note [Products in place]
     }
     TensorList outputs(static_cast<std::size_t>(steps));
     for (std::int64_t i = 0; i < steps; ++i) {
       const std::int64_t t = direction == Direction::forward ? i : steps - 1 - i;
-      const Tensor now = select(input, 0, t);
+      Tensor now = select(input, 0, t);
+      if (exclusive) {
+        detail::mark_exclusive(now);
+      }
       if constexpr (ProjectingCell<C>) {
-        std::tie(outputs[static_cast<std::size_t>(t)], state) = cell.step(now, state);
+        std::tie(outputs[static_cast<std::size_t>(t)], state) = cell.step(std::move(now), state);
       } else {
         std::tie(outputs[static_cast<std::size_t>(t)], state) = cell(now, state);
       }

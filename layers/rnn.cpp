@@ -21,8 +21,8 @@ RnnCell::State RnnCell::initial_state(std::int64_t batch) const {
 
 Tensor RnnCell::project(const Tensor& x) const { return affine(name, x, w_x, bias); }
 
-std::pair<Tensor, RnnCell::State> RnnCell::step(const Tensor& projected, const State& state) const {
-  const Tensor z = addmm(projected, state.h, w_h);
+std::pair<Tensor, RnnCell::State> RnnCell::step(Tensor projected, const State& state) const {
+  const Tensor z = addmm(std::move(projected), state.h, w_h);
   const Tensor h = activation == Activation::tanh ? tanh(z) : relu(z);
   return {h, {h}};
 }

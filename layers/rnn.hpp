@@ -38,7 +38,7 @@ struct RnnCell {
   std::int64_t output_size() const { return w_h.shape()[0]; }
 
   Tensor project(const Tensor& x) const;
-  std::pair<Tensor, State> step(const Tensor& projected, const State& state) const;
+  std::pair<Tensor, State> step(Tensor projected, const State& state) const;
   std::pair<Tensor, State> operator()(const Tensor& x, const State& state) const {
     return step(project(x), state);
   }

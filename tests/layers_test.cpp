@@ -169,6 +169,96 @@ BOOST_AUTO_TEST_CASE(a_users_cell_gets_everything) {
   BOOST_TEST(sum(abs(end.trace - last.trace)).item() == 0.0);
 }
 
+namespace {
+
+/// Cells that pass their projected input on to addmm in every way: nobody else reads it, it was
+/// read before, it is read afterwards, through the handle or through a view.
+struct KeepingCell {
+  using State = HiddenState;
+  int kind;
+  Parameter w_x, w_h;
+
+  std::int64_t output_size() const { return w_h.shape()[0]; }
+  State initial_state(std::int64_t batch) const {
+    return {zeros({batch, output_size()}, DType::float64)};
+  }
+  Tensor project(const Tensor& x) const { return matmul(x, w_x); }
+  std::pair<Tensor, State> step(Tensor projected, const State& s) const {
+    Tensor extra = zeros({1}, DType::float64);
+    if (kind == 1) {
+      extra = square(projected);
+    }
+    Tensor kept;
+    if (kind == 2) {
+      kept = projected;
+    } else if (kind == 3) {
+      kept = slice(projected, 1, 1, 2);
+    }
+    Tensor h = tanh(addmm(std::move(projected), s.h, w_h)) + extra;
+    if (kept.defined()) {
+      h = h + 0.3 * sin(kept);
+    }
+    return {h, {h}};
+  }
+  std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const {
+    return step(project(x), s);
+  }
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("w_x", w_x);
+    visit("w_h", w_h);
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(products_in_place_disturb_nobody) {
+  for (const int kind : {0, 1, 2, 3}) {
+    BOOST_TEST_CONTEXT("kind " << kind) {
+      Rng rng(5);
+      Recurrent<KeepingCell> layer{{kind, Parameter(xavier_uniform({2, 3}, rng, DType::float64)),
+                                    Parameter(orthogonal({3, 3}, rng, 1.0, DType::float64))}};
+      const Tensor x = rng.normal({4, 2, 2}, 0, 1, DType::float64);
+      const auto loop = [&](const Tensor& in) {
+        auto state = layer.initial_state(2);
+        TensorList outputs;
+        for (std::int64_t t = 0; t < 4; ++t) {
+          Tensor y;
+          std::tie(y, state) = layer.cell(select(in, 0, t), state);
+          outputs.push_back(y);
+        }
+        return stack(std::span<const Tensor>(outputs), 0);
+      };
+      BOOST_TEST(sum(abs(layer(x).first - loop(x))).item() < 1e-13);
+      const auto list = parameters(layer);
+      const auto f = [&](const std::vector<Tensor>& in) { return layer(in[0]).first; };
+      const auto first = gradcheck(f, {x}, list);
+      BOOST_TEST(first.passed, first.message);
+      const auto second = gradgradcheck(f, {x}, list);
+      BOOST_TEST(second.passed, second.message);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(gathered_products_equal_single_ones) {
+  // Rows enough for several gathered products, of steps that lie in order, in disorder, and apart.
+  Rng rng(6);
+  const Parameter w(rng.normal({5, 4}, 0, 1, DType::float64));
+  const Tensor x = rng.normal({900, 3, 5}, 0, 1, DType::float64);
+  const Tensor dy = rng.normal({900, 3, 4}, 0, 1, DType::float64);
+  for (const std::int64_t stride : {1, 7}) {
+    Tape tape;
+    Tensor loss = scalar(0, DType::float64);
+    for (std::int64_t i = 0; i < 900; ++i) {
+      const std::int64_t t = i * stride % 900;
+      loss = loss + sum(matmul(select(x, 0, t), w) * select(dy, 0, t));
+    }
+    const Tensor gradient = tape.gradient(loss, {w})[0];
+    const Tensor expected = matmul(transposed(reshape(x, {2700, 5})), reshape(dy, {2700, 4}));
+    BOOST_TEST(max(abs(gradient - expected)).item() < 1e-11);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(summary_lists_every_parameter) {
   Rng rng(1);
   Linear layer({.input = 3, .output = 2}, rng);

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -63,8 +65,13 @@ BackwardPass::~BackwardPass() {
     node->reachable = node->wanted = false;
     for (Slot& slot : node->slot_span()) {
       slot.gradient.reset();
-      slot.keep = false;
+      slot.keep = slot.touched = slot.owned = false;
       slot.filled_begin = slot.filled_end = 0;
+      slot.pending_rows = 0;
+      for (; slot.products != nullptr; slot.products = slot.products->next) {
+        slot.products->x.reset();
+        slot.products->dy.reset();
+      }
       for (; slot.contributions != nullptr; slot.contributions = slot.contributions->next) {
         slot.contributions->value.reset();
       }
@@ -157,6 +164,7 @@ void BackwardPass::run(bool retain) {
       if (!keep) {
         for (Slot& slot : node->slot_span()) {
           slot.gradient.reset();
+          slot.owned = false;
         }
       }
     }
@@ -241,8 +249,42 @@ void BackwardPass::add_tensor(const Node& node, const Input& input, const Tensor
   if (create_graph_) {
     collect(slot, input.region, contribution);
   } else {
-    contribute(slot, input.region, contribution);
+    const Place place = place_of(input);
+    contribute(*place.slot, place.region_or_null(), contribution);
   }
+}
+
+BackwardPass::Place BackwardPass::place_of(const Input& input) {
+  Slot* slot = &input.node->slots[input.output];
+  Place place{slot, input.region == nullptr, {}};
+  if (!place.whole) {
+    place.region = *input.region;
+  }
+  while (slot->merged != nullptr) {
+    slot->touched = true;
+    if (place.whole) {
+      place.region = {0, slot->shape.columns(), slot->shape};
+    }
+    const Input& origin = *slot->merged;
+    slot = &origin.node->slots[origin.output];
+    // The part that was taken over is dense, so that offsets add up.
+    place.region.offset += origin.region == nullptr ? 0 : origin.region->offset;
+    place.whole = false;
+    place.slot = slot;
+  }
+  return place;
+}
+
+bool BackwardPass::defer(const Input& input, const MatrixOperand& a, const MatrixOperand& b) {
+  constexpr std::int64_t few_rows = 128;  // a product over more rows is efficient by itself
+  Slot& slot = input.node->slots[input.output];
+  const bool is_weight = input.node->run == nullptr && input.region == nullptr;
+  if (!is_weight || !a.transposed || b.transposed || a.tensor.rows() >= few_rows ||
+      a.tensor.elements() == 0 || b.tensor.elements() == 0) {
+    return false;
+  }
+  defer_product(slot, a.tensor, b.tensor, tape_.storage_->arena);
+  return true;
 }
 
 void BackwardPass::collect(Slot& slot, const Region* region, const Tensor& contribution) {
@@ -251,78 +293,78 @@ void BackwardPass::collect(Slot& slot, const Region* region, const Tensor& contr
 }
 
 void BackwardPass::locate(const Node& node, std::span<Gradients::Target> targets) {
-  const auto slot_of = [&](const Gradients::Target& t) -> Slot& {
-    const Input& input = node.inputs[t.input];
-    return input.node->slots[input.output];
-  };
-  const auto region_of = [&](const Gradients::Target& t) { return node.inputs[t.input].region; };
-  const auto wanted = [&](const Gradients::Target& t) {
-    const Input& input = node.inputs[t.input];
-    return input.node != nullptr && input.node->wanted;
-  };
-  constexpr std::size_t most = 32;
-  Extent extents[most];
+  constexpr std::size_t most = 16;
   check<UsageError>(targets.size() <= most, "'{}': more than {} inputs need a gradient", node.name,
                     most);
+  std::array<Place, most> places;
+  std::array<Extent, most> extents;
+  const auto wanted = [&](std::size_t i) { return places[i].slot != nullptr; };
   for (std::size_t i = 0; i < targets.size(); ++i) {
     targets[i].data = nullptr;
-    if (wanted(targets[i])) {
-      extents[i] = Extent::of(slot_of(targets[i]), region_of(targets[i]));
+    const Input& input = node.inputs[targets[i].input];
+    places[i].slot = nullptr;
+    if (input.node != nullptr && input.node->wanted) {
+      places[i] = place_of(input);
+      extents[i] = Extent::of(*places[i].slot, places[i].region_or_null());
     }
   }
+  /// The rows that all column slices of the same slot tile together with slice i, if they do.
+  const auto tiled_rows = [&](std::size_t i) -> std::optional<Extent> {
+    const Region& region = places[i].region;
+    std::int64_t columns = 0;
+    std::int64_t first = region.offset;
+    for (std::size_t j = 0; j < targets.size(); ++j) {
+      if (!wanted(j) || places[j].slot != places[i].slot) {
+        continue;
+      }
+      const Region& other = places[j].region;
+      if (places[j].whole || other.row_stride != region.row_stride ||
+          other.shape.rows() != region.shape.rows()) {
+        return std::nullopt;
+      }
+      for (std::size_t k = 0; k < j; ++k) {
+        if (wanted(k) && places[k].slot == places[i].slot &&
+            places[k].region.offset == other.offset) {
+          return std::nullopt;
+        }
+      }
+      columns += other.shape.columns();
+      first = std::min(first, other.offset);
+    }
+    if (columns != region.row_stride || first % region.row_stride != 0) {
+      return std::nullopt;
+    }
+    return Extent{first, first + region.shape.rows() * region.row_stride, true};
+  };
+  const auto aim = [&](std::size_t i, bool accumulate) {
+    const Place& place = places[i];
+    targets[i].data = region_data(*place.slot, place.region_or_null());
+    targets[i].row_stride = place.whole ? place.slot->shape.columns() : place.region.row_stride;
+    targets[i].accumulate = accumulate;
+  };
   for (std::size_t i = 0; i < targets.size(); ++i) {
-    if (targets[i].data != nullptr || !wanted(targets[i])) {
+    if (targets[i].data != nullptr || !wanted(i)) {
       continue;
     }
-    Slot& slot = slot_of(targets[i]);
-    const Region* const region = region_of(targets[i]);
-    Extent extent = extents[i];
-    bool grouped = false;
-    if (region != nullptr && !extent.dense) {
-      // Do all column slices of this slot tile the same rows?
-      std::int64_t columns = 0;
-      std::int64_t first = extent.begin;
-      bool tiled = true;
-      for (std::size_t j = 0; j < targets.size(); ++j) {
-        if (!wanted(targets[j]) || &slot_of(targets[j]) != &slot) {
-          continue;
+    Slot& slot = *places[i].slot;
+    if (const auto tiled = extents[i].dense ? std::nullopt : tiled_rows(i)) {
+      const bool accumulate = prepare(slot, *tiled);
+      for (std::size_t j = i; j < targets.size(); ++j) {
+        if (wanted(j) && places[j].slot == &slot) {
+          aim(j, accumulate);
         }
-        const Region* const other = region_of(targets[j]);
-        tiled = tiled && other != nullptr && other->row_stride == region->row_stride &&
-                other->shape.rows() == region->shape.rows();
-        for (std::size_t k = 0; tiled && k < j; ++k) {
-          tiled = !wanted(targets[k]) || &slot_of(targets[k]) != &slot ||
-                  region_of(targets[k])->offset != other->offset;
-        }
-        columns += tiled ? other->shape.columns() : 0;
-        first = tiled ? std::min(first, other->offset) : first;
       }
-      if (tiled && columns == region->row_stride && first % region->row_stride == 0) {
-        extent = {first, first + region->shape.rows() * region->row_stride, true};
-        grouped = true;
-      }
+      continue;
     }
-    const bool accumulate = prepare(slot, extent);
-    for (std::size_t j = i; j < targets.size(); ++j) {
-      if (j == i || (grouped && wanted(targets[j]) && &slot_of(targets[j]) == &slot)) {
-        targets[j].data = region_data(slot, region_of(targets[j]));
-        targets[j].row_stride = region_of(targets[j]) == nullptr
-                                    ? slot.shape.columns()
-                                    : region_of(targets[j])->row_stride;
-        targets[j].accumulate = accumulate;
-      }
-    }
-    if (!grouped && !accumulate) {
-      // A kernel writes element by element; where a later target overlaps this one without being
-      // the same, writing here could undo what it has added already.
-      for (std::size_t j = i + 1; j < targets.size(); ++j) {
-        if (wanted(targets[j]) && &slot_of(targets[j]) == &slot && extents[j].overlaps(extent) &&
-            (extents[j].begin != extent.begin || extents[j].end != extent.end ||
-             !extents[j].dense)) {
-          clear(slot, extent.begin, extent.end);
-          targets[i].accumulate = true;
-          break;
-        }
+    aim(i, prepare(slot, extents[i]));
+    // A kernel writes element by element; where a later target overlaps this one without being the
+    // same, writing here could undo what it has added already.
+    for (std::size_t j = i + 1; j < targets.size() && !targets[i].accumulate; ++j) {
+      if (wanted(j) && places[j].slot == &slot && extents[j].overlaps(extents[i]) &&
+          (extents[j].begin != extents[i].begin || extents[j].end != extents[i].end ||
+           !extents[j].dense)) {
+        clear(slot, extents[i].begin, extents[i].end);
+        targets[i].accumulate = true;
       }
     }
   }
@@ -330,9 +372,27 @@ void BackwardPass::locate(const Node& node, std::span<Gradients::Target> targets
 
 void BackwardPass::finish(Slot& slot) {
   if (!create_graph_) {
-    complete(slot);
+    slot.merged == nullptr ? complete(slot) : finish_merged(slot);
   } else if (slot.contributions != nullptr) {
     slot.gradient = assemble(slot);
+  }
+}
+
+/// Shows a gradient that lies in part of another one. What is added to that part later comes from
+/// operations before this one: a kept gradient must not see it.
+void BackwardPass::finish_merged(Slot& slot) {
+  if (slot.gradient.defined()) {
+    return;
+  }
+  const Place place = place_of(*slot.merged);
+  const Extent extent = Extent::of(*place.slot, place.region_or_null());
+  if (place.slot->filled_begin > extent.begin || place.slot->filled_end < extent.end) {
+    cover(*place.slot, extent.begin, extent.end);
+  }
+  slot.gradient = part(place.slot->gradient.detach(),
+                       {place.whole ? 0 : place.region.offset, slot.shape.columns(), slot.shape});
+  if (slot.keep) {
+    slot.gradient = slot.gradient.clone();
   }
 }
 

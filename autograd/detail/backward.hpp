@@ -28,13 +28,27 @@ class BackwardPass {
   /// Adds the gradients of the parameters' leaves into the parameters.
   void commit();
 
+  /// Where the gradient of an input lies: in `slot`, all of it or a region.
+  struct Place {
+    Slot* slot;
+    bool whole;
+    Region region;
+    const Region* region_or_null() const { return whole ? nullptr : &region; }
+  };
+  /// Follows merged gradients to the one that has memory.
+  static Place place_of(const Input& input);
+
   void add_tensor(const Node& node, const Input& input, const Tensor& contribution);
+  /// Adds x^T dy to a weight's gradient, together with others later (Note [Gathered products]);
+  /// false when it must be computed now.
+  bool defer(const Input& input, const MatrixOperand& a, const MatrixOperand& b);
   void locate(const Node& node, std::span<Gradients::Target> targets);
 
  private:
   void mark(std::span<const Link> targets, bool only_targets);
   void collect(Slot& slot, const Region* region, const Tensor& contribution);
   void finish(Slot& slot);
+  void finish_merged(Slot& slot);
   void check_gradients(const Node& node) const;
   Tensor assemble(Slot& slot);
 

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include <rewind/autograd/detail/gradient_slot.hpp>
+#include <rewind/autograd/detail/matrix_view.hpp>
 #include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/views.hpp>
 
@@ -13,6 +14,12 @@
 // nothing is ever cleared); one inside is added; what neither covers is cleared before the gradient
 // is used. Column slices that together cover whole rows (the gates of a cell) count as one
 // contribution.
+
+// Note [Gathered products]
+// The gradient of a weight that is used at every step is a sum of products x_t^T dy_t over few rows
+// each. They are kept until enough rows have come together, and then computed as one product over
+// all of them: factors that follow each other in memory are used where they are, others are copied
+// together first.
 
 namespace rw::detail {
 namespace {
@@ -66,28 +73,47 @@ void* region_data(const Slot& slot, const Region* region) {
   return slot.gradient.body().data + offset * static_cast<std::int64_t>(size_of(slot.dtype));
 }
 
-bool prepare(Slot& slot, const Extent& extent) {
+namespace {
+
+/// Makes the slot's gradient memory of its own, which may be written.
+void own(Slot& slot, std::int64_t begin) {
   if (!slot.gradient.defined()) {
     slot.gradient = make_tensor(slot.shape, slot.dtype);
-    slot.filled_begin = slot.filled_end = extent.begin;
-  } else {
+    slot.filled_begin = slot.filled_end = begin;
+  } else if (!slot.owned) {
     make_unique(slot.gradient);
   }
+  slot.owned = true;
+}
+
+}  // namespace
+
+void cover(Slot& slot, std::int64_t begin, std::int64_t end) {
+  own(slot, begin);
+  if (slot.filled_begin == slot.filled_end) {
+    slot.filled_begin = slot.filled_end = begin;
+  }
+  clear(slot, begin, slot.filled_begin);
+  clear(slot, slot.filled_end, end);
+  slot.filled_begin = std::min(slot.filled_begin, begin);
+  slot.filled_end = std::max(slot.filled_end, end);
+}
+
+bool prepare(Slot& slot, const Extent& extent) {
+  own(slot, extent.begin);
   const bool adjacent = extent.end == slot.filled_begin || extent.begin == slot.filled_end;
   const bool fresh = slot.filled_begin == slot.filled_end;
   if (fresh) {
     slot.filled_begin = slot.filled_end = extent.begin;
   }
-  const std::int64_t begin = std::min(slot.filled_begin, extent.begin);
-  const std::int64_t end = std::max(slot.filled_end, extent.end);
   const bool write = extent.dense && (adjacent || fresh) && extent.begin < extent.end;
   if (!write) {
-    clear(slot, begin, slot.filled_begin);
-    clear(slot, slot.filled_end, end);
+    cover(slot, extent.begin, extent.end);
+    return true;
   }
-  slot.filled_begin = begin;
-  slot.filled_end = end;
-  return !write;
+  slot.filled_begin = std::min(slot.filled_begin, extent.begin);
+  slot.filled_end = std::max(slot.filled_end, extent.end);
+  return false;
 }
 
 void contribute(Slot& slot, const Region* region, const Tensor& contribution) {
@@ -97,12 +123,14 @@ void contribute(Slot& slot, const Region* region, const Tensor& contribution) {
     // The first use writes: nothing is even copied.
     if (region == nullptr) {
       slot.gradient = contribution;
+      slot.owned = false;
       slot.filled_begin = 0;
       slot.filled_end = extent.end;
       return;
     }
     if (contribution.is_contiguous()) {
       slot.gradient = part(contribution.detach(), {0, slot.shape.columns(), slot.shape});
+      slot.owned = false;
       slot.filled_begin = 0;
       slot.filled_end = extent.end;
       return;
@@ -113,14 +141,66 @@ void contribute(Slot& slot, const Region* region, const Tensor& contribution) {
       accumulate, contribution);
 }
 
+namespace {
+
+/// The factors `which` of the waiting products as one matrix, rows in the order of the list.
+Tensor gathered(const Slot& slot, Tensor PendingProduct::*which) {
+  const Tensor& first = slot.products->*which;
+  const auto size = static_cast<std::int64_t>(size_of(first.dtype()));
+  bool follows = true;
+  const std::byte* expected = first.body().data;
+  for (const PendingProduct* p = slot.products; p != nullptr; p = p->next) {
+    const Tensor& t = p->*which;
+    follows = follows && t.body().data == expected && t.row_stride() == first.row_stride();
+    expected = t.body().data + t.rows() * t.row_stride() * size;
+  }
+  const Shape shape{slot.pending_rows, first.columns()};
+  if (follows) {
+    return make_view(first, shape, 0, first.row_stride(), 0, first.row_stride());
+  }
+  Tensor together = make_tensor(shape, first.dtype());
+  std::byte* to = together.body().data;
+  for (const PendingProduct* p = slot.products; p != nullptr; p = p->next) {
+    put(to, shape.columns(), false, p->*which);
+    to += (p->*which).elements() * size;
+  }
+  return together;
+}
+
+void compute_products(Slot& slot) {
+  const Tensor x = gathered(slot, &PendingProduct::x);
+  const Tensor dy = gathered(slot, &PendingProduct::dy);
+  for (; slot.products != nullptr; slot.products = slot.products->next) {
+    slot.products->x.reset();
+    slot.products->dy.reset();
+  }
+  slot.pending_rows = 0;
+  const bool accumulate = prepare(slot, {0, slot.shape.elements(), true});
+  dispatch_floating(slot.dtype, [&](auto type) {
+    using T = decltype(type);
+    kernels::multiply<T>(kernels::matrix_view<T>(transposed(x)), kernels::matrix_view<T>(dy),
+                         reinterpret_cast<T*>(slot.gradient.body().data), slot.shape.columns(),
+                         accumulate);
+  });
+}
+
+}  // namespace
+
+void defer_product(Slot& slot, const Tensor& x, const Tensor& dy, Arena& arena) {
+  constexpr std::int64_t enough_rows = 1024;
+  slot.products = new (arena.allocate(sizeof(PendingProduct))) PendingProduct{x, dy, slot.products};
+  slot.pending_rows += x.rows();
+  if (slot.pending_rows >= enough_rows) {
+    compute_products(slot);
+  }
+}
+
 void complete(Slot& slot) {
-  const std::int64_t elements = slot.shape.elements();
-  if (slot.filled_begin > 0 || slot.filled_end < elements) {
-    make_unique(slot.gradient);
-    clear(slot, 0, slot.filled_begin);
-    clear(slot, slot.filled_end, elements);
-    slot.filled_begin = 0;
-    slot.filled_end = elements;
+  if (slot.products != nullptr) {
+    compute_products(slot);
+  }
+  if (slot.filled_begin > 0 || slot.filled_end < slot.shape.elements()) {
+    cover(slot, 0, slot.shape.elements());
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rewind/autograd/detail/arena.hpp>
 #include <rewind/autograd/detail/node.hpp>
 
 namespace rw::detail {
@@ -27,13 +28,20 @@ void put(void* to, std::int64_t to_stride, bool accumulate, const Tensor& from);
 /// Where a region (null: the whole) of a slot's gradient begins.
 void* region_data(const Slot& slot, const Region* region);
 
+/// Gives every element of [begin, end) a value: zero where there is none yet.
+void cover(Slot& slot, std::int64_t begin, std::int64_t end);
+
 /// Makes room for a contribution to `extent`; returns whether it must be added (true) or written.
 bool prepare(Slot& slot, const Extent& extent);
 
 /// Adds a contribution to its place; the first one, if it covers everything, is kept as it is.
 void contribute(Slot& slot, const Region* region, const Tensor& contribution);
 
-/// Gives every element a value: what no contribution has touched becomes zero.
+/// Keeps the product x^T dy for later; computes what has gathered when it is enough.
+void defer_product(Slot& slot, const Tensor& x, const Tensor& dy, Arena& arena);
+
+/// Gives every element a value: computes waiting products; what no contribution has touched becomes
+/// zero.
 void complete(Slot& slot);
 
 }  // namespace rw::detail

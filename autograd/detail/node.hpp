@@ -36,6 +36,13 @@ struct Contribution {
   Contribution* next;
 };
 
+/// A product x^T dy that waits to be computed together with others (Note [Gathered products]).
+struct PendingProduct {
+  Tensor x;
+  Tensor dy;
+  PendingProduct* next;
+};
+
 /// The gradient of one output while a backward pass runs.
 struct Slot {
   Shape shape;
@@ -47,8 +54,18 @@ struct Slot {
   std::int64_t filled_begin = 0;
   std::int64_t filled_end = 0;
   Contribution* contributions = nullptr;
+  PendingProduct* products = nullptr;
+  std::int64_t pending_rows = 0;
+  bool owned =
+      false;  // `gradient` was allocated here: writing into it changes nobody else's tensor
+  // Where the output took over its first input's memory, their gradients are one as well: this one
+  // lies in part of that input's (Note [Products in place]).
+  const Input* merged = nullptr;
+  bool touched = false;  // a merged gradient has received something
 
-  bool reached() const { return gradient.defined() || contributions != nullptr; }
+  bool reached() const {
+    return gradient.defined() || contributions != nullptr || products != nullptr || touched;
+  }
 };
 
 /// A tensor that a gradient rule will read, with its version when it was saved (Note [Version
@@ -83,6 +100,10 @@ struct Node {
   std::span<const Slot> slot_span() const { return {slots, output_count}; }
   std::span<Saved> saved_span() { return {saved, saved_count}; }
 };
+
+/// Makes the gradients of a recorded result and of its operation's first input, whose memory the
+/// result has taken over, one and the same where their layouts allow it.
+void merge_gradients(const Tensor& result);
 
 /// `x`'s place on the active tape; `node` is null when there is none. Throws UsageError for a
 /// tensor that another live tape recorded.
