@@ -1,5 +1,4 @@
-/// custom_cell: a recurrent cell of your own in a page: run over time, stacked, bidirectional,
-/// gradchecked, trained
+/// custom_cell: a cell of your own: run over time, stacked, bidirectional, gradchecked, trained
 #include <fmt/core.h>
 
 #include <rewind/rewind.hpp>
