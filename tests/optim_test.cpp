@@ -549,7 +549,7 @@ BOOST_AUTO_TEST_CASE(warm_steps_allocate_nothing) {
     BOOST_CHECK(!model.w.has_grad());
   }
   const std::int64_t before = heap_allocations;
-  ::operator delete(::operator new(1));  // a container could be optimised away
+  ::operator delete(::operator new(1));             // a container could be optimised away
   BOOST_CHECK_EQUAL(heap_allocations - before, 1);  // the counter counts
 }
 

@@ -1,0 +1,13 @@
+// Not part of the benchmark's program: tests/bench/run measures how long this takes to compile. It
+// is what a user writes who has a cell of his own.
+#include "minimal_gated_unit.hpp"
+
+double train_one_step(rw::Recurrent<bench::MinimalGatedUnit>& network, rw::Adam& optimizer,
+                      const rw::Tensor& x, const rw::Tensor& y) {
+  rw::Tape tape;
+  const rw::Tensor loss = rw::mse(network(x).first, y);
+  optimizer.zero_grad();
+  tape.backward(loss);
+  optimizer.step();
+  return loss.item();
+}

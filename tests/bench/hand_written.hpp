@@ -1,0 +1,30 @@
+#pragma once
+// What one would write by hand for a cell's pointwise work: loops over xsimd registers, forward and
+// backward, with the vectorised functions that Rewind uses too, so that a comparison shows what
+// deriving the loops from a formula costs. `n` (hidden) must be a multiple of the register's width.
+
+#include <cstdint>
+
+namespace bench {
+
+/// z [rows, 4 n] = [i f g o], c [rows, n] -> h and c' [rows, n].
+void lstm_forward_by_hand(const float* z, const float* c, std::int64_t rows, std::int64_t n,
+                          float* h, float* c_next);
+/// Gradients of z and c where only h has one; the gates are computed again.
+void lstm_backward_by_hand(const float* z, const float* c, const float* dh, std::int64_t rows,
+                           std::int64_t n, float* dz, float* dc);
+
+/// z [rows, 3 n] and p [rows, 3 n], the products of input and state, gates r z n; b [n] the bias
+/// inside the reset; h [rows, n] -> h' [rows, n].
+void gru_forward_by_hand(const float* z, const float* p, const float* b, const float* h,
+                         std::int64_t rows, std::int64_t n, float* h_next);
+/// Gradients of z, p, b and h.
+void gru_backward_by_hand(const float* z, const float* p, const float* b, const float* h,
+                          const float* d, std::int64_t rows, std::int64_t n, float* dz, float* dp,
+                          float* db, float* dh);
+
+/// y = tanh(x), and dx = dy (1 - tanh(x)^2).
+void tanh_forward_by_hand(const float* x, std::int64_t count, float* y);
+void tanh_backward_by_hand(const float* x, const float* dy, std::int64_t count, float* dx);
+
+}  // namespace bench

@@ -1,0 +1,222 @@
+#include "report.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "common/plot.hpp"
+
+namespace bench {
+
+namespace {
+
+std::string ratio(const std::optional<double>& value) {
+  return value ? fmt::format("{:.2f}", *value) : "-";
+}
+
+std::string percent(const std::optional<double>& value) {
+  return value ? fmt::format("{:.0f} %", 100 * *value) : "-";
+}
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+    }
+    result += c;
+  }
+  return result + '"';
+}
+
+}  // namespace
+
+const Timing* NetworkResult::find(const std::string& name, int threads) const {
+  const auto found = std::find_if(timings.begin(), timings.end(), [&](const Timing& t) {
+    return t.name == name && t.threads == threads;
+  });
+  return found == timings.end() ? nullptr : &*found;
+}
+
+std::optional<double> NetworkResult::against(const std::string& other, int threads) const {
+  const Timing* const ours = find("rewind", threads);
+  const Timing* const theirs = find(other, threads);
+  return ours != nullptr && theirs != nullptr ? std::optional(times_as_fast(*ours, *theirs))
+                                              : std::nullopt;
+}
+
+const SingleResult* Report::find(const std::string& name) const {
+  const auto found = std::find_if(singles.begin(), singles.end(),
+                                  [&](const SingleResult& s) { return s.name == name; });
+  return found == singles.end() ? nullptr : &*found;
+}
+
+double geometric_mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) {
+    sum += std::log(value);
+  }
+  return std::exp(sum / static_cast<double>(values.size()));
+}
+
+void print_header(const std::vector<std::string>& context) {
+  for (const std::string& line : context) {
+    fmt::print("{}\n", line);
+  }
+  fmt::print(
+      "\nRewind's milliseconds and GFLOP/s; how many times as fast as oneDNN's primitive and as\n"
+      "LibTorch it is; share of the speed of the matrix products alone; medians of rounds.\n\n"
+      "{:<17}{:<10}{:<22}{:>7}{:>11}{:>9}{:>8}{:>9}{:>7}{:>8}\n",
+      "network", "", "T B I H layers", "threads", "ms", "GFLOP/s", "onednn", "libtorch", "bound",
+      "rounds");
+}
+
+void print_row(const NetworkResult& result) {
+  for (const Timing& t : result.timings) {
+    if (t.name != "rewind") {
+      continue;
+    }
+    fmt::print(
+        "{:<17}{:<10}{:<22}{:>7}{:>11.4f}{:>9.1f}{:>8}{:>9}{:>7}{:>8}\n", name_of(result.kind),
+        name_of(result.mode), name_of(result.sizes), t.threads, 1e3 * t.median(),
+        operations(result.kind, result.sizes, result.mode) / t.median() * 1e-9,
+        ratio(result.against("onednn", t.threads)), ratio(result.against("torch", t.threads)),
+        percent(result.against("bound", t.threads)), t.seconds.size());
+  }
+  std::fflush(stdout);
+}
+
+void print_single(const SingleResult& result) {
+  fmt::print("{:<60}{:>12.4g} {}\n", result.name, result.value, result.unit);
+  std::fflush(stdout);
+}
+
+void print_means(const Report& report) {
+  fmt::print("\nGeometric means over the shapes\n{:<17}{:<10}{:>7}{:>8}{:>9}{:>7}{:>8}\n",
+             "network", "", "threads", "onednn", "libtorch", "bound", "shapes");
+  for (const Mode mode : {Mode::training, Mode::inference}) {
+    for (const Kind kind :
+         {Kind::rnn, Kind::lstm, Kind::gru, Kind::gru_reset_before, Kind::custom}) {
+      for (const int threads : {1, 2}) {
+        std::size_t shapes = 0;
+        const auto mean = [&](const char* other) -> std::optional<double> {
+          std::vector<double> ratios;
+          for (const NetworkResult& result : report.networks) {
+            if (result.kind == kind && result.mode == mode) {
+              if (const auto r = result.against(other, threads)) {
+                ratios.push_back(*r);
+              }
+            }
+          }
+          shapes = std::max(shapes, ratios.size());
+          return ratios.empty() ? std::nullopt : std::optional(geometric_mean(ratios));
+        };
+        const auto onednn = mean("onednn"), torch = mean("torch"), bound = mean("bound");
+        if (shapes > 0) {
+          fmt::print("{:<17}{:<10}{:>7}{:>8}{:>9}{:>7}{:>8}\n", name_of(kind), name_of(mode),
+                     threads, ratio(onednn), ratio(torch), percent(bound), shapes);
+        }
+      }
+    }
+  }
+}
+
+bool print_requirements(const std::vector<Requirement>& list) {
+  fmt::print("\nFigures to reach\n");
+  bool all = true;
+  for (const Requirement& r : list) {
+    all = all && r.holds();
+    fmt::print("{} {}: {:.3g}, to be {} {:.3g}{}\n", r.holds() ? "  met" : "SHORT", r.what,
+               r.measured, r.at_least ? "at least" : "at most", r.bound,
+               r.where.empty() ? "" : " (" + r.where + ")");
+  }
+  return all;
+}
+
+void write_json(const Report& report, const std::vector<Requirement>& list,
+                const std::string& path) {
+  std::ofstream file(path);
+  const auto join = [](const std::vector<std::string>& items) {
+    return fmt::format("[\n    {}\n  ]", fmt::join(items, ",\n    "));
+  };
+  std::vector<std::string> context, networks, singles, figures;
+  for (const std::string& line : report.context) {
+    context.push_back(quoted(line));
+  }
+  for (const NetworkResult& r : report.networks) {
+    for (const Timing& t : r.timings) {
+      networks.push_back(fmt::format(
+          R"({{"network": "{}", "mode": "{}", "steps": {}, "batch": {}, "input": {}, "hidden": {}, )"
+          R"("layers": {}, "directions": {}, "contestant": "{}", "threads": {}, "median": {:.6g}, )"
+          R"("seconds": [{:.6g}]}})",
+          name_of(r.kind), name_of(r.mode), r.sizes.steps, r.sizes.batch, r.sizes.input,
+          r.sizes.hidden, r.sizes.layers, r.sizes.directions(), t.name, t.threads, t.median(),
+          fmt::join(t.seconds, ", ")));
+    }
+  }
+  for (const SingleResult& s : report.singles) {
+    singles.push_back(fmt::format(R"({{"name": {}, "value": {:.6g}, "unit": {}}})", quoted(s.name),
+                                  s.value, quoted(s.unit)));
+  }
+  for (const Requirement& r : list) {
+    figures.push_back(fmt::format(
+        R"({{"what": {}, "measured": {:.6g}, "bound": {:.6g}, "at_least": {}, "holds": {}}})",
+        quoted(r.what), r.measured, r.bound, r.at_least, r.holds()));
+  }
+  file << fmt::format(
+      "{{\n  \"context\": {},\n  \"networks\": {},\n  \"singles\": {},\n  \"figures\": {}\n}}\n",
+      join(context), join(networks), join(singles), join(figures));
+  if (!file.flush()) {
+    throw std::runtime_error("bench: cannot write " + path);
+  }
+  fmt::print("wrote {}\n", path);
+}
+
+void write_chart(const Report& report, const std::string& path) {
+  std::string data, plots;
+  int panels = 0;
+  for (const Kind kind : {Kind::lstm, Kind::gru}) {
+    for (const Mode mode : {Mode::training, Mode::inference}) {
+      std::string block;
+      for (const NetworkResult& r : report.networks) {
+        const Timing* const ours = r.find("rewind", 1);
+        if (r.kind != kind || r.mode != mode || ours == nullptr) {
+          continue;
+        }
+        const Timing* const onednn = r.find("onednn", 1);
+        const auto speed = [&](const char* name) {
+          const Timing* const t = r.find(name, 1);
+          return t == nullptr || onednn == nullptr ? std::string("NaN")
+                                                   : fmt::format("{}", times_as_fast(*t, *onednn));
+        };
+        block += fmt::format("\"{}\" {} {} {}\n", name_of(r.sizes), speed("rewind"), speed("torch"),
+                             speed("bound"));
+      }
+      if (block.empty()) {
+        continue;
+      }
+      data += fmt::format("$panel{} << END\n{}END\n", panels, block);
+      plots += fmt::format(
+          "set title '{0} {1}, one thread: how many times as fast as oneDNN'\n"
+          "plot $panel{2} using 2:xtic(1) title 'Rewind', '' using 3 title 'LibTorch', '' using 4 "
+          "title 'products alone', 1 with lines lc 'black' title 'oneDNN'\n",
+          name_of(kind), name_of(mode), panels);
+      ++panels;
+    }
+  }
+  if (panels == 0) {
+    return;
+  }
+  examples::gnuplot(
+      fmt::format("{}set terminal pngcairo size 1100,{}\nset style data histograms\n"
+                  "set style fill solid\nset yrange [0:3]\nset grid ytics\n"
+                  "set xtics rotate by -25\nset key outside\nset multiplot layout {},1\n{}"
+                  "unset multiplot\n",
+                  data, 380 * panels, panels, plots),
+      path);
+}
+
+}  // namespace bench

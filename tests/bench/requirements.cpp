@@ -1,0 +1,170 @@
+// The figures that Rewind promises (ratios of one run; one thread unless said), and what was
+// measured of them. What was not measured, such as a peer that is missing, is left out.
+#include <algorithm>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "report.hpp"
+
+namespace bench {
+
+namespace {
+
+struct Ratio {
+  double value;
+  std::string where;
+};
+
+using Ratios = std::vector<Ratio>;
+
+/// `value` of every result of that kind and mode that has one.
+Ratios collect(const Report& report, Kind kind, Mode mode,
+               const std::function<std::optional<double>(const NetworkResult&)>& value) {
+  Ratios ratios;
+  for (const NetworkResult& r : report.networks) {
+    if (r.kind == kind && r.mode == mode) {
+      if (const auto v = value(r)) {
+        ratios.push_back({*v, name_of(r.sizes)});
+      }
+    }
+  }
+  return ratios;
+}
+
+void require_mean(std::vector<Requirement>& list, const std::string& what, const Ratios& ratios,
+                  double bound) {
+  if (!ratios.empty()) {
+    std::vector<double> values;
+    for (const Ratio& r : ratios) {
+      values.push_back(r.value);
+    }
+    list.push_back({what + ", geometric mean", geometric_mean(values), bound, true,
+                    fmt::format("{} shapes", ratios.size())});
+  }
+}
+
+/// One line for the worst shape, or one for each that falls short.
+void require_each(std::vector<Requirement>& list, const std::string& what, const Ratios& ratios,
+                  double bound) {
+  if (ratios.empty()) {
+    return;
+  }
+  const std::size_t before = list.size();
+  for (const Ratio& r : ratios) {
+    if (r.value < bound) {
+      list.push_back({what + ", each shape", r.value, bound, true, r.where});
+    }
+  }
+  if (list.size() == before) {
+    const auto worst =
+        std::min_element(ratios.begin(), ratios.end(),
+                         [](const Ratio& a, const Ratio& b) { return a.value < b.value; });
+    list.push_back({what + ", each shape", worst->value, bound, true, "worst: " + worst->where});
+  }
+}
+
+/// Where one and two threads run the same code, only chance says which is faster.
+constexpr double chance = 0.97;
+
+void against_onednn(std::vector<Requirement>& list, const Report& report) {
+  for (const Kind kind : {Kind::lstm, Kind::gru, Kind::gru_reset_before}) {
+    for (const int threads : {1, 2}) {
+      const std::string what = fmt::format("{} training against oneDNN, {} thread{}", name_of(kind),
+                                           threads, threads > 1 ? "s" : "");
+      const Ratios ratios = collect(report, kind, Mode::training, [&](const NetworkResult& r) {
+        return r.against("onednn", threads);
+      });
+      require_mean(list, what, ratios, 1.15);
+      require_each(list, what, ratios, threads == 1 ? 1.0 : 0.95);
+    }
+    const Ratios speed_up =
+        collect(report, kind, Mode::training, [](const NetworkResult& r) -> std::optional<double> {
+          const Timing* const one = r.find("rewind", 1);
+          const Timing* const two = r.find("rewind", 2);
+          return one != nullptr && two != nullptr ? std::optional(times_as_fast(*two, *one))
+                                                  : std::nullopt;
+        });
+    require_each(list, fmt::format("{} training, two threads against one", name_of(kind)), speed_up,
+                 chance);
+  }
+  require_mean(list, "lstm inference against oneDNN, 1 thread",
+               collect(report, Kind::lstm, Mode::inference,
+                       [](const NetworkResult& r) { return r.against("onednn", 1); }),
+               1.15);
+}
+
+void share_of_bound(std::vector<Requirement>& list, const Report& report) {
+  const auto require = [&](const char* where, std::int64_t least, std::int64_t most, double bound) {
+    for (const Kind kind : {Kind::lstm, Kind::gru}) {
+      require_each(
+          list, fmt::format("{} training, share of the product bound at {}", name_of(kind), where),
+          collect(report, kind, Mode::training,
+                  [&](const NetworkResult& r) -> std::optional<double> {
+                    const Sizes& s = r.sizes;
+                    return s.batch >= 20 && s.hidden >= least && s.hidden <= most
+                               ? r.against("bound", 1)
+                               : std::nullopt;
+                  }),
+          bound);
+    }
+  };
+  require("H = 128", 128, 199, 0.82);
+  require("H >= 200", 200, 1 << 20, 0.88);
+}
+
+void against_torch(std::vector<Requirement>& list, const Report& report) {
+  for (const Kind kind : {Kind::lstm, Kind::gru}) {
+    const std::string what = fmt::format("{} training against LibTorch", name_of(kind));
+    const Ratios all = collect(report, kind, Mode::training,
+                               [](const NetworkResult& r) { return r.against("torch", 1); });
+    require_mean(list, what, all, 3.5);
+    require_each(list, what, all, 2.0);
+    require_each(list, what + " where tiny",
+                 collect(report, kind, Mode::training,
+                         [](const NetworkResult& r) -> std::optional<double> {
+                           return r.sizes.hidden <= 4 ? r.against("torch", 1) : std::nullopt;
+                         }),
+                 20.0);
+  }
+}
+
+void custom_cell(std::vector<Requirement>& list, const Report& report) {
+  require_mean(list, "custom cell training against lstm, per multiply-add",
+               collect(report, Kind::custom, Mode::training,
+                       [](const NetworkResult& r) -> std::optional<double> {
+                         const auto faster = r.against("lstm", 1);
+                         const double work = operations(Kind::custom, r.sizes, r.mode) /
+                                             operations(Kind::lstm, r.sizes, r.mode);
+                         return faster ? std::optional(*faster * work) : std::nullopt;
+                       }),
+               0.9);
+}
+
+void singles(std::vector<Requirement>& list, const Report& report) {
+  const auto at_most = [&](const std::string& prefix, const char* what, double bound) {
+    for (const SingleResult& s : report.singles) {
+      if (s.name.rfind(prefix, 0) == 0) {
+        list.push_back({fmt::format("{} ({})", what, s.name), s.value, bound, false, s.unit});
+      }
+    }
+  };
+  at_most("tape: ", "tape overhead", 80);
+  at_most("fused ", "fused operation, time relative to a hand-written loop", 1.15);
+  at_most("heap allocations", "heap allocations in a warm training step", 0);
+  at_most("compile time", "compilation", 4);
+}
+
+}  // namespace
+
+std::vector<Requirement> requirements(const Report& report) {
+  std::vector<Requirement> list;
+  against_onednn(list, report);
+  share_of_bound(list, report);
+  against_torch(list, report);
+  custom_cell(list, report);
+  singles(list, report);
+  return list;
+}
+
+}  // namespace bench

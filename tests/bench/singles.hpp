@@ -1,0 +1,23 @@
+#pragma once
+
+#include <functional>
+
+#include "report.hpp"
+
+namespace bench {
+
+/// Figures that are not about a whole network, one thread. `wanted` says which of the names to
+/// measure; each is given to `report` when it is known.
+struct SingleRun {
+  Effort effort;
+  std::function<bool(const std::string&)> wanted;
+  std::function<void(SingleResult)> report;
+};
+
+/// The tape, fused operations against hand-written loops, softmax with cross-entropy, embedding,
+/// Adam.
+void measure_operations(const SingleRun& run);
+/// Steps of the experiments, memory, allocations, growth with the length of the sequence.
+void measure_steps(const SingleRun& run);
+
+}  // namespace bench
