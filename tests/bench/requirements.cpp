@@ -64,9 +64,6 @@ void require_each(std::vector<Requirement>& list, const std::string& what, const
   }
 }
 
-/// Where one and two threads run the same code, only chance says which is faster.
-constexpr double chance = 0.97;
-
 void against_onednn(std::vector<Requirement>& list, const Report& report) {
   for (const Kind kind : {Kind::lstm, Kind::gru, Kind::gru_reset_before}) {
     for (const int threads : {1, 2}) {
@@ -86,7 +83,7 @@ void against_onednn(std::vector<Requirement>& list, const Report& report) {
                                                   : std::nullopt;
         });
     require_each(list, fmt::format("{} training, two threads against one", name_of(kind)), speed_up,
-                 chance);
+                 1.0);
   }
   require_mean(list, "lstm inference against oneDNN, 1 thread",
                collect(report, Kind::lstm, Mode::inference,
