@@ -42,7 +42,7 @@ inline constinit thread_local Context context;
 /// to it.
 Node* begin_node(const char* name, std::span<const TensorRef> inputs,
                  std::span<const Tensor> outputs, std::size_t saved_count, std::size_t rule_bytes);
-/// Note [Anomaly mode]: throw a NonFiniteError that names the operation.
+/// For AnomalyMode: throw a NonFiniteError that names the operation.
 void check_finite_outputs(const char* name, std::span<const Tensor> outputs);
 void check_finite_gradient(const char* name, const Tensor& gradient);
 void save(Saved& slot, const Tensor& tensor);

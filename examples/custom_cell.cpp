@@ -104,7 +104,8 @@ int main() {
 
   Model model(2, 32, rng);
   fmt::print("\n{}\n", summary(model));
-  Adam optimizer(rw::parameters(model), {.learning_rate = 5e-3});
+  const ParameterList weights = rw::parameters(model);
+  Adam optimizer(weights, {.learning_rate = 5e-3});
   double loss_seen = 0;
   for (int step = 1; step <= 600; ++step) {
     const auto [x, y] = make_batch();
@@ -112,7 +113,7 @@ int main() {
     const Tensor loss = mse(model(x), y);
     optimizer.zero_grad();
     tape.backward(loss);
-    clip_by_norm(rw::parameters(model), 1.0);
+    clip_by_norm(weights, 1.0);
     optimizer.step();
     loss_seen = loss.item();
     if (step == 1 || step % 100 == 0) {

@@ -42,9 +42,8 @@ void check_saved(const Node& node) {
     if (version != node.saved[i].version) [[unlikely]] {
       throw UsageError(fmt::format(
           "backward: '{}' (operation {}) saved {} of shape {} which was changed afterwards: it is "
-          "at "
-          "version {}, expected {}; change it after the backward pass, or give the operation a "
-          "clone()",
+          "at version {}, expected {}; change it after the backward pass, or give the operation "
+          "a clone()",
           node.name, node.index,
           saved.parameter != nullptr ? "parameter '" + saved.parameter->name + "'" : "a tensor",
           to_string(saved.shape), version, node.saved[i].version));
@@ -177,7 +176,7 @@ void BackwardPass::run(bool retain) {
   }
 }
 
-/// Note [Anomaly mode]: the gradients that a rule has added to are read once more.
+/// In anomaly mode the gradients that a rule has added to are read once more.
 void BackwardPass::check_gradients(const Node& node) const {
   for (const Input& input : node.input_span()) {
     if (input.node == nullptr || !input.node->wanted) {
