@@ -1,8 +1,4 @@
 // A warm training step takes nothing from the heap.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include <boost/test/unit_test.hpp>
 
 #include <rewind/autograd/losses.hpp>
@@ -14,34 +10,7 @@
 #include <rewind/optim/adam.hpp>
 #include <rewind/optim/clip.hpp>
 
-namespace {
-std::atomic<std::int64_t> allocations{0};
-
-void* counted(std::size_t bytes, std::size_t alignment) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  void* const memory =
-      std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  if (memory == nullptr) {
-    throw std::bad_alloc();
-  }
-  return memory;
-}
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  return counted(bytes, alignof(std::max_align_t));
-}
-[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
+#include "support/counted_allocations.hpp"
 
 using namespace rw;
 
@@ -72,7 +41,7 @@ std::int64_t allocations_of_a_step(const typename Net::Options& options) {
   auto state = model.net.initial_state(4);
   std::int64_t count = 0;
   for (int step = 0; step < 5; ++step) {
-    const std::int64_t before = allocations;
+    const std::int64_t before = heap_allocations;
     {
       Tape tape;
       auto [y, last] = model.net(x, state);
@@ -83,7 +52,7 @@ std::int64_t allocations_of_a_step(const typename Net::Options& options) {
       optimizer.step();
       state = detach(std::move(last));
     }
-    count = allocations - before;
+    count = heap_allocations - before;
   }
   return count;
 }
@@ -91,9 +60,9 @@ std::int64_t allocations_of_a_step(const typename Net::Options& options) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(the_counter_counts) {
-  const std::int64_t before = allocations;
+  const std::int64_t before = heap_allocations;
   ::operator delete(::operator new(1));  // a new-expression could be optimised away
-  BOOST_TEST(allocations == before + 1);
+  BOOST_TEST(heap_allocations == before + 1);
 }
 
 BOOST_AUTO_TEST_CASE(lstm) {

@@ -1,11 +1,8 @@
 // Optimisers against their published formulae, and what they do with numbers that cannot be used.
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
 #include <functional>
 #include <memory>
-#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,33 +15,7 @@
 #include <rewind/optim/sgd.hpp>
 
 #include "optim_fixture.hpp"
-
-namespace {
-std::atomic<std::int64_t> heap_allocations = 0;
-
-void* counted_allocation(std::size_t bytes, std::size_t alignment) {
-  ++heap_allocations;
-  void* const memory = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
-  return memory == nullptr ? throw std::bad_alloc() : memory;
-}
-}  // namespace
-
-// Not in an unnamed namespace: these replace the global operators of this program. Inlined, they
-// would look to GCC like calls of free() for what operator new returned.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  return counted_allocation(bytes, alignof(max_align_t));
-}
-[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return counted_allocation(bytes, static_cast<std::size_t>(alignment));
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
+#include "support/counted_allocations.hpp"
 
 namespace {
 using namespace optim_fixture;

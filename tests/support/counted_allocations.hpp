@@ -1,0 +1,33 @@
+#pragma once
+// Replaces the global operators new and delete of the one program that includes this, to count what
+// is taken from the heap.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+inline std::atomic<std::int64_t> heap_allocations{0};
+
+inline void* counted_allocation(std::size_t bytes, std::size_t alignment) {
+  heap_allocations.fetch_add(1, std::memory_order_relaxed);
+  void* const memory = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
+  return memory == nullptr ? throw std::bad_alloc() : memory;
+}
+
+// Inlined, these would look to GCC like calls of free() for what operator new returned.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+  return counted_allocation(bytes, alignof(std::max_align_t));
+}
+[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return counted_allocation(bytes, static_cast<std::size_t>(alignment));
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
