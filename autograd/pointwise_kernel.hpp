@@ -73,7 +73,7 @@ template <const Program& P, class Body>
 ///
 /// Every stream is a pointer and how far it advances with each register, so that the formula is
 /// compiled once, whatever is repeated, summed or not wanted: such streams point into a buffer and
-/// stand still. So does every stream in the last, incomplete register of a row.
+/// stand still.
 template <const Program& P, class T>
 void run_block(const Block& block) {
   using V = simd::Batch<T>;
@@ -81,7 +81,7 @@ void run_block(const Block& block) {
   constexpr std::size_t n = P.argument_count;
   constexpr std::size_t m = P.output_count;
   // Sums along a row are closed now and then, so that a long row loses no accuracy.
-  constexpr std::int64_t stretch = 256;
+  constexpr std::int64_t stretch = 256 * lanes;
 
   alignas(64) T argument_buffer[n][V::size];
   alignas(64) T result_buffer[m][V::size];
@@ -89,14 +89,14 @@ void run_block(const Block& block) {
   T* to[m];
   std::int64_t argument_advance[n];
   std::int64_t result_advance[m];
-  bool accumulate[m];
+  bool add[m];
   for (std::int64_t row = 0; row < block.rows; ++row) {
     for_arguments<P>([&]<std::size_t K>() {
       const Block::Stream& stream = block.arguments[K];
       from[K] = static_cast<const T*>(stream.data) + row * stream.row_step;
       argument_advance[K] = lanes;
       if (stream.column_step == 0) {
-        std::fill_n(argument_buffer[K], V::size, *from[K]);
+        V(*from[K]).store_aligned(argument_buffer[K]);
         from[K] = argument_buffer[K];
         argument_advance[K] = 0;
       }
@@ -106,58 +106,37 @@ void run_block(const Block& block) {
       const bool in_place = stream.data != nullptr && stream.column_step != 0;
       to[k] = in_place ? static_cast<T*>(stream.data) + row * stream.row_step : result_buffer[k];
       result_advance[k] = in_place ? lanes : 0;
-      accumulate[k] = stream.data != nullptr && stream.accumulate;
+      add[k] = stream.data != nullptr && stream.accumulate;
+      if (!in_place) {
+        V(T(0)).store_aligned(result_buffer[k]);
+      }
     }
-    for (std::int64_t left = block.columns; left > 0;) {
-      const std::int64_t whole = std::min(left / lanes, stretch);
-      const auto part = static_cast<std::size_t>(whole == 0 ? left : lanes);
-      if (whole == 0) {
-        for_arguments<P>([&]<std::size_t K>() {
-          if (argument_advance[K] != 0) {
-            simd::fill_part(argument_buffer[K], from[K], part);
-            from[K] = argument_buffer[K];
-          }
-        });
-      }
-      T* place[m];
-      bool add[m];
-      for (std::size_t k = 0; k < m; ++k) {
-        const bool buffered = whole == 0 || result_advance[k] == 0;
-        place[k] = buffered ? result_buffer[k] : to[k];
-        add[k] = accumulate[k];
-        if (buffered) {
-          std::fill_n(result_buffer[k], V::size, T(0));
-        }
-      }
-      for (std::int64_t i = 0; i < std::max<std::int64_t>(whole, 1); ++i) {
+    for (std::int64_t begin = 0; begin < block.columns; begin += stretch) {
+      const std::int64_t end = std::min(block.columns, begin + stretch);
+      for (std::int64_t i = begin; i < end; i += lanes) {
+        const auto part = static_cast<std::size_t>(std::min(lanes, end - i));
         V arguments[n];
         V results[m];
         for_arguments<P>([&]<std::size_t K>() __attribute__((always_inline)) {
-          arguments[K] = V::load_unaligned(from[K]);
+          arguments[K] = simd::load_part(from[K], part);
           from[K] += argument_advance[K];
         });
         evaluate<P>(arguments, results);
         for (std::size_t k = 0; k < m; ++k) {
-          (add[k] ? results[k] + V::load_unaligned(place[k]) : results[k])
-              .store_unaligned(place[k]);
-          place[k] += result_advance[k];
+          // In this order: two results may go to the same place.
+          simd::store_part(add[k] ? results[k] + simd::load_part(to[k], part) : results[k], to[k],
+                           part);
+          to[k] += result_advance[k];
         }
       }
       for (std::size_t k = 0; k < m; ++k) {
         const Block::Stream& stream = block.results[k];
-        if (result_advance[k] != 0 && whole != 0) {
-          to[k] = place[k];
-        } else if (result_advance[k] != 0) {
-          // Added only now: two results may go to the same place.
-          for (std::size_t j = 0; j < part; ++j) {
-            to[k][j] = accumulate[k] ? to[k][j] + result_buffer[k][j] : result_buffer[k][j];
-          }
-        } else if (stream.data != nullptr) {
-          T* const sum = static_cast<T*>(stream.data) + row * stream.row_step;
-          *sum += simd::sum_part(result_buffer[k], part);
+        if (stream.data != nullptr && stream.column_step == 0) {
+          *(static_cast<T*>(stream.data) + row * stream.row_step) +=
+              xsimd::hadd(V::load_aligned(result_buffer[k]));
+          V(T(0)).store_aligned(result_buffer[k]);
         }
       }
-      left -= whole == 0 ? left : whole * lanes;
     }
   }
 }

@@ -6,9 +6,8 @@
 #include <array>
 #include <cstdint>
 
-#include <xsimd/xsimd.hpp>
-
 #include <rewind/autograd/products.hpp>
+#include <rewind/autograd/simd.hpp>
 
 namespace rw::kernels::detail {
 
@@ -41,7 +40,7 @@ void multiply_columns(const float* a, std::int64_t a_step, const float* b, std::
     const Batch factor(a[p * a_step]);
     for (std::size_t v = 0; v < vectors; ++v) {
       const Batch column = Batch::load_unaligned(b + p * b_stride + v * Batch::size);
-      total[v] = xsimd::fma(factor, column, total[v]);
+      total[v] = simd::fma(factor, column, total[v]);
     }
   }
   for (std::size_t v = 0; v < vectors; ++v) total[v].store_unaligned(c + v * Batch::size);

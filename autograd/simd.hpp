@@ -17,6 +17,33 @@ using Batch = xsimd::batch<T>;
 template <class V>
 using Scalar = typename V::value_type;
 
+/// a b + c and c - a b, rounded once where the processor can: xsimd 8.1 does not know the
+/// instructions of AVX-512.
+template <class V>
+V fma(V a, V b, V c) {
+#if XSIMD_WITH_AVX512F
+  if constexpr (sizeof(Scalar<V>) == 4) {
+    return _mm512_fmadd_ps(a, b, c);
+  } else {
+    return _mm512_fmadd_pd(a, b, c);
+  }
+#else
+  return xsimd::fma(a, b, c);
+#endif
+}
+template <class V>
+V fnma(V a, V b, V c) {
+#if XSIMD_WITH_AVX512F
+  if constexpr (sizeof(Scalar<V>) == 4) {
+    return _mm512_fnmadd_ps(a, b, c);
+  } else {
+    return _mm512_fnmadd_pd(a, b, c);
+  }
+#else
+  return xsimd::fnma(a, b, c);
+#endif
+}
+
 template <class V>
 V relu(V x) {
   return xsimd::select(x <= V(0), V(0), x);
@@ -93,15 +120,15 @@ struct Exponential {
   explicit Exponential(V x) {
     using C = ExpConstants<Scalar<V>>;
     k = xsimd::nearbyint(x * V(Scalar<V>(1.44269504088896340736)));
-    const V high = xsimd::fnma(k, V(C::log2_high), x);
+    const V high = simd::fnma(k, V(C::log2_high), x);
     if constexpr (sizeof(Scalar<V>) == 4) {
-      const V r = xsimd::fnma(k, V(C::log2_low), high);
+      const V r = simd::fnma(k, V(C::log2_low), high);
       V q(1.9875691500e-4f);
       for (const float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
                             5.0000001201e-1f}) {
-        q = xsimd::fma(q, r, V(c));
+        q = simd::fma(q, r, V(c));
       }
-      p = xsimd::fma(q, r * r, r);
+      p = simd::fma(q, r * r, r);
     } else {
       const V low = k * V(C::log2_low);
       const V r = high - low;
@@ -109,9 +136,9 @@ struct Exponential {
       V q(4.13813679705723846039e-08);
       for (const double c : {-1.65339022054652515390e-06, 6.61375632143793436117e-05,
                              -2.77777777770155933842e-03, 1.66666666666666019037e-01}) {
-        q = xsimd::fma(q, t, V(c));
+        q = simd::fma(q, t, V(c));
       }
-      const V c = xsimd::fnma(t, q, r);
+      const V c = simd::fnma(t, q, r);
       p = high - (low - r * c / (V(2) - c));
     }
   }
@@ -144,7 +171,7 @@ V expm1(V x) {
   // 2^k may lie just above the range of numbers when e^x does not.
   const V k = xsimd::min(V(Scalar<V>(std::numeric_limits<Scalar<V>>::max_exponent - 1)), e.k);
   const V factor = power_of_two(k);
-  return xsimd::fma(factor, e.p, factor - V(1)) * (e.k - k + V(1));  // k is at most one less
+  return simd::fma(factor, e.p, factor - V(1)) * (e.k - k + V(1));  // k is at most one less
 }
 
 /// xsimd's, which for double reads the exponent of a number below the normal range before it scales
@@ -173,7 +200,7 @@ V tanh(V x) {
   const V magnitude = xsimd::min(V(C::one), xsimd::abs(x));
   const Exponential<V> e(magnitude + magnitude);
   const V factor = power_of_two(e.k);
-  const V minus_one = xsimd::fma(factor, e.p, factor - V(1));
+  const V minus_one = simd::fma(factor, e.p, factor - V(1));
   return (minus_one / (minus_one + V(2))) | xsimd::bitofsign(x);
 }
 
@@ -227,42 +254,49 @@ V pow(V x, V y) {
   return xsimd::select(xsimd::isnan(x) | xsimd::isnan(y), x + y, power);
 }
 
-/// Copies `n` <= lanes elements into `lanes`; the others hold 1, which no operation minds.
+/// `n` <= lanes elements; the other lanes hold 1, which no operation minds.
 template <class T>
-void fill_part(T* lanes, const T* from, std::size_t n) {
+Batch<T> load_part(const T* from, std::size_t n) {
+#if XSIMD_WITH_AVX512F
+  if constexpr (sizeof(T) == 4) {
+    const auto mask = static_cast<__mmask16>((1U << n) - 1);
+    return Batch<T>(_mm512_mask_loadu_ps(_mm512_set1_ps(1), mask, from));
+  } else {
+    const auto mask = static_cast<__mmask8>((1U << n) - 1);
+    return Batch<T>(_mm512_mask_loadu_pd(_mm512_set1_pd(1), mask, from));
+  }
+#else
+  if (n == Batch<T>::size) {
+    return Batch<T>::load_unaligned(from);
+  }
+  alignas(64) T lanes[Batch<T>::size];
   for (std::size_t i = 0; i < Batch<T>::size; ++i) {
     lanes[i] = i < n ? from[i] : T(1);
   }
-}
-
-/// Sum of the first `n` lanes.
-template <class T>
-T sum_part(const T* lanes, std::size_t n) {
-  if (n == Batch<T>::size) {
-    return xsimd::hadd(Batch<T>::load_aligned(lanes));
-  }
-  T sum = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    sum += lanes[i];
-  }
-  return sum;
-}
-
-/// `n` < lanes elements; the other lanes hold 1, which no operation minds.
-template <class T>
-Batch<T> load_part(const T* from, std::size_t n) {
-  alignas(64) T lanes[Batch<T>::size];
-  fill_part(lanes, from, n);
   return Batch<T>::load_aligned(lanes);
+#endif
 }
 
+/// Writes the first `n` <= lanes lanes.
 template <class T>
 void store_part(Batch<T> value, T* to, std::size_t n) {
+#if XSIMD_WITH_AVX512F
+  if constexpr (sizeof(T) == 4) {
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1U << n) - 1), value);
+  } else {
+    _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1U << n) - 1), value);
+  }
+#else
+  if (n == Batch<T>::size) {
+    value.store_unaligned(to);
+    return;
+  }
   alignas(64) T lanes[Batch<T>::size];
   value.store_aligned(lanes);
   for (std::size_t i = 0; i < n; ++i) {
     to[i] = lanes[i];
   }
+#endif
 }
 
 }  // namespace rw::simd
