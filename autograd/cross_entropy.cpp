@@ -176,7 +176,7 @@ void add_gradient_now(const ClassLoss& loss, const Tensor& dy, Gradients& d, con
   if (!d.wants(0)) {
     return;
   }
-  Gradients::Target place{.input = 0};
+  Gradients::Target place{0, nullptr, 0, false};
   d.locate({&place, 1});
   const std::int64_t classes = x.columns();
   const ClassWeights<T> w(weights);

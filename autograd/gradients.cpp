@@ -7,15 +7,6 @@
 
 namespace rw {
 
-bool Gradients::wants(int input) const {
-  const detail::Node* const source = node_.inputs[input].node;
-  // A merged gradient is its first input's already (Note [Products in place]).
-  const bool merged = input == 0 && !recording_ && node_.slots[0].merged != nullptr;
-  return source != nullptr && source->wanted && !merged;
-}
-
-const Tensor& Gradients::cotangent(int index) const { return node_.slots[index].gradient; }
-
 void Gradients::add_tensor(int input, const Tensor& contribution) {
   pass_.add_tensor(node_, node_.inputs[input], contribution);
 }
@@ -33,11 +24,12 @@ void Gradients::add_product(int input, const MatrixOperand& a, const MatrixOpera
   if (pass_.defer(node_.inputs[input], a, b)) {
     return;
   }
-  Target target{.input = input};
+  const MatrixOperand right = pass_.transposed_weights().stored_as_read(b, a.tensor.rows());
+  Target target{input, nullptr, 0, false};
   locate({&target, 1});
   dispatch_floating(a.tensor.dtype(), [&](auto type) {
     using T = decltype(type);
-    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b),
+    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(right),
                          static_cast<T*>(target.data), target.row_stride, target.accumulate);
   });
 }

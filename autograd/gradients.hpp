@@ -3,14 +3,11 @@
 #include <concepts>
 #include <span>
 
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/detail/node.hpp>
 
 namespace rw {
 
 namespace detail {
-struct Node;
-struct Slot;
-struct Region;
 class BackwardPass;
 }  // namespace detail
 
@@ -41,10 +38,15 @@ inline MatrixOperand transposed(const Tensor& matrix) { return {matrix, true}; }
 class Gradients {
  public:
   /// Whether the running pass needs the gradient of `input`.
-  bool wants(int input) const;
+  bool wants(int input) const {
+    const detail::Node* const source = node_.inputs[input].node;
+    // A merged gradient is its first input's already (Note [Products in place]).
+    const bool merged = input == 0 && !recording_ && node_.slots[0].merged != nullptr;
+    return source != nullptr && source->wanted && !merged;
+  }
 
   /// Gradient of output `index`; undefined when that output does not reach the loss.
-  const Tensor& cotangent(int index) const;
+  const Tensor& cotangent(int index) const { return node_.slots[index].gradient; }
 
   /// True under `create_graph`: only recordable operations may be used (Note [Two ways a rule
   /// runs]).
@@ -65,10 +67,10 @@ class Gradients {
   /// Memory that a kernel fills: the gradient of one input (rows `row_stride` apart), to be written
   /// or added to.
   struct Target {
-    int input = 0;
-    void* data = nullptr;  // null: not wanted
-    std::int64_t row_stride = 0;
-    bool accumulate = false;
+    int input;
+    void* data;  // null: not wanted
+    std::int64_t row_stride;
+    bool accumulate;
   };
   /// Finds memory for the gradients of `targets[i].input`, all of which the kernel must then fill.
   /// Not while recording.

@@ -130,7 +130,7 @@ void add_selected_gradient(const Tensor& dy, Gradients& d, const Shape& shape, i
   if (!d.wants(0)) {
     return;
   }
-  Gradients::Target target;
+  Gradients::Target target{0, nullptr, 0, false};
   d.locate({&target, 1});
   if (!target.accumulate) {
     fill_zeros(target.data, shape, target.row_stride, dy.dtype());
@@ -192,7 +192,7 @@ void add_gathered_gradient(const Tensor& dy, Gradients& d, const Shape& shape, i
   if (!d.wants(0)) {
     return;
   }
-  Gradients::Target target;
+  Gradients::Target target{0, nullptr, 0, false};
   d.locate({&target, 1});
   if (!target.accumulate) {
     fill_zeros(target.data, shape, target.row_stride, dy.dtype());

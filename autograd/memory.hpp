@@ -55,9 +55,13 @@ struct alignas(64) Block : Counted {
   std::uint32_t version = 0;
   std::size_t capacity = 0;  // bytes of data
   Block* next_free = nullptr;
+  // Room for the body of the tensor that the block was allocated for, or for a view's body alone:
+  // a new tensor is one allocation, and its description lies beside its data.
+  alignas(8) std::byte body[160];
 
   std::byte* data() { return reinterpret_cast<std::byte*>(this + 1); }
 };
+static_assert(sizeof(Block) == 32 + sizeof(Block::body));
 
 /// A block of at least `bytes`, contents undefined. Throws std::bad_alloc.
 Block* allocate_block(std::size_t bytes);

@@ -7,28 +7,42 @@
 namespace rw::pointwise {
 namespace {
 
+/// False when the arguments need more than rows and columns.
+template <class T>
+bool compute_rows(void (*run)(const Block&), std::span<const Operand> arguments,
+                  const Scalars<T>& scalars, const Shape& common, std::span<Tensor> results) {
+  Block block;
+  for (std::size_t k = 0; k < arguments.size(); ++k) {
+    if (!arguments[k].is_tensor()) {
+      block.arguments[k] = {const_cast<T*>(&scalars[k]), 0, 0, false};
+      continue;
+    }
+    const detail::TensorBody& body = arguments[k].tensor().body();
+    if (!place_stream(block.arguments[k], body.data, body.shape, body.row_stride, common, false)) {
+      return false;
+    }
+  }
+  block.columns = common.columns();
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    block.results[k] = {results[k].body().data, block.columns, 1, false};
+  }
+  if (common.elements() > 0) {
+    block.rows = common.rows();
+    join_rows(block, arguments.size(), results.size());
+    run(block);
+  }
+  return true;
+}
+
 template <class T>
 void compute(const FusedOperation& operation, std::span<const Operand> arguments,
-             const Shape& common, bool plain, std::span<Tensor> results) {
+             const Shape& common, std::span<Tensor> results) {
   void (*const run)(const Block&) = sizeof(T) == 4 ? operation.forward32 : operation.forward64;
   Scalars<T> scalars;
-  if (plain) {
-    // Equal shapes without gaps: one long row.
-    Block block;
-    block.rows = 1;
-    block.columns = common.elements();
-    for (std::size_t k = 0; k < arguments.size(); ++k) {
-      if (arguments[k].is_tensor()) {
-        block.arguments[k] = {const_cast<T*>(arguments[k].tensor().data<T>()), 0, 1, false};
-      } else {
-        scalars[k] = static_cast<T>(arguments[k].scalar());
-        block.arguments[k] = {&scalars[k], 0, 0, false};
-      }
-    }
-    for (std::size_t k = 0; k < results.size(); ++k) {
-      block.results[k] = {results[k].mutable_data<T>(), 0, 1, false};
-    }
-    run(block);
+  for (std::size_t k = 0; k < arguments.size(); ++k) {
+    scalars[k] = static_cast<T>(arguments[k].scalar());
+  }
+  if (compute_rows(run, arguments, scalars, common, results)) {
     return;
   }
   Loop loop(common);
@@ -37,7 +51,6 @@ void compute(const FusedOperation& operation, std::span<const Operand> arguments
       const Tensor& tensor = arguments[k].tensor();
       loop.add_argument(tensor.data<T>(), steps_of(tensor.shape(), tensor.row_stride(), common));
     } else {
-      scalars[k] = static_cast<T>(arguments[k].scalar());
       loop.add_argument(&scalars[k], {});
     }
   }
@@ -96,8 +109,8 @@ void record_fused(const char* name, const FusedOperation& operation,
 void apply_fused(const char* name, const FusedOperation& operation,
                  std::span<const Operand> arguments, std::span<Tensor> results) {
   const Tensor* first = nullptr;
-  Shape common;
-  bool plain = true;
+  const Shape* common = nullptr;
+  Shape broadcasted;
   for (const Operand& argument : arguments) {
     if (!argument.is_tensor()) {
       continue;
@@ -105,7 +118,7 @@ void apply_fused(const char* name, const FusedOperation& operation,
     const Tensor& tensor = argument.tensor();
     if (first == nullptr) {
       first = &tensor;
-      common = tensor.shape();
+      common = &tensor.shape();
       check<UsageError>(is_floating(tensor.dtype()),
                         "{}: got an int64 tensor, expected float32 or float64; convert with to()",
                         name);
@@ -113,21 +126,20 @@ void apply_fused(const char* name, const FusedOperation& operation,
       check<UsageError>(tensor.dtype() == first->dtype(),
                         "{}: got {} and {}, expected one type; convert with to()", name,
                         name_of(first->dtype()), name_of(tensor.dtype()));
-      if (tensor.shape() != common) {
-        common = broadcast(name, common, tensor.shape());
-        plain = false;
+      if (tensor.shape() != *common) {
+        broadcasted = broadcast(name, *common, tensor.shape());
+        common = &broadcasted;
       }
     }
-    plain = plain && tensor.is_contiguous();
   }
   check<UsageError>(first != nullptr, "{}: got numbers only, expected a tensor among them", name);
   for (Tensor& result : results) {
-    result = detail::make_tensor(common, first->dtype());
+    result = detail::make_tensor(*common, first->dtype());
   }
   if (first->dtype() == DType::float32) {
-    compute<float>(operation, arguments, common, plain, results);
+    compute<float>(operation, arguments, *common, results);
   } else {
-    compute<double>(operation, arguments, common, plain, results);
+    compute<double>(operation, arguments, *common, results);
   }
   if (detail::context.anomaly) {
     detail::check_finite_outputs(name, results);

@@ -11,24 +11,40 @@
 namespace rw::pointwise {
 namespace {
 
-/// The saved tensors of a fused node, by argument of its gradient: x..., y...; null where none was
-/// saved.
-std::array<const Tensor*, max_streams> saved_tensors(const detail::Node& node,
-                                                     const FusedRule& rule) {
-  std::array<const Tensor*, max_streams> tensors{};
+/// The arguments of a fused node's gradient: x..., y..., dy...; null for one that was not saved or
+/// does not reach the loss.
+void find_arguments(const detail::Node& node, const FusedRule& rule, const Gradients& d,
+                    const Tensor** tensors) {
   const std::size_t n = rule.operation->program->argument_count;
   const std::size_t m = rule.operation->program->output_count;
   std::size_t next = 0;
   for (std::size_t k = 0; k < n + m; ++k) {
-    if (bit(rule.operation->derivative_reads, k) && (k >= n || bit(rule.tensors, k))) {
-      tensors[k] = &node.saved[next++].tensor;
-    }
+    const bool is_saved =
+        bit(rule.operation->derivative_reads, k) && (k >= n || bit(rule.tensors, k));
+    tensors[k] = is_saved ? &node.saved[next++].tensor : nullptr;
   }
-  return tensors;
+  for (std::size_t k = 0; k < m; ++k) {
+    const Tensor& cotangent = d.cotangent(static_cast<int>(k));
+    tensors[n + m + k] = cotangent.defined() ? &cotangent : nullptr;
+  }
 }
 
 const Shape& shape_of(const detail::Input& input) {
   return input.region != nullptr ? input.region->shape : input.node->slots[input.output].shape;
+}
+
+/// Where an argument was stretched to `common`, the gradients of its copies are summed: they are
+/// added, if need be to zeros.
+template <class T>
+void clear_stretched(Gradients::Target& target, const Shape& shape, const Shape& common) {
+  if (shape == common || target.accumulate) {
+    return;
+  }
+  T* const data = static_cast<T*>(target.data);
+  for (std::int64_t r = 0, rows = shape.elements() == 0 ? 0 : shape.rows(); r < rows; ++r) {
+    std::fill_n(data + r * target.row_stride, shape.columns(), T(0));
+  }
+  target.accumulate = true;
 }
 
 /// The gradient as one fused pass that writes or adds straight into the inputs' gradients.
@@ -38,70 +54,95 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
   const std::size_t n = operation.program->argument_count;
   const std::size_t m = operation.program->output_count;
   const Shape& common = node.slots[0].shape;
-  const auto saved = saved_tensors(node, rule);
 
+  // Arrays are filled as far as they are used: this runs for every operation of a backward pass.
   std::array<Gradients::Target, max_arguments> targets;
-  std::array<std::size_t, max_arguments> target_of{};
+  std::array<std::int8_t, max_arguments> target_of;  // -1: not wanted
+  std::array<const Shape*, max_arguments> shapes;
   std::size_t target_count = 0;
   int input = 0;
   for (std::size_t k = 0; k < n; ++k) {
-    target_of[k] = max_arguments;
+    target_of[k] = -1;
     if (bit(rule.tensors, k)) {
       if (d.wants(input)) {
-        targets[target_count].input = input;
-        target_of[k] = target_count++;
+        shapes[k] = &shape_of(node.inputs[input]);
+        target_of[k] = static_cast<std::int8_t>(target_count);
+        targets[target_count++].input = input;
       }
       ++input;
     }
   }
   d.locate(std::span(targets.data(), target_count));
+  const auto target = [&](std::size_t k) {
+    return target_of[k] < 0 ? nullptr : &targets[static_cast<std::size_t>(target_of[k])];
+  };
 
+  // A number, the gradient of an output that does not reach the loss, and an argument that is not
+  // read are one value for all elements.
   Scalars<T> scalars;
+  std::array<const Tensor*, max_streams> arguments;
+  find_arguments(node, rule, d, arguments.data());
+  for (std::size_t k = 0; k < n + 2 * m; ++k) {
+    scalars[k] = arguments[k] == nullptr && k < n && !bit(rule.tensors, k)
+                     ? static_cast<T>(rule.scalars[k])
+                     : T(0);
+  }
+
+  void (*const run)(const Block&) = sizeof(T) == 4 ? operation.backward32 : operation.backward64;
+  Block block;
+  bool only_rows = true;
+  for (std::size_t k = 0; k < n + 2 * m && only_rows; ++k) {
+    block.arguments[k] = {&scalars[k], 0, 0, false};
+    if (arguments[k] != nullptr) {
+      const detail::TensorBody& body = arguments[k]->body();
+      only_rows =
+          place_stream(block.arguments[k], body.data, body.shape, body.row_stride, common, false);
+    }
+  }
+  for (std::size_t k = 0; k < n && only_rows; ++k) {
+    block.results[k] = {nullptr, 0, 1, false};
+    if (Gradients::Target* const t = target(k)) {
+      clear_stretched<T>(*t, *shapes[k], common);
+      only_rows =
+          place_stream(block.results[k], t->data, *shapes[k], t->row_stride, common, t->accumulate);
+    }
+  }
+  if (only_rows) {
+    if (common.elements() > 0) {
+      block.columns = common.columns();
+      block.rows = common.rows();
+      join_rows(block, n + 2 * m, n);
+      run(block);
+    }
+    return;
+  }
+
   Loop loop(common);
   for (std::size_t k = 0; k < n + 2 * m; ++k) {
-    const Tensor* tensor = saved[k];
-    if (k >= n + m && d.cotangent(static_cast<int>(k - n - m)).defined()) {
-      tensor = &d.cotangent(static_cast<int>(k - n - m));
-    }
-    if (tensor != nullptr) {
-      loop.add_argument(tensor->data<T>(), steps_of(tensor->shape(), tensor->row_stride(), common));
+    if (arguments[k] != nullptr) {
+      const detail::TensorBody& body = arguments[k]->body();
+      loop.add_argument(body.data, steps_of(body.shape, body.row_stride, common));
     } else {
-      // A number, the gradient of an output that does not reach the loss, or an argument that is
-      // not read.
-      scalars[k] = k < n && !bit(rule.tensors, k) ? static_cast<T>(rule.scalars[k]) : T(0);
       loop.add_argument(&scalars[k], {});
     }
   }
-  input = 0;
   for (std::size_t k = 0; k < n; ++k) {
-    const std::size_t number = target_of[k];
-    if (number == max_arguments) {
-      loop.add_result(nullptr, {}, false);
+    if (Gradients::Target* const t = target(k)) {
+      clear_stretched<T>(*t, *shapes[k], common);
+      loop.add_result(t->data, steps_of(*shapes[k], t->row_stride, common), t->accumulate);
     } else {
-      const Gradients::Target& target = targets[number];
-      const Shape& shape = shape_of(node.inputs[input]);
-      T* const data = static_cast<T*>(target.data);
-      bool accumulate = target.accumulate;
-      if (shape != common && !accumulate) {
-        // Where the argument was stretched, the gradients of its copies are summed.
-        for (std::int64_t r = 0, rows = shape.elements() == 0 ? 0 : shape.rows(); r < rows; ++r) {
-          std::fill_n(data + r * target.row_stride, shape.columns(), T(0));
-        }
-        accumulate = true;
-      }
-      loop.add_result(data, steps_of(shape, target.row_stride, common), accumulate);
+      loop.add_result(nullptr, {}, false);
     }
-    input += bit(rule.tensors, k) ? 1 : 0;
   }
-  loop.run(sizeof(T) == 4 ? operation.backward32 : operation.backward64, sizeof(T));
+  loop.run(run, sizeof(T));
 }
 
 /// The gradient as recorded operations on tensors: the same formula, a term at a time.
 void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gradients& d) {
   const Program& program = *rule.operation->derivative;
   const std::size_t n = rule.operation->program->argument_count;
-  const std::size_t m = rule.operation->program->output_count;
-  const auto saved = saved_tensors(node, rule);
+  std::array<const Tensor*, max_streams> arguments;
+  find_arguments(node, rule, d, arguments.data());
   const DType dtype = node.slots[0].dtype;
 
   std::vector<bool> needed(program.size);
@@ -130,11 +171,9 @@ void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gra
       value[i] = scalar(term.value, dtype);
     } else if (term.kind == Term::Kind::argument) {
       const auto k = static_cast<std::size_t>(term.operands[0]);
-      const Tensor* cotangent = k >= n + m ? &d.cotangent(static_cast<int>(k - n - m)) : nullptr;
-      value[i] = saved[k] != nullptr                            ? *saved[k]
-                 : cotangent != nullptr && cotangent->defined() ? *cotangent
-                 : k < n                                        ? scalar(rule.scalars[k], dtype)
-                                                                : scalar(0.0, dtype);
+      value[i] = arguments[k] != nullptr ? *arguments[k]
+                 : k < n                 ? scalar(rule.scalars[k], dtype)
+                                         : scalar(0.0, dtype);
     } else {
       const auto operand = [&](std::size_t k) -> const Tensor& {
         return value[static_cast<std::size_t>(term.operands[k])];

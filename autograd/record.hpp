@@ -68,6 +68,7 @@ void record(const char* name, std::span<const TensorRef> inputs, std::span<const
   static_assert(std::is_trivially_destructible_v<Rule> && std::is_trivially_copyable_v<Rule>,
                 "a gradient rule captures only plain values; pass tensors through saved(...), "
                 "which also guards their versions");
+  static_assert(alignof(Rule) <= 8);
   if (context.tape == nullptr && !context.anomaly) {
     return;
   }

@@ -36,32 +36,29 @@ void Shape::assign(std::span<const std::int64_t> sizes) {
   }
 }
 
-std::int64_t Shape::rows() const { return product(0, rank_ - 1); }
-
-std::int64_t Shape::product(int begin, int end) const {
-  std::int64_t result = 1;
-  for (int i = begin; i < end; ++i) {
-    result *= sizes_[static_cast<std::size_t>(i)];
+Shape Shape::with(int axis, std::int64_t size) const {
+  Shape result = *this;
+  std::int64_t& changed = result.sizes_[normalized(axis)];
+  const bool is_smaller = 0 <= size && size <= changed;
+  changed = size;
+  if (is_smaller) {
+    result.elements_ = result.product(0, rank_);
+  } else {
+    result.assign({result.sizes_.data(), static_cast<std::size_t>(rank_)});
   }
   return result;
 }
 
-Shape Shape::with(int axis, std::int64_t size) const {
-  std::array<std::int64_t, max_rank> sizes = sizes_;
-  sizes[normalized(axis)] = size;
-  return Shape(std::span<const std::int64_t>(sizes.data(), static_cast<std::size_t>(rank_)));
-}
-
 Shape Shape::without(int axis) const {
-  std::array<std::int64_t, max_rank> sizes{};
+  Shape result;
   const std::size_t skipped = normalized(axis);
-  std::size_t n = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(rank_); ++i) {
     if (i != skipped) {
-      sizes[n++] = sizes_[i];
+      result.sizes_[static_cast<std::size_t>(result.rank_++)] = sizes_[i];
     }
   }
-  return Shape(std::span<const std::int64_t>(sizes.data(), n));
+  result.elements_ = result.product(0, result.rank_);
+  return result;
 }
 
 Shape Shape::inserted(int axis, std::int64_t size) const {

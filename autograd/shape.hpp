@@ -30,9 +30,15 @@ class Shape {
     return rank_ == 0 ? 1 : sizes_[static_cast<std::size_t>(rank_ - 1)];
   }
   /// Product of all axes but the last; 1 for rank 0.
-  std::int64_t rows() const;
+  std::int64_t rows() const { return product(0, rank_ - 1); }
   /// Product of the axes in [begin, end).
-  std::int64_t product(int begin, int end) const;
+  std::int64_t product(int begin, int end) const {
+    std::int64_t result = 1;
+    for (int i = begin; i < end; ++i) {
+      result *= sizes_[static_cast<std::size_t>(i)];
+    }
+    return result;
+  }
 
   std::span<const std::int64_t> sizes() const {
     return {sizes_.data(), static_cast<std::size_t>(rank_)};

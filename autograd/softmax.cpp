@@ -86,7 +86,7 @@ void add_rows_now(const Tensor& dy, Gradients& d, const Tensor& y, Row&& row) {
   if (!d.wants(0)) {
     return;
   }
-  Gradients::Target target{.input = 0};
+  Gradients::Target target{0, nullptr, 0, false};
   d.locate({&target, 1});
   if (y.elements() == 0) {
     return;

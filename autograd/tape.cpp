@@ -89,18 +89,21 @@ void LeafTable::clear() noexcept {
 }
 
 void TapeStorage::clear() noexcept {
-  for (Node* node = first; node != nullptr; node = node->next) {
+  for (Node* node = is_released ? nullptr : first; node != nullptr; node = node->next) {
     for (Slot& slot : node->slot_span()) {
       slot.gradient.reset();
     }
     for (Saved& saved : node->saved_span()) {
       saved.tensor.reset();
     }
-    release_parameter(node->parameter);
+  }
+  for (Node* leaf = last_leaf; leaf != nullptr; leaf = leaf->previous_leaf) {
+    release_parameter(leaf->parameter);
   }
   leaves.clear();
   arena.rewind();
-  first = last = nullptr;
+  first = last = last_leaf = nullptr;
+  is_released = false;
   operations = 0;
 }
 
@@ -133,31 +136,29 @@ Node* begin_node(const char* name, std::span<const TensorRef> inputs,
                  std::span<const Tensor> outputs, std::size_t saved_count, std::size_t rule_bytes) {
   Tape& tape = *context.tape;
   TapeStorage& storage = *tape.storage_;
-  std::array<Link, 8> few;
-  Link* const links =
-      inputs.size() <= few.size() ? few.data() : storage.arena.allocate_array<Link>(inputs.size());
+  Node* const node = tape.make_node(name, inputs.size(), outputs.size(), saved_count, rule_bytes);
   bool tracked = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    links[i] = link_of(inputs[i].get());
-    tracked = tracked || links[i].node != nullptr;
+    const Tensor& x = inputs[i].get();
+    const Link link = link_of(x);
+    if (link.node == nullptr) {
+      continue;
+    }
+    tracked = true;
+    node->inputs[i].node = link.node;
+    node->inputs[i].output = link.output;
+    if (!is_whole(link, x.shape())) {
+      node->inputs[i].region = new (storage.arena.allocate(sizeof(Region)))
+          Region{link.offset, link.row_stride, x.shape()};
+    }
   }
   if (!tracked) {
+    storage.arena.take_back(node);
     return nullptr;
   }
-  Node* const node = tape.append_node(name, inputs.size(), outputs.size(), saved_count, rule_bytes);
+  // Only now: the inputs' leaves must come first.
+  tape.append(node);
   ++storage.operations;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Link& link = links[i];
-    const Region* region = nullptr;
-    if (link.node != nullptr) {
-      const Shape& shape = inputs[i].get().shape();
-      if (!is_whole(link, shape)) {
-        region = new (storage.arena.allocate(sizeof(Region)))
-            Region{link.offset, link.row_stride, shape};
-      }
-    }
-    node->inputs[i] = {link.node, link.output, region};
-  }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     TensorBody& body = outputs[i].body();
     node->slots[i].shape = body.shape;
@@ -214,14 +215,14 @@ Tape::~Tape() {
   detail::spare_storage().emplace_back(storage_);
 }
 
-detail::Node* Tape::append_node(const char* name, std::size_t inputs, std::size_t outputs,
-                                std::size_t saved, std::size_t rule_bytes) {
+detail::Node* Tape::make_node(const char* name, std::size_t inputs, std::size_t outputs,
+                              std::size_t saved, std::size_t rule_bytes) {
   using detail::Node;
-  const auto aligned = [](std::size_t bytes) { return (bytes + 15) & ~std::size_t{15}; };
-  const std::size_t inputs_at = aligned(sizeof(Node));
-  const std::size_t slots_at = inputs_at + aligned(inputs * sizeof(detail::Input));
-  const std::size_t saved_at = slots_at + aligned(outputs * sizeof(detail::Slot));
-  const std::size_t rule_at = saved_at + aligned(saved * sizeof(detail::Saved));
+  const auto aligned = [](std::size_t bytes) { return (bytes + 7) & ~std::size_t{7}; };
+  const std::size_t inputs_at = sizeof(Node);
+  const std::size_t slots_at = inputs_at + inputs * sizeof(detail::Input);
+  const std::size_t saved_at = slots_at + outputs * sizeof(detail::Slot);
+  const std::size_t rule_at = saved_at + saved * sizeof(detail::Saved);
   auto* const memory =
       static_cast<std::byte*>(storage_->arena.allocate(rule_at + aligned(rule_bytes)));
   Node* const node = new (memory) Node;
@@ -233,6 +234,10 @@ detail::Node* Tape::append_node(const char* name, std::size_t inputs, std::size_
   node->input_count = static_cast<std::uint32_t>(inputs);
   node->output_count = static_cast<std::uint32_t>(outputs);
   node->saved_count = static_cast<std::uint32_t>(saved);
+  return node;
+}
+
+void Tape::append(detail::Node* node) {
   node->previous = storage_->last;
   if (storage_->last == nullptr) {
     storage_->first = node;
@@ -241,13 +246,15 @@ detail::Node* Tape::append_node(const char* name, std::size_t inputs, std::size_
     node->index = storage_->last->index + 1;
   }
   storage_->last = node;
-  return node;
+  storage_->is_released = false;
 }
 
 detail::Node* Tape::append_leaf(const char* name, const Tensor& value) {
-  detail::Node* const leaf = append_node(name, 0, 1, 0, 0);
+  detail::Node* const leaf = make_node(name, 0, 1, 0, 0);
+  append(leaf);
   leaf->slots[0].shape = value.shape();
   leaf->slots[0].dtype = value.dtype();
+  leaf->previous_leaf = std::exchange(storage_->last_leaf, leaf);
   return leaf;
 }
 

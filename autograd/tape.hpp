@@ -85,8 +85,10 @@ class Tape {
   friend detail::Node* detail::begin_node(const char*, std::span<const TensorRef>,
                                           std::span<const Tensor>, std::size_t, std::size_t);
 
-  detail::Node* append_node(const char* name, std::size_t inputs, std::size_t outputs,
-                            std::size_t saved, std::size_t rule_bytes);
+  /// A node that does not belong to the tape before append(). A rule's alignment is at most 8.
+  detail::Node* make_node(const char* name, std::size_t inputs, std::size_t outputs,
+                          std::size_t saved, std::size_t rule_bytes);
+  void append(detail::Node* node);
   detail::Node* leaf_of(detail::ParameterBody& parameter);
   detail::Node* append_leaf(const char* name, const Tensor& value);
   void check_owner(const char* what) const;

@@ -9,49 +9,62 @@
 namespace rw {
 namespace detail {
 
-static_assert(sizeof(TensorBody) <= 192);
+static_assert(sizeof(TensorBody) <= sizeof(Block::body));
 
-TensorBody* allocate_body() {
-  // Bodies come from the same pool as storage; the block's header lies in front of them.
-  return new (allocate_block(sizeof(TensorBody))->data()) TensorBody;
+namespace {
+
+Block* home_of(TensorBody* body) {
+  // The body is a block's last member.
+  return reinterpret_cast<Block*>(reinterpret_cast<std::byte*>(body) + sizeof(Block::body)) - 1;
 }
 
+/// A body for another view of `from`'s storage.
+TensorBody* make_view_body(const TensorBody& from) {
+  auto* const body = new (allocate_block(0)->body) TensorBody;
+  body->dtype = from.dtype;
+  from.block->retain();
+  body->block = from.block;
+  return body;
+}
+
+}  // namespace
+
 void recycle_body(TensorBody* body) noexcept {
-  if (body->block != nullptr && body->block->release()) {
-    recycle_block(body->block);
+  Block* const home = home_of(body);
+  Block* const block = body->block;
+  if (block->release()) {
+    recycle_block(block);
   }
-  recycle_block(reinterpret_cast<Block*>(body) - 1);
+  if (home != block) {
+    recycle_block(home);
+  }
 }
 
 Tensor make_tensor(const Shape& shape, DType dtype) {
-  Tensor t = Tensor::adopt(allocate_body());
-  TensorBody& body = t.body();
-  body.dtype = dtype;
-  body.shape = shape;
-  body.row_stride = shape.columns();
-  body.block = allocate_block(static_cast<std::size_t>(shape.elements()) * size_of(dtype));
-  body.data = body.block->data();
-  return t;
+  Block* const block = allocate_block(static_cast<std::size_t>(shape.elements()) * size_of(dtype));
+  auto* const body = new (block->body) TensorBody;
+  body->dtype = dtype;
+  body->shape = shape;
+  body->row_stride = shape.columns();
+  body->block = block;
+  body->data = block->data();
+  return Tensor::adopt(body);
 }
 
-Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset,
+Tensor make_view(const Tensor& base, const Link& link, const Shape& shape, std::int64_t offset,
                  std::int64_t row_stride, std::int64_t gradient_offset,
                  std::int64_t gradient_row_stride) {
   const TensorBody& from = base.body();
-  Tensor t = Tensor::adopt(allocate_body());
-  TensorBody& body = t.body();
-  body.dtype = from.dtype;
-  body.shape = shape;
-  body.row_stride = row_stride;
-  from.block->retain();
-  body.block = from.block;
-  body.data = from.data + offset * static_cast<std::int64_t>(size_of(from.dtype));
-  if (const Link link = link_of(base); link.node != nullptr) {
-    body.link = link;
-    body.link.offset += gradient_offset;
-    body.link.row_stride = gradient_row_stride;
+  TensorBody* const body = make_view_body(from);
+  body->shape = shape;
+  body->row_stride = row_stride;
+  body->data = from.data + offset * static_cast<std::int64_t>(size_of(from.dtype));
+  if (link.node != nullptr) {
+    body->link = link;
+    body->link.offset += gradient_offset;
+    body->link.row_stride = gradient_row_stride;
   }
-  return t;
+  return Tensor::adopt(body);
 }
 
 void fail_undefined() {
@@ -111,15 +124,11 @@ double Tensor::item() const {
 
 Tensor Tensor::detach() const {
   const detail::TensorBody& from = body();
-  Tensor t = adopt(detail::allocate_body());
-  detail::TensorBody& to = t.body();
-  to.dtype = from.dtype;
-  to.shape = from.shape;
-  to.row_stride = from.row_stride;
-  from.block->retain();
-  to.block = from.block;
-  to.data = from.data;
-  return t;
+  detail::TensorBody* const to = detail::make_view_body(from);
+  to->shape = from.shape;
+  to->row_stride = from.row_stride;
+  to->data = from.data;
+  return adopt(to);
 }
 
 Tensor Tensor::clone() const {

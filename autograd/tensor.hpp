@@ -48,16 +48,15 @@ struct TensorBody : Counted {
   std::uint32_t exclusive_references = 0;
 };
 
-TensorBody* allocate_body();
 void recycle_body(TensorBody* body) noexcept;
 
 /// An uninitialised dense tensor.
 Tensor make_tensor(const Shape& shape, DType dtype);
 
 /// A tensor over part of `base`'s storage that starts `offset` elements after its first, with rows
-/// `row_stride` apart, linked to the same part of `base`'s gradient, in which the part starts at
-/// `gradient_offset` with rows `gradient_row_stride` apart.
-Tensor make_view(const Tensor& base, const Shape& shape, std::int64_t offset,
+/// `row_stride` apart, linked to the same part of `base`'s gradient (`link`, link_of(base)), in
+/// which the part starts at `gradient_offset` with rows `gradient_row_stride` apart.
+Tensor make_view(const Tensor& base, const Link& link, const Shape& shape, std::int64_t offset,
                  std::int64_t row_stride, std::int64_t gradient_offset,
                  std::int64_t gradient_row_stride);
 

@@ -8,10 +8,11 @@ namespace {
 Tensor view(const Tensor& x, const Shape& shape, std::int64_t row_begin, std::int64_t column_begin,
             bool dense_result) {
   const detail::Link link = detail::link_of(x);
-  const std::int64_t stride = dense_result ? shape.columns() : x.row_stride();
-  const std::int64_t gradient_stride = dense_result ? shape.columns() : link.row_stride;
-  return detail::make_view(x, shape, row_begin * x.row_stride() + column_begin, stride,
-                           row_begin * link.row_stride + column_begin, gradient_stride);
+  const std::int64_t x_stride = x.row_stride();
+  return detail::make_view(x, link, shape, row_begin * x_stride + column_begin,
+                           dense_result ? shape.columns() : x_stride,
+                           row_begin * link.row_stride + column_begin,
+                           dense_result ? shape.columns() : link.row_stride);
 }
 
 /// Whether the elements of `x`, and of its part of the gradient, follow each other without gaps.
@@ -19,8 +20,11 @@ bool is_dense(const Tensor& x) {
   if (!x.is_contiguous()) {
     return false;
   }
-  const detail::Link link = detail::link_of(x);
-  return link.node == nullptr || link.row_stride == x.columns() || x.elements() <= x.columns();
+  const detail::TensorBody& body = x.body();
+  if (body.link.node == nullptr || body.link.row_stride == x.columns()) {
+    return true;
+  }
+  return x.elements() <= x.columns() || detail::link_of(x).node == nullptr;
 }
 
 /// A slice that the layout cannot express: parts of `outer` blocks.
@@ -50,8 +54,8 @@ namespace detail {
 
 Tensor part(const Tensor& x, const Region& region) {
   const Tensor dense = contiguous(x);
-  return make_view(dense, region.shape, region.offset, region.row_stride, region.offset,
-                   region.row_stride);
+  return make_view(dense, link_of(dense), region.shape, region.offset, region.row_stride,
+                   region.offset, region.row_stride);
 }
 
 Tensor place(const Tensor& x, const Shape& shape, int axis, std::int64_t begin, std::int64_t end) {
@@ -131,7 +135,13 @@ Tensor select(const Tensor& x, int axis, std::int64_t index) {
   check_shape(0 <= front && front < size,
               "select: index {} does not lie in axis {} of {} (size {})", index, axis, x.shape(),
               size);
-  return reshape(slice(x, axis, front, front + 1), x.shape().without(axis));
+  const Shape& shape = x.shape();
+  const int position = static_cast<int>(shape.normalized(axis));
+  if (position + 1 < shape.rank() && shape.product(0, position) == 1) {
+    const std::int64_t rows_each = shape.product(position + 1, shape.rank() - 1);
+    return view(x, shape.without(position), front * rows_each, 0, false);
+  }
+  return reshape(slice(x, axis, front, front + 1), shape.without(axis));
 }
 
 TensorList split(const Tensor& x, int parts, int axis) {

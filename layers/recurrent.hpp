@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/views.hpp>
@@ -43,23 +45,28 @@ struct Recurrent {
     if (steps == 0) {
       return {zeros({0, x.size(1), output_size()}, x.dtype()), std::move(state)};
     }
-    Tensor input = x;
-    bool exclusive = false;
-    if constexpr (ProjectingCell<C>) {
-      input = cell.project(x);
-      exclusive = detail::is_sole_owner(input);  // Note [Products in place]
-    }
     TensorList outputs(static_cast<std::size_t>(steps));
-    for (std::int64_t i = 0; i < steps; ++i) {
-      const std::int64_t t = direction == Direction::forward ? i : steps - 1 - i;
-      Tensor now = select(input, 0, t);
-      if (exclusive) {
-        detail::mark_exclusive(now);
-      }
+    for (std::int64_t done = 0, chunk = 0; done < steps; done += chunk) {
+      chunk = std::min(steps_at_once(x), steps - done);
+      const std::int64_t begin = direction == Direction::forward ? done : steps - done - chunk;
+      Tensor input = slice(x, 0, begin, begin + chunk);
+      bool exclusive = false;
       if constexpr (ProjectingCell<C>) {
-        std::tie(outputs[static_cast<std::size_t>(t)], state) = cell.step(std::move(now), state);
-      } else {
-        std::tie(outputs[static_cast<std::size_t>(t)], state) = cell(now, state);
+        input = projected(input, x);
+        exclusive = detail::is_sole_owner(input);  // Note [Products in place]
+      }
+      for (std::int64_t i = 0; i < chunk; ++i) {
+        const std::int64_t t = direction == Direction::forward ? i : chunk - 1 - i;
+        Tensor now = select(input, 0, t);
+        if (exclusive) {
+          detail::mark_exclusive(now);
+        }
+        Tensor& y = outputs[static_cast<std::size_t>(begin + t)];
+        if constexpr (ProjectingCell<C>) {
+          std::tie(y, state) = cell.step(std::move(now), state);
+        } else {
+          std::tie(y, state) = cell(now, state);
+        }
       }
     }
     return {stack(std::span<const Tensor>(outputs), 0), std::move(state)};
@@ -71,6 +78,23 @@ struct Recurrent {
   }
 
  private:
+  // The projected inputs of several steps make one efficient product; those of a long sequence
+  // would fall out of the processor's caches before their steps come, in both directions. Hence
+  // chunks: enough rows for the product, and not much more.
+  static std::int64_t steps_at_once(const Tensor& x) {
+    constexpr std::int64_t enough_rows = 512;
+    return std::max<std::int64_t>(1, enough_rows / std::max<std::int64_t>(1, x.size(1)));
+  }
+
+  Tensor projected(const Tensor& chunk, const Tensor& x) const {
+    try {
+      return cell.project(chunk);
+    } catch (const ShapeError&) {
+      cell.project(x);  // throws the same, about the x that the caller knows
+      throw;
+    }
+  }
+
   static void check_sequence(const Tensor& x) {
     check_shape(x.rank() == 3,
                 "recurrent: x is {}, expected three axes [T, B, features], time first; unsqueeze a "

@@ -23,6 +23,8 @@ class Arena {
   T* allocate_array(std::size_t n) {
     return static_cast<T*>(allocate(n * sizeof(T)));
   }
+  /// Takes back the last allocation, and all that came after `begin`, its start.
+  void take_back(void* begin) noexcept { next_ = static_cast<std::byte*>(begin); }
   void rewind() noexcept;
 
  private:

@@ -60,20 +60,18 @@ BackwardPass::BackwardPass(Tape& tape, bool create_graph)
 
 BackwardPass::~BackwardPass() {
   context.tape = previous_tape_;
+  if (cleaned_) {
+    for (Node* leaf = tape_.storage_->last_leaf; leaf != nullptr; leaf = leaf->previous_leaf) {
+      leaf->reachable = false;
+      leaf->slots[0].clear();
+    }
+    return;
+  }
   for (Node* node = tape_.storage_->last; node != nullptr; node = node->previous) {
-    node->reachable = node->wanted = false;
+    node->reachable = false;
+    node->wanted = true;
     for (Slot& slot : node->slot_span()) {
-      slot.gradient.reset();
-      slot.keep = slot.touched = slot.owned = false;
-      slot.filled_begin = slot.filled_end = 0;
-      slot.pending_rows = 0;
-      for (; slot.products != nullptr; slot.products = slot.products->next) {
-        slot.products->x.reset();
-        slot.products->dy.reset();
-      }
-      for (; slot.contributions != nullptr; slot.contributions = slot.contributions->next) {
-        slot.contributions->value.reset();
-      }
+      slot.clear();
     }
   }
 }
@@ -95,6 +93,7 @@ void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const
                     body.shape);
   const Tensor start = checked_seed(root, seed);
   root_ = link.node;
+  only_targets_ = only_targets;
   mark(targets, only_targets);
   if (root_->reachable) {
     const bool whole = link.offset == 0 && body.shape == link.node->slots[link.output].shape;
@@ -109,17 +108,18 @@ void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const
 
 /// Finds the operations that will run, and checks them, before anything is written.
 void BackwardPass::mark(std::span<const Link> targets, bool only_targets) {
-  for (const Link& target : targets) {
-    target.node->wanted = true;
-    target.node->slots[target.output].keep = true;
-  }
-  for (Node* node = tape_.storage_->first;; node = node->next) {
-    node->wanted = node->wanted || !only_targets;
-    for (const Input& input : node->input_span()) {
-      node->wanted = node->wanted || (input.node != nullptr && input.node->wanted);
+  if (only_targets) {
+    for (Node* node = tape_.storage_->first; node != nullptr; node = node->next) {
+      node->wanted = false;
     }
-    if (node == root_) {
-      break;
+    for (const Link& target : targets) {
+      target.node->wanted = true;
+      target.node->slots[target.output].keep = true;
+    }
+    for (Node* node = tape_.storage_->first; node != root_; node = node->next) {
+      for (const Input& input : node->next->input_span()) {
+        node->next->wanted = node->next->wanted || (input.node != nullptr && input.node->wanted);
+      }
     }
   }
   root_->reachable = root_->wanted;
@@ -141,6 +141,7 @@ void BackwardPass::mark(std::span<const Link> targets, bool only_targets) {
 }
 
 void BackwardPass::run(bool retain) {
+  bool keeps = false;
   for (Node* node = root_; node != nullptr; node = node->previous) {
     if (!node->reachable || node->run == nullptr) {
       continue;
@@ -160,11 +161,13 @@ void BackwardPass::run(bool retain) {
       if (context.anomaly) {
         check_gradients(*node);
       }
-      if (!keep) {
-        for (Slot& slot : node->slot_span()) {
-          slot.gradient.reset();
-          slot.owned = false;
-        }
+    }
+    if (keep) {
+      keeps = true;
+    } else {
+      node->reachable = false;
+      for (Slot& slot : node->slot_span()) {
+        slot.clear();
       }
     }
     if (!retain) {
@@ -174,6 +177,8 @@ void BackwardPass::run(bool retain) {
       }
     }
   }
+  cleaned_ = !keeps && !only_targets_;
+  tape_.storage_->is_released = !retain && !only_targets_ && root_ == tape_.storage_->last;
 }
 
 /// In anomaly mode the gradients that a rule has added to are read once more.
@@ -248,30 +253,8 @@ void BackwardPass::add_tensor(const Node& node, const Input& input, const Tensor
   if (create_graph_) {
     collect(slot, input.region, contribution);
   } else {
-    const Place place = place_of(input);
-    contribute(*place.slot, place.region_or_null(), contribution);
+    contribute(Place::of(input), contribution);
   }
-}
-
-BackwardPass::Place BackwardPass::place_of(const Input& input) {
-  Slot* slot = &input.node->slots[input.output];
-  Place place{slot, input.region == nullptr, {}};
-  if (!place.whole) {
-    place.region = *input.region;
-  }
-  while (slot->merged != nullptr) {
-    slot->touched = true;
-    if (place.whole) {
-      place.region = {0, slot->shape.columns(), slot->shape};
-    }
-    const Input& origin = *slot->merged;
-    slot = &origin.node->slots[origin.output];
-    // The part that was taken over is dense, so that offsets add up.
-    place.region.offset += origin.region == nullptr ? 0 : origin.region->offset;
-    place.whole = false;
-    place.slot = slot;
-  }
-  return place;
 }
 
 bool BackwardPass::defer(const Input& input, const MatrixOperand& a, const MatrixOperand& b) {
@@ -296,77 +279,15 @@ void BackwardPass::locate(const Node& node, std::span<Gradients::Target> targets
   check<UsageError>(targets.size() <= most, "'{}': more than {} inputs need a gradient", node.name,
                     most);
   std::array<Place, most> places;
-  std::array<Extent, most> extents;
-  const auto wanted = [&](std::size_t i) { return places[i].slot != nullptr; };
   for (std::size_t i = 0; i < targets.size(); ++i) {
-    targets[i].data = nullptr;
     const Input& input = node.inputs[targets[i].input];
-    places[i].slot = nullptr;
     if (input.node != nullptr && input.node->wanted) {
-      places[i] = place_of(input);
-      extents[i] = Extent::of(*places[i].slot, places[i].region_or_null());
+      places[i] = Place::of(input);
+    } else {
+      places[i].slot = nullptr;
     }
   }
-  /// The rows that all column slices of the same slot tile together with slice i, if they do.
-  const auto tiled_rows = [&](std::size_t i) -> std::optional<Extent> {
-    const Region& region = places[i].region;
-    std::int64_t columns = 0;
-    std::int64_t first = region.offset;
-    for (std::size_t j = 0; j < targets.size(); ++j) {
-      if (!wanted(j) || places[j].slot != places[i].slot) {
-        continue;
-      }
-      const Region& other = places[j].region;
-      if (places[j].whole || other.row_stride != region.row_stride ||
-          other.shape.rows() != region.shape.rows()) {
-        return std::nullopt;
-      }
-      for (std::size_t k = 0; k < j; ++k) {
-        if (wanted(k) && places[k].slot == places[i].slot &&
-            places[k].region.offset == other.offset) {
-          return std::nullopt;
-        }
-      }
-      columns += other.shape.columns();
-      first = std::min(first, other.offset);
-    }
-    if (columns != region.row_stride || first % region.row_stride != 0) {
-      return std::nullopt;
-    }
-    return Extent{first, first + region.shape.rows() * region.row_stride, true};
-  };
-  const auto aim = [&](std::size_t i, bool accumulate) {
-    const Place& place = places[i];
-    targets[i].data = region_data(*place.slot, place.region_or_null());
-    targets[i].row_stride = place.whole ? place.slot->shape.columns() : place.region.row_stride;
-    targets[i].accumulate = accumulate;
-  };
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    if (targets[i].data != nullptr || !wanted(i)) {
-      continue;
-    }
-    Slot& slot = *places[i].slot;
-    if (const auto tiled = extents[i].dense ? std::nullopt : tiled_rows(i)) {
-      const bool accumulate = prepare(slot, *tiled);
-      for (std::size_t j = i; j < targets.size(); ++j) {
-        if (wanted(j) && places[j].slot == &slot) {
-          aim(j, accumulate);
-        }
-      }
-      continue;
-    }
-    aim(i, prepare(slot, extents[i]));
-    // A kernel writes element by element; where a later target overlaps this one without being the
-    // same, writing here could undo what it has added already.
-    for (std::size_t j = i + 1; j < targets.size() && !targets[i].accumulate; ++j) {
-      if (wanted(j) && places[j].slot == &slot && extents[j].overlaps(extents[i]) &&
-          (extents[j].begin != extents[i].begin || extents[j].end != extents[i].end ||
-           !extents[j].dense)) {
-        clear(slot, extents[i].begin, extents[i].end);
-        targets[i].accumulate = true;
-      }
-    }
-  }
+  aim(targets, {places.data(), targets.size()});
 }
 
 void BackwardPass::finish(Slot& slot) {
@@ -383,13 +304,12 @@ void BackwardPass::finish_merged(Slot& slot) {
   if (slot.gradient.defined()) {
     return;
   }
-  const Place place = place_of(*slot.merged);
-  const Extent extent = Extent::of(*place.slot, place.region_or_null());
-  if (place.slot->filled_begin > extent.begin || place.slot->filled_end < extent.end) {
-    cover(*place.slot, extent.begin, extent.end);
+  const Place place = Place::of(*slot.merged);
+  if (place.slot->filled_begin > place.begin() || place.slot->filled_end < place.end()) {
+    cover(*place.slot, place.begin(), place.end());
   }
-  slot.gradient = part(place.slot->gradient.detach(),
-                       {place.whole ? 0 : place.region.offset, slot.shape.columns(), slot.shape});
+  slot.gradient =
+      part(place.slot->gradient.detach(), {place.offset, slot.shape.columns(), slot.shape});
   if (slot.keep) {
     slot.gradient = slot.gradient.clone();
   }

@@ -3,6 +3,7 @@
 #include <span>
 
 #include <rewind/autograd/detail/tape_storage.hpp>
+#include <rewind/autograd/detail/transposed_weights.hpp>
 #include <rewind/autograd/gradients.hpp>
 #include <rewind/autograd/tape.hpp>
 
@@ -28,21 +29,12 @@ class BackwardPass {
   /// Adds the gradients of the parameters' leaves into the parameters.
   void commit();
 
-  /// Where the gradient of an input lies: in `slot`, all of it or a region.
-  struct Place {
-    Slot* slot;
-    bool whole;
-    Region region;
-    const Region* region_or_null() const { return whole ? nullptr : &region; }
-  };
-  /// Follows merged gradients to the one that has memory.
-  static Place place_of(const Input& input);
-
   void add_tensor(const Node& node, const Input& input, const Tensor& contribution);
   /// Adds x^T dy to a weight's gradient, together with others later (Note [Gathered products]);
   /// false when it must be computed now.
   bool defer(const Input& input, const MatrixOperand& a, const MatrixOperand& b);
   void locate(const Node& node, std::span<Gradients::Target> targets);
+  TransposedWeights& transposed_weights() { return transposed_weights_; }
 
  private:
   void mark(std::span<const Link> targets, bool only_targets);
@@ -56,6 +48,9 @@ class BackwardPass {
   bool create_graph_;
   Tape* previous_tape_;
   Node* root_ = nullptr;
+  bool only_targets_ = false;
+  bool cleaned_ = false;  // every node that was reached is as it was before the pass
+  TransposedWeights transposed_weights_;
 };
 
 }  // namespace rw::detail

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include <rewind/autograd/detail/gradient_slot.hpp>
 #include <rewind/autograd/detail/matrix_view.hpp>
@@ -31,17 +32,24 @@ bool is_unique(const Tensor& t) {
 
 }  // namespace
 
-Extent Extent::of(const Slot& slot, const Region* region) {
-  if (region == nullptr) {
-    return {0, slot.shape.elements(), true};
+Place Place::of(const Input& input) {
+  Slot* slot = &input.node->slots[input.output];
+  Place place;
+  if (input.region == nullptr) {
+    place = {slot, 0, slot->shape.columns(), slot->shape.rows(), slot->shape.columns()};
+  } else {
+    const Region& region = *input.region;
+    place = {slot, region.offset, region.row_stride, region.shape.rows(), region.shape.columns()};
   }
-  const std::int64_t rows = region->shape.rows();
-  const std::int64_t columns = region->shape.columns();
-  if (region->shape.elements() == 0) {
-    return {region->offset, region->offset, true};
+  while (slot->merged != nullptr) {
+    slot->touched = true;
+    const Input& origin = *slot->merged;
+    slot = &origin.node->slots[origin.output];
+    // The part that was taken over is dense, so that offsets add up.
+    place.offset += origin.region == nullptr ? 0 : origin.region->offset;
+    place.slot = slot;
   }
-  return {region->offset, region->offset + (rows - 1) * region->row_stride + columns,
-          rows == 1 || region->row_stride == columns};
+  return place;
 }
 
 void make_unique(Tensor& gradient) {
@@ -66,11 +74,6 @@ void put(void* to, std::int64_t to_stride, bool accumulate, const Tensor& from) 
                                                                 from.data<T>(), from.row_stride(),
                                                                 rows, from.columns());
   });
-}
-
-void* region_data(const Slot& slot, const Region* region) {
-  const std::int64_t offset = region == nullptr ? 0 : region->offset;
-  return slot.gradient.body().data + offset * static_cast<std::int64_t>(size_of(slot.dtype));
 }
 
 namespace {
@@ -99,64 +102,138 @@ void cover(Slot& slot, std::int64_t begin, std::int64_t end) {
   slot.filled_end = std::max(slot.filled_end, end);
 }
 
-bool prepare(Slot& slot, const Extent& extent) {
-  own(slot, extent.begin);
-  const bool adjacent = extent.end == slot.filled_begin || extent.begin == slot.filled_end;
+bool prepare(Slot& slot, std::int64_t begin, std::int64_t end, bool dense) {
+  own(slot, begin);
+  const bool adjacent = end == slot.filled_begin || begin == slot.filled_end;
   const bool fresh = slot.filled_begin == slot.filled_end;
   if (fresh) {
-    slot.filled_begin = slot.filled_end = extent.begin;
+    slot.filled_begin = slot.filled_end = begin;
   }
-  const bool write = extent.dense && (adjacent || fresh) && extent.begin < extent.end;
+  const bool write = dense && (adjacent || fresh) && begin < end;
   if (!write) {
-    cover(slot, extent.begin, extent.end);
+    cover(slot, begin, end);
     return true;
   }
-  slot.filled_begin = std::min(slot.filled_begin, extent.begin);
-  slot.filled_end = std::max(slot.filled_end, extent.end);
+  slot.filled_begin = std::min(slot.filled_begin, begin);
+  slot.filled_end = std::max(slot.filled_end, end);
   return false;
 }
 
-void contribute(Slot& slot, const Region* region, const Tensor& contribution) {
-  const Extent extent = Extent::of(slot, region);
-  const bool covers = extent.dense && extent.begin == 0 && extent.end == slot.shape.elements();
+void contribute(const Place& place, const Tensor& contribution) {
+  Slot& slot = *place.slot;
+  const bool covers = place.is_dense() && place.offset == 0 && place.end() == slot.shape.elements();
   if (covers && !slot.gradient.defined()) {
     // The first use writes: nothing is even copied.
-    if (region == nullptr) {
-      slot.gradient = contribution;
+    const bool same_shape = contribution.shape() == slot.shape;
+    if (same_shape || contribution.is_contiguous()) {
+      slot.gradient = same_shape
+                          ? contribution
+                          : part(contribution.detach(), {0, slot.shape.columns(), slot.shape});
       slot.owned = false;
       slot.filled_begin = 0;
-      slot.filled_end = extent.end;
-      return;
-    }
-    if (contribution.is_contiguous()) {
-      slot.gradient = part(contribution.detach(), {0, slot.shape.columns(), slot.shape});
-      slot.owned = false;
-      slot.filled_begin = 0;
-      slot.filled_end = extent.end;
+      slot.filled_end = slot.shape.elements();
       return;
     }
   }
-  const bool accumulate = prepare(slot, extent);
-  put(region_data(slot, region), region == nullptr ? slot.shape.columns() : region->row_stride,
-      accumulate, contribution);
+  const bool accumulate = prepare(slot, place.begin(), place.end(), place.is_dense());
+  put(place.data(), place.row_stride, accumulate, contribution);
 }
 
 namespace {
+
+/// The rows that all places in the same slot as `place`, column slices of them, tile together:
+/// their first element, if they do.
+std::optional<std::int64_t> tiled_rows(std::span<const Place> places, const Place& place) {
+  std::int64_t columns = 0;
+  std::int64_t first = place.offset;
+  for (std::size_t j = 0; j < places.size(); ++j) {
+    const Place& other = places[j];
+    if (other.slot != place.slot) {
+      continue;
+    }
+    if (other.row_stride != place.row_stride || other.rows != place.rows) {
+      return std::nullopt;
+    }
+    for (std::size_t k = 0; k < j; ++k) {
+      if (places[k].slot == place.slot && places[k].offset == other.offset) {
+        return std::nullopt;
+      }
+    }
+    columns += other.columns;
+    first = std::min(first, other.offset);
+  }
+  if (columns != place.row_stride || first % place.row_stride != 0) {
+    return std::nullopt;
+  }
+  return first;
+}
+
+/// Whether a kernel may write to `place` although it adds to `other` in the same pass: element by
+/// element the order is theirs only where both are the same or apart.
+bool may_write_beside(const Place& place, const Place& other) {
+  const bool apart = other.begin() >= place.end() || place.begin() >= other.end();
+  const bool same = other.begin() == place.begin() && other.end() == place.end();
+  return apart || (same && other.is_dense());
+}
+
+}  // namespace
+
+void aim(std::span<Gradients::Target> targets, std::span<const Place> places) {
+  const auto set = [&](std::size_t i, bool accumulate) {
+    targets[i].data = places[i].data();
+    targets[i].row_stride = places[i].row_stride;
+    targets[i].accumulate = accumulate;
+  };
+  for (Gradients::Target& target : targets) {
+    target.data = nullptr;
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const Place& place = places[i];
+    if (place.slot == nullptr || targets[i].data != nullptr) {
+      continue;
+    }
+    if (!place.is_dense()) {
+      if (const auto first = tiled_rows(places, place)) {
+        const bool accumulate =
+            prepare(*place.slot, *first, *first + place.rows * place.row_stride, true);
+        for (std::size_t j = i; j < targets.size(); ++j) {
+          if (places[j].slot == place.slot) {
+            set(j, accumulate);
+          }
+        }
+        continue;
+      }
+    }
+    set(i, prepare(*place.slot, place.begin(), place.end(), place.is_dense()));
+    for (std::size_t j = i + 1; j < targets.size() && !targets[i].accumulate; ++j) {
+      if (places[j].slot == place.slot && !may_write_beside(place, places[j])) {
+        clear(*place.slot, place.begin(), place.end());
+        targets[i].accumulate = true;
+      }
+    }
+  }
+}
+
+namespace {
+
+/// Whether the rows of `second` continue those of `first` in memory.
+bool rows_follow(const Tensor& first, const Tensor& second) {
+  const auto size = static_cast<std::int64_t>(size_of(first.dtype()));
+  return first.row_stride() == second.row_stride() &&
+         first.body().data + first.rows() * first.row_stride() * size == second.body().data;
+}
 
 /// The factors `which` of the waiting products as one matrix, rows in the order of the list.
 Tensor gathered(const Slot& slot, Tensor PendingProduct::*which) {
   const Tensor& first = slot.products->*which;
   const auto size = static_cast<std::int64_t>(size_of(first.dtype()));
   bool follows = true;
-  const std::byte* expected = first.body().data;
-  for (const PendingProduct* p = slot.products; p != nullptr; p = p->next) {
-    const Tensor& t = p->*which;
-    follows = follows && t.body().data == expected && t.row_stride() == first.row_stride();
-    expected = t.body().data + t.rows() * t.row_stride() * size;
+  for (const PendingProduct* p = slot.products; p->next != nullptr; p = p->next) {
+    follows = follows && rows_follow(p->*which, p->next->*which);
   }
   const Shape shape{slot.pending_rows, first.columns()};
   if (follows) {
-    return make_view(first, shape, 0, first.row_stride(), 0, first.row_stride());
+    return make_view(first, {}, shape, 0, first.row_stride(), 0, first.row_stride());
   }
   Tensor together = make_tensor(shape, first.dtype());
   std::byte* to = together.body().data;
@@ -175,7 +252,7 @@ void compute_products(Slot& slot) {
     slot.products->dy.reset();
   }
   slot.pending_rows = 0;
-  const bool accumulate = prepare(slot, {0, slot.shape.elements(), true});
+  const bool accumulate = prepare(slot, 0, slot.shape.elements(), true);
   dispatch_floating(slot.dtype, [&](auto type) {
     using T = decltype(type);
     kernels::multiply<T>(kernels::matrix_view<T>(transposed(x)), kernels::matrix_view<T>(dy),
@@ -188,6 +265,11 @@ void compute_products(Slot& slot) {
 
 void defer_product(Slot& slot, const Tensor& x, const Tensor& dy, Arena& arena) {
   constexpr std::int64_t enough_rows = 1024;
+  constexpr std::int64_t fair_rows = 256;  // enough where going on would mean copying
+  const bool follows = slot.products != nullptr && rows_follow(dy, slot.products->dy);
+  if (slot.pending_rows >= fair_rows && !follows) {
+    compute_products(slot);
+  }
   slot.products = new (arena.allocate(sizeof(PendingProduct))) PendingProduct{x, dy, slot.products};
   slot.pending_rows += x.rows();
   if (slot.pending_rows >= enough_rows) {

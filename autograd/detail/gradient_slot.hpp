@@ -2,18 +2,32 @@
 
 #include <rewind/autograd/detail/arena.hpp>
 #include <rewind/autograd/detail/node.hpp>
+#include <rewind/autograd/gradients.hpp>
 
 namespace rw::detail {
 
-/// The elements of a slot that a contribution touches, from the first to the last, and whether it
-/// touches all between them.
-struct Extent {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  bool dense = true;
+/// Part of the gradient in a slot: `rows` rows of `columns` elements, `row_stride` apart, from
+/// element `offset` on.
+struct Place {
+  Slot* slot;
+  std::int64_t offset;
+  std::int64_t row_stride;
+  std::int64_t rows;
+  std::int64_t columns;
 
-  static Extent of(const Slot& slot, const Region* region);
-  bool overlaps(const Extent& other) const { return begin < other.end && other.begin < end; }
+  /// Where the gradient of an input lies; follows merged gradients to the one that has memory.
+  static Place of(const Input& input);
+
+  std::int64_t begin() const { return offset; }
+  std::int64_t end() const {
+    return rows == 0 || columns == 0 ? offset : offset + (rows - 1) * row_stride + columns;
+  }
+  /// Whether it holds all elements from its first to its last.
+  bool is_dense() const { return rows <= 1 || row_stride == columns; }
+  /// The memory, once there is some.
+  std::byte* data() const {
+    return slot->gradient.body().data + offset * static_cast<std::int64_t>(size_of(slot->dtype));
+  }
 };
 
 /// Makes sure that writing into the gradient changes no tensor that anyone else can see.
@@ -25,17 +39,19 @@ void clear(Slot& slot, std::int64_t begin, std::int64_t end);
 /// Copies or adds `from` to memory whose rows lie `to_stride` apart.
 void put(void* to, std::int64_t to_stride, bool accumulate, const Tensor& from);
 
-/// Where a region (null: the whole) of a slot's gradient begins.
-void* region_data(const Slot& slot, const Region* region);
-
 /// Gives every element of [begin, end) a value: zero where there is none yet.
 void cover(Slot& slot, std::int64_t begin, std::int64_t end);
 
-/// Makes room for a contribution to `extent`; returns whether it must be added (true) or written.
-bool prepare(Slot& slot, const Extent& extent);
+/// Makes room for a contribution to [begin, end), all of which it holds if it is dense; returns
+/// whether it must be added (true) or written.
+bool prepare(Slot& slot, std::int64_t begin, std::int64_t end, bool dense);
 
 /// Adds a contribution to its place; the first one, if it covers everything, is kept as it is.
-void contribute(Slot& slot, const Region* region, const Tensor& contribution);
+void contribute(const Place& place, const Tensor& contribution);
+
+/// Finds memory for what one kernel will write or add to several places at once. A target whose
+/// place has no slot is not wanted.
+void aim(std::span<Gradients::Target> targets, std::span<const Place> places);
 
 /// Keeps the product x^T dy for later; computes what has gathered when it is enough.
 void defer_product(Slot& slot, const Tensor& x, const Tensor& dy, Arena& arena);

@@ -47,7 +47,9 @@ struct PendingProduct {
 struct Slot {
   Shape shape;
   DType dtype = DType::float32;
-  bool keep = false;  // the caller asked for this gradient
+  bool keep = false;     // the caller asked for this gradient
+  bool owned = false;    // `gradient` was allocated here: writing into it changes no other tensor
+  bool touched = false;  // a merged gradient has received something
   Tensor gradient;
   // The elements [filled_begin, filled_end) of `gradient` hold values, the others are uninitialised
   // (Note [Gradients of views]).
@@ -56,15 +58,26 @@ struct Slot {
   Contribution* contributions = nullptr;
   PendingProduct* products = nullptr;
   std::int64_t pending_rows = 0;
-  bool owned =
-      false;  // `gradient` was allocated here: writing into it changes nobody else's tensor
   // Where the output took over its first input's memory, their gradients are one as well: this one
   // lies in part of that input's (Note [Products in place]).
   const Input* merged = nullptr;
-  bool touched = false;  // a merged gradient has received something
 
   bool reached() const {
     return gradient.defined() || contributions != nullptr || products != nullptr || touched;
+  }
+  /// Forgets everything that a backward pass has left here.
+  void clear() noexcept {
+    gradient.reset();
+    keep = touched = owned = false;
+    filled_begin = filled_end = 0;
+    pending_rows = 0;
+    for (; products != nullptr; products = products->next) {
+      products->x.reset();
+      products->dy.reset();
+    }
+    for (; contributions != nullptr; contributions = contributions->next) {
+      contributions->value.reset();
+    }
   }
 };
 
@@ -79,6 +92,7 @@ struct Saved {
 struct Node {
   Node* previous = nullptr;  // creation order is a topological order
   Node* next = nullptr;
+  Node* previous_leaf = nullptr;
   const char* name = "";
   void (*run)(const Node&, Gradients&) = nullptr;
   const void* rule = nullptr;
@@ -92,7 +106,7 @@ struct Node {
   std::uint32_t index = 0;
   bool released = false;   // its saved tensors are gone: a backward pass without `retain` has run
   bool reachable = false;  // from the root of the running backward pass
-  bool wanted = false;     // the running backward pass needs this node's gradient
+  bool wanted = true;      // the running backward pass needs this node's gradient
 
   std::span<Input> input_span() { return {inputs, input_count}; }
   std::span<const Input> input_span() const { return {inputs, input_count}; }

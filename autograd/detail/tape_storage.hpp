@@ -35,6 +35,8 @@ struct TapeStorage {
   LeafTable leaves;
   Node* first = nullptr;
   Node* last = nullptr;
+  Node* last_leaf = nullptr;
+  bool is_released = false;  // a backward pass has released all operations
   std::int64_t operations = 0;
 
   /// Releases every tensor and forgets all nodes.

@@ -1,0 +1,56 @@
+#include <rewind/autograd/detail/strided_copy.hpp>
+#include <rewind/autograd/detail/transposed_weights.hpp>
+
+namespace rw::detail {
+namespace {
+
+Tensor transposed_copy(const Tensor& x) {
+  const std::int64_t rows = x.rows();
+  const std::int64_t columns = x.columns();
+  Tensor y = make_tensor(Shape{columns, rows}, x.dtype());
+  kernels::Walk walk;
+  walk.add_axis(columns, rows, 1);
+  walk.add_axis(rows, 1, x.row_stride());
+  dispatch_floating(x.dtype(), [&](auto type) {
+    using T = decltype(type);
+    kernels::copy_strided<T>(y.mutable_data<T>(), x.data<T>(), walk);
+  });
+  return y;
+}
+
+}  // namespace
+
+MatrixOperand TransposedWeights::stored_as_read(const MatrixOperand& b, std::int64_t rows) {
+  constexpr std::int64_t enough_rows = 16;  // from here on a copy pays for itself in one product
+  const Tensor& x = b.tensor;
+  if (!b.transposed || x.rank() != 2 || x.elements() == 0) {
+    return b;
+  }
+  const void* const data = x.body().data;
+  const std::uint32_t version = x.body().block->version;
+  Entry* entry = nullptr;
+  for (std::size_t i = 0; i < used_ && entry == nullptr; ++i) {
+    Entry& e = entries_[i];
+    const bool same = e.data == data && e.row_stride == x.row_stride() && e.version == version &&
+                      (!e.copy.defined() || e.original.shape() == x.shape());
+    entry = same ? &e : nullptr;
+  }
+  const bool met_before = entry != nullptr;
+  if (!met_before) {
+    if (used_ == entries_.size()) {
+      return b;
+    }
+    entry = &entries_[used_++];
+    *entry = {data, x.row_stride(), version, {}, {}};
+  }
+  if (!entry->copy.defined()) {
+    if (!met_before && rows < enough_rows) {
+      return b;
+    }
+    entry->copy = transposed_copy(x);
+    entry->original = x;
+  }
+  return entry->copy;
+}
+
+}  // namespace rw::detail
