@@ -1,5 +1,6 @@
 #include <rewind/autograd/detail/fused_rule.hpp>
 #include <rewind/autograd/detail/pointwise_loop.hpp>
+#include <rewind/autograd/detail/pointwise_rows.hpp>
 #include <rewind/autograd/tape.hpp>
 
 // How a fused operation meets tensors: broadcasting and recording.
@@ -9,40 +10,32 @@ namespace {
 
 /// False when the arguments need more than rows and columns.
 template <class T>
-bool compute_rows(void (*run)(const Block&), std::span<const Operand> arguments,
-                  const Scalars<T>& scalars, const Shape& common, std::span<Tensor> results) {
-  Block block;
+bool compute_rows(const FusedOperation& operation, std::span<const Operand> arguments,
+                  Scalars<T>& scalars, const Shape& common, std::span<const Tensor> results) {
+  Rows rows(common);
   for (std::size_t k = 0; k < arguments.size(); ++k) {
     if (!arguments[k].is_tensor()) {
-      block.arguments[k] = {const_cast<T*>(&scalars[k]), 0, 0, false};
+      scalars[k] = static_cast<T>(arguments[k].scalar());
+      rows.add_number(&scalars[k]);
       continue;
     }
     const detail::TensorBody& body = arguments[k].tensor().body();
-    if (!place_stream(block.arguments[k], body.data, body.shape, body.row_stride, common, false)) {
+    if (!rows.add_argument(body.data, body.shape, body.row_stride)) {
       return false;
     }
   }
-  block.columns = common.columns();
-  for (std::size_t k = 0; k < results.size(); ++k) {
-    block.results[k] = {results[k].body().data, block.columns, 1, false};
+  for (const Tensor& result : results) {
+    rows.add_result(result.body().data, common, common.columns(), false);
   }
-  if (common.elements() > 0) {
-    block.rows = common.rows();
-    join_rows(block, arguments.size(), results.size());
-    run(block);
-  }
+  rows.run<T>(sizeof(T) == 4 ? operation.forward32 : operation.forward64, operation.program->size);
   return true;
 }
 
 template <class T>
 void compute(const FusedOperation& operation, std::span<const Operand> arguments,
              const Shape& common, std::span<Tensor> results) {
-  void (*const run)(const Block&) = sizeof(T) == 4 ? operation.forward32 : operation.forward64;
   Scalars<T> scalars;
-  for (std::size_t k = 0; k < arguments.size(); ++k) {
-    scalars[k] = static_cast<T>(arguments[k].scalar());
-  }
-  if (compute_rows(run, arguments, scalars, common, results)) {
+  if (compute_rows(operation, arguments, scalars, common, results)) {
     return;
   }
   Loop loop(common);
@@ -51,13 +44,14 @@ void compute(const FusedOperation& operation, std::span<const Operand> arguments
       const Tensor& tensor = arguments[k].tensor();
       loop.add_argument(tensor.data<T>(), steps_of(tensor.shape(), tensor.row_stride(), common));
     } else {
+      scalars[k] = static_cast<T>(arguments[k].scalar());
       loop.add_argument(&scalars[k], {});
     }
   }
   for (Tensor& result : results) {
     loop.add_result(result.mutable_data<T>(), steps_of(common, common.columns(), common), false);
   }
-  loop.run(run, sizeof(T));
+  loop.run(sizeof(T) == 4 ? operation.forward32 : operation.forward64, sizeof(T));
 }
 
 void record_fused(const char* name, const FusedOperation& operation,

@@ -2,6 +2,7 @@
 
 #include <rewind/autograd/detail/fused_rule.hpp>
 #include <rewind/autograd/detail/pointwise_loop.hpp>
+#include <rewind/autograd/detail/pointwise_rows.hpp>
 #include <rewind/autograd/gradients.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/reduce.hpp>
@@ -89,31 +90,26 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
   }
 
   void (*const run)(const Block&) = sizeof(T) == 4 ? operation.backward32 : operation.backward64;
-  Block block;
+  Rows rows(common);
   bool only_rows = true;
   for (std::size_t k = 0; k < n + 2 * m && only_rows; ++k) {
-    block.arguments[k] = {&scalars[k], 0, 0, false};
-    if (arguments[k] != nullptr) {
+    if (arguments[k] == nullptr) {
+      rows.add_number(&scalars[k]);
+    } else {
       const detail::TensorBody& body = arguments[k]->body();
-      only_rows =
-          place_stream(block.arguments[k], body.data, body.shape, body.row_stride, common, false);
+      only_rows = rows.add_argument(body.data, body.shape, body.row_stride);
     }
   }
   for (std::size_t k = 0; k < n && only_rows; ++k) {
-    block.results[k] = {nullptr, 0, 1, false};
     if (Gradients::Target* const t = target(k)) {
       clear_stretched<T>(*t, *shapes[k], common);
-      only_rows =
-          place_stream(block.results[k], t->data, *shapes[k], t->row_stride, common, t->accumulate);
+      only_rows = rows.add_result(t->data, *shapes[k], t->row_stride, t->accumulate);
+    } else {
+      rows.skip_result();
     }
   }
   if (only_rows) {
-    if (common.elements() > 0) {
-      block.columns = common.columns();
-      block.rows = common.rows();
-      join_rows(block, n + 2 * m, n);
-      run(block);
-    }
+    rows.run<T>(run, operation.derivative->size);
     return;
   }
 

@@ -24,16 +24,9 @@
 #include <dnnl_debug.h>
 #include <fmt/format.h>
 
+#include <rewind/autograd/detail/threads.hpp>
 #include <rewind/autograd/products.hpp>
 #include <rewind/autograd/products_tiny.hpp>
-
-// Of libgomp, the OpenMP runtime that Debian's oneDNN runs on; clang's <omp.h> is for another
-// runtime.
-extern "C" {
-int omp_get_max_threads();
-int omp_in_parallel();
-void omp_set_num_threads(int threads);
-}
 
 namespace rw::kernels {
 namespace {
@@ -50,32 +43,14 @@ using detail::ProductSizes;
 /// The number of threads worth waking: one for each 2^17 multiply-adds. Below that the wake-up
 /// costs more than it saves (1x512x128: 42 GFLOP/s on one thread, 22 on two).
 int worthwhile_threads(const ProductSizes& sizes, std::int64_t batch) {
-  if (omp_in_parallel()) return 1;
   const double work = static_cast<double>(sizes.m) * static_cast<double>(sizes.n) *
                       static_cast<double>(sizes.k) * static_cast<double>(batch);
-  const double limit = omp_get_max_threads();
-  return static_cast<int>(std::clamp(work / 0x1p17, 1.0, limit));
+  return rw::detail::worthwhile_threads(work, 0x1p17);
 }
-
-/// Holds this thread's OpenMP limit at `threads` while it lives.
-class ThreadLimit {
- public:
-  explicit ThreadLimit(int threads) : before_(omp_get_max_threads()) {
-    if (threads != before_) omp_set_num_threads(threads);
-  }
-  ~ThreadLimit() {
-    if (omp_get_max_threads() != before_) omp_set_num_threads(before_);
-  }
-  ThreadLimit(const ThreadLimit&) = delete;
-  ThreadLimit& operator=(const ThreadLimit&) = delete;
-
- private:
-  int before_;
-};
 
 void multiply_sgemm(const ProductSizes& sizes, const MatrixView<float>& a,
                     const MatrixView<float>& b, float* c, std::int64_t c_stride, bool accumulate) {
-  const ThreadLimit limit(worthwhile_threads(sizes, 1));
+  const rw::detail::ThreadLimit limit(worthwhile_threads(sizes, 1));
   const dnnl_status_t status =
       dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', sizes.m, sizes.n, sizes.k,
                  1.0f, a.data, a.stride, b.data, b.stride, accumulate ? 1.0f : 0.0f, c, c_stride);
@@ -124,7 +99,7 @@ class PrimitiveCache {
   }
 
   void execute(const PrimitiveKey& key, const float* a, const float* b, float* c) {
-    const ThreadLimit limit(key.threads);
+    const rw::detail::ThreadLimit limit(key.threads);
     try {
       Primitive& primitive = find_or_create(key);
       const std::size_t floats = (primitive.scratchpad_bytes + sizeof(float) - 1) / sizeof(float);

@@ -30,44 +30,6 @@ inline Steps steps_of(const Shape& shape, std::int64_t row_stride, const Shape& 
   return steps;
 }
 
-/// Describes an argument or result that the rows of `common` walk without further ado: of the same
-/// shape, one row for all of them, or a single number. False for any other.
-inline bool place_stream(Block::Stream& stream, const void* data, const Shape& shape,
-                         std::int64_t row_stride, const Shape& common, bool accumulate) {
-  std::int64_t row_step = row_stride;
-  std::int64_t column_step = 1;
-  if (shape != common) {
-    row_step = 0;
-    if (shape.elements() == 1) {
-      column_step = 0;
-    } else if (shape.columns() != common.columns() || shape.elements() != shape.columns()) {
-      return false;
-    }
-  }
-  stream = {const_cast<void*>(data), row_step, column_step, accumulate};
-  return true;
-}
-
-/// Walks rows that follow each other without gaps, in every stream, as one.
-inline void join_rows(Block& block, std::size_t arguments, std::size_t results) {
-  const auto joins = [&](const Block::Stream& s) {
-    return s.data == nullptr ||
-           (s.column_step == 0 ? s.row_step == 0 : s.row_step == block.columns);
-  };
-  for (std::size_t k = 0; k < arguments; ++k) {
-    if (!joins(block.arguments[k])) {
-      return;
-    }
-  }
-  for (std::size_t k = 0; k < results; ++k) {
-    if (!joins(block.results[k])) {
-      return;
-    }
-  }
-  block.columns *= block.rows;
-  block.rows = 1;
-}
-
 /// A pointwise loop over up to five axes, made of as few and as long blocks as the strides allow.
 class Loop {
  public:

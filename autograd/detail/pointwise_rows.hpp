@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+
+#include <rewind/autograd/pointwise_kernel.hpp>
+#include <rewind/autograd/shape.hpp>
+
+namespace rw::pointwise {
+
+/// A block over the rows of one shape, built stream by stream. Streams are described in the order
+/// of their numbers.
+class Rows {
+ public:
+  explicit Rows(const Shape& common) : common_(common) {
+    block_.rows = common.rows();
+    block_.columns = common.columns();
+  }
+
+  /// An argument or a result that the rows walk without further ado: of the common shape, one row
+  /// for all of them, or a single number. False for any other.
+  bool add_argument(const void* data, const Shape& shape, std::int64_t row_stride) {
+    return place(block_.arguments[arguments_++], const_cast<void*>(data), shape, row_stride, false);
+  }
+  bool add_result(void* data, const Shape& shape, std::int64_t row_stride, bool accumulate) {
+    return place(block_.results[results_++], data, shape, row_stride, accumulate);
+  }
+  void add_number(const void* number) {
+    block_.arguments[arguments_++] = {const_cast<void*>(number), 0, 0, false};
+  }
+  void skip_result() { block_.results[results_++] = {nullptr, 0, 1, false}; }
+
+  /// Runs a formula over the block: rows that follow each other without gaps as one, rows much
+  /// shorter than a register several at a time, on several threads where that is worth their
+  /// waking. `terms` is the formula's length.
+  template <class T>
+  void run(void (*formula)(const Block&), std::size_t terms);
+
+ private:
+  bool place(Block::Stream& stream, void* data, const Shape& shape, std::int64_t row_stride,
+             bool accumulate) {
+    if (&shape == &common_ || shape == common_) {
+      stream = {data, row_stride, 1, accumulate};
+      is_gapless_ = is_gapless_ && row_stride == block_.columns;
+      return true;
+    }
+    if (shape.elements() == 1) {
+      stream = {data, 0, 0, accumulate};
+      has_sums_ = has_sums_ || accumulate;
+      return true;
+    }
+    stream = {data, 0, 1, accumulate};
+    is_gapless_ = is_gapless_ && block_.rows == 1;
+    return shape.columns() == block_.columns && shape.elements() == shape.columns();
+  }
+
+  const Shape& common_;
+  Block block_;
+  std::size_t arguments_ = 0;
+  std::size_t results_ = 0;
+  bool is_gapless_ = true;
+  bool has_sums_ = false;  // a result is the sum of a whole row or more
+};
+
+extern template void Rows::run<float>(void (*)(const Block&), std::size_t);
+extern template void Rows::run<double>(void (*)(const Block&), std::size_t);
+
+}  // namespace rw::pointwise
