@@ -1,6 +1,13 @@
+#include <algorithm>
+
 #include <rewind/autograd/parameter_list.hpp>
 
 namespace rw {
+
+bool detail::contains(const ParameterList& list, const Parameter& parameter) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](const NamedParameter& entry) { return entry.parameter == &parameter; });
+}
 
 std::int64_t count(const ParameterList& list) {
   std::int64_t n = 0;

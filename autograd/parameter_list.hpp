@@ -6,6 +6,13 @@
 //
 // where a member is a Parameter, another layer, or a vector, array or optional of these. That one
 // list feeds optimisers, checkpoints, counting and summaries.
+//
+// Note [Tied weights]
+// A parameter that is reached twice, such as an embedding's table that is also visited as the
+// output layer's weight, is one parameter: it is listed once, under the path by which it was
+// reached first, which is its name. A checkpoint holds it there and nowhere else, so the same model
+// loads it again. One that was saved when the two were separate parameters has an entry more, which
+// load() reports as unexpected unless it is told to leave it out.
 
 #include <concepts>
 #include <cstddef>
@@ -40,6 +47,9 @@ inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 
+/// Whether the list has this very parameter already (Note [Tied weights]).
+bool contains(const ParameterList& list, const Parameter& parameter);
+
 inline std::string joined(const std::string& path, std::string_view name) {
   return path.empty() ? std::string(name) : path + "/" + std::string(name);
 }
@@ -57,7 +67,8 @@ namespace detail {
 template <class Member>
 void collect(const std::string& path, Member& member, ParameterList& list) {
   if constexpr (std::same_as<Member, Parameter>) {
-    if (member.defined()) {  // a layer without bias leaves its bias empty
+    // A layer without bias leaves its bias empty.
+    if (member.defined() && !contains(list, member)) {
       member.set_name(path);
       list.push_back({path, &member});
     }
@@ -82,8 +93,8 @@ void collect(const std::string& path, Member& member, ParameterList& list) {
 
 }  // namespace detail
 
-/// All parameters of a layer with their paths, in the order in which the layer lists them. Names
-/// each parameter after its path.
+/// All parameters of a layer with their paths, in the order in which the layer lists them, each
+/// once (Note [Tied weights]). Names each parameter after its path.
 template <Layer L>
 ParameterList parameters(L& layer) {
   ParameterList list;

@@ -4,11 +4,11 @@
 namespace rw {
 
 Adagrad::Adagrad(ParameterList parameters, const AdagradOptions& options)
-    : Optimizer("adagrad", std::move(parameters), options.learning_rate), options_(options) {
+    : Optimizer("adagrad", std::move(parameters), options.learning_rate, options.weight_decay),
+      options_(options) {
   check_option("learning_rate_decay", options.learning_rate_decay, 0);
   check_option("initial_sum", options.initial_sum, 0);
   check_epsilon(options.epsilon);
-  check_option("weight_decay", options.weight_decay, 0);
   sum_of_squares_ = add_state("sum_of_squares", options.initial_sum);
   updates_ = add_counters("updates");
 }
@@ -16,7 +16,7 @@ Adagrad::Adagrad(ParameterList parameters, const AdagradOptions& options)
 bool Adagrad::is_finite(std::size_t i, const Parameter& parameter) const {
   return dispatch_floating(parameter.dtype(), [&](auto type) {
     using T = decltype(type);
-    const auto decay = static_cast<T>(options_.weight_decay);
+    const auto decay = static_cast<T>(decay_of(i));
     return detail::all_finite<T, 3>(parameter.value().elements(),
                                     {parameter.grad().data<T>(), parameter.value().data<T>(),
                                      state_data<T>(sum_of_squares_, i)},
@@ -31,10 +31,9 @@ void Adagrad::update(std::size_t i, Parameter& parameter) {
   const auto earlier = static_cast<double>((*updates_[i].mutable_data<std::int64_t>())++);
   dispatch_floating(parameter.dtype(), [&](auto type) {
     using T = decltype(type);
-    const auto rate =
-        static_cast<T>(learning_rate() / (1 + earlier * options_.learning_rate_decay));
+    const auto rate = static_cast<T>(rate_of(i) / (1 + earlier * options_.learning_rate_decay));
     const auto epsilon = static_cast<T>(options_.epsilon);
-    const auto decay = static_cast<T>(options_.weight_decay);
+    const auto decay = static_cast<T>(decay_of(i));
     detail::for_each_register<T, 1, 2>(
         parameter.value().elements(), {parameter.grad().data<T>()},
         {parameter.mutable_data<T>(), state_data<T>(sum_of_squares_, i)},

@@ -1,49 +1,44 @@
 #include <cmath>
 
 #include <rewind/optim/adam.hpp>
+#include <rewind/optim/detail/bias_correction.hpp>
 #include <rewind/optim/detail/element_loop.hpp>
 
 namespace rw {
-
-namespace {
-/// 1 - beta^t, without cancellation while beta^t is near 1.
-double bias_correction(double beta, double t) { return -std::expm1(t * std::log(beta)); }
-}  // namespace
 
 Adam::Adam(ParameterList parameters, const AdamOptions& options)
     : Adam("adam", std::move(parameters), options, WeightDecay::in_gradient) {}
 
 Adam::Adam(std::string_view name, ParameterList parameters, const AdamOptions& options,
            WeightDecay kind)
-    : Optimizer(name, std::move(parameters), options.learning_rate),
+    : Optimizer(name, std::move(parameters), options.learning_rate, options.weight_decay),
       options_(options),
-      gradient_decay_(kind == WeightDecay::in_gradient ? options.weight_decay : 0),
-      value_decay_(kind == WeightDecay::decoupled ? options.weight_decay : 0) {
+      decoupled_(kind == WeightDecay::decoupled) {
   check_option("beta1", options.beta1, 0, 1);
   check_option("beta2", options.beta2, 0, 1);
   check_epsilon(options.epsilon);
-  check_option("weight_decay", options.weight_decay, 0);
   first_moment_ = add_state("first_moment");
   second_moment_ = add_state("second_moment");
   updates_ = add_counters("updates");
 }
 
-bool Adam::is_finite(std::size_t, const Parameter& parameter) const {
-  return detail::all_finite(parameter, gradient_decay_, [](auto g) { return g * g; });
+bool Adam::is_finite(std::size_t i, const Parameter& parameter) const {
+  return detail::all_finite(parameter, decoupled_ ? 0 : decay_of(i), [](auto g) { return g * g; });
 }
 
 void Adam::update(std::size_t i, Parameter& parameter) {
   const auto t = static_cast<double>(++*updates_[i].mutable_data<std::int64_t>());
-  const double rate = learning_rate();
+  const double rate = rate_of(i);
   dispatch_floating(parameter.dtype(), [&](auto type) {
     using T = decltype(type);
-    const auto step = static_cast<T>(rate / bias_correction(options_.beta1, t));
-    const auto root_correction = static_cast<T>(1 / std::sqrt(bias_correction(options_.beta2, t)));
+    const auto step = static_cast<T>(rate / detail::bias_correction(options_.beta1, t));
+    const auto root_correction =
+        static_cast<T>(1 / std::sqrt(detail::bias_correction(options_.beta2, t)));
     const auto first_rate = static_cast<T>(1 - options_.beta1);
     const auto second_rate = static_cast<T>(1 - options_.beta2);
     const auto epsilon = static_cast<T>(options_.epsilon);
-    const auto gradient_decay = static_cast<T>(gradient_decay_);
-    const auto value_decay = static_cast<T>(rate * value_decay_);
+    const auto gradient_decay = static_cast<T>(decoupled_ ? 0 : decay_of(i));
+    const auto value_decay = static_cast<T>(decoupled_ ? rate * decay_of(i) : 0);
     detail::for_each_register<T, 1, 3>(
         parameter.value().elements(), {parameter.grad().data<T>()},
         {parameter.mutable_data<T>(), state_data<T>(first_moment_, i),

@@ -38,8 +38,7 @@ class Adam : public Optimizer {
   void update(std::size_t i, Parameter& parameter) override;
 
   AdamOptions options_;
-  double gradient_decay_;  // weight decay that is added to the gradient
-  double value_decay_;     // weight decay that acts on the value itself
+  bool decoupled_;  // weight decay acts on the value itself instead of the gradient
   std::vector<Tensor> first_moment_;
   std::vector<Tensor> second_moment_;
   std::vector<Tensor> updates_;

@@ -1,11 +1,10 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <numeric>
 
 #include <rewind/optim/clip.hpp>
 #include <rewind/optim/detail/element_loop.hpp>
 #include <rewind/optim/detail/participants.hpp>
+#include <rewind/optim/detail/sum_of_squares.hpp>
 
 namespace rw {
 namespace {
@@ -48,31 +47,11 @@ void change_gradients(const ParameterList& list, Change&& change) {
   });
 }
 
-/// Sum of (scale x)^2 in float64. Several sums at once let the compiler use registers of them.
-template <class T>
-double sum_of_squares(const T* data, std::int64_t n, double scale) {
-  constexpr std::int64_t lanes = 16;
-  std::array<double, lanes> sums{};
-  std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    for (std::size_t k = 0; k < lanes; ++k) {
-      const double x = scale * static_cast<double>(data[i + static_cast<std::int64_t>(k)]);
-      sums[k] += x * x;
-    }
-  }
-  double sum = 0;
-  for (; i < n; ++i) {
-    const double x = scale * static_cast<double>(data[i]);
-    sum += x * x;
-  }
-  return std::accumulate(sums.begin(), sums.end(), sum);
-}
-
 double scaled_norm(const ParameterList& list, double scale) {
   double sum = 0;
   for_each_gradient(list, [&](const NamedParameter&, const Tensor& gradient) {
     sum += dispatch_floating(gradient.dtype(), [&](auto type) {
-      return sum_of_squares(gradient.data<decltype(type)>(), gradient.elements(), scale);
+      return detail::sum_of_squares(gradient.data<decltype(type)>(), gradient.elements(), scale);
     });
   });
   return std::sqrt(sum) / scale;

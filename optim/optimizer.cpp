@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -7,25 +8,15 @@
 
 namespace rw {
 
-Optimizer::Optimizer(std::string_view name, ParameterList parameters, double learning_rate)
-    : name_(name),
-      parameters_(std::move(parameters)),
+Optimizer::Optimizer(std::string_view name, ParameterList parameters, double learning_rate,
+                     double weight_decay)
+    : parameters_(name, std::move(parameters)),
+      settings_(parameters_.size(), Settings{{}, weight_decay}),
       learning_rate_(scalar(learning_rate, DType::float64)),
       steps_(zeros({}, DType::int64)),
       state_{{"learning_rate", learning_rate_}, {"step", steps_}} {
   check_option("learning_rate", learning_rate, 0);
-  check<UsageError>(!parameters_.empty(), "{}: got no parameters, expected at least one", name_);
-  forms_.reserve(parameters_.size());
-  for (auto entry = parameters_.begin(); entry != parameters_.end(); ++entry) {
-    const auto twin = std::find_if(parameters_.begin(), entry, [&](const NamedParameter& other) {
-      return other.parameter == entry->parameter || other.path == entry->path;
-    });
-    check<UsageError>(twin == entry,
-                      "{}: '{}' and '{}' are one parameter or have one path; list each parameter "
-                      "once, under a path of its own",
-                      name_, twin->path, entry->path);
-    forms_.push_back({entry->parameter->shape(), entry->parameter->dtype()});
-  }
+  check_option("weight_decay", weight_decay, 0);
 }
 
 void Optimizer::set_learning_rate(double learning_rate) {
@@ -33,11 +24,81 @@ void Optimizer::set_learning_rate(double learning_rate) {
   *learning_rate_.mutable_data<double>() = learning_rate;
 }
 
+double Optimizer::scheduled_learning_rate() const {
+  const double factor = schedule_(steps());
+  const double rate = learning_rate() * factor;
+  check<UsageError>(factor >= 0 && std::isfinite(rate),
+                    "{}: the schedule's factor at step {} is {}, expected at least 0 and finite",
+                    parameters_.owner(), steps(), factor);
+  return rate;
+}
+
+void Optimizer::add_group(const ParameterGroup& group) {
+  const auto is_ours = [&](const Group& other) { return other.name == group.name; };
+  check<UsageError>(!group.name.empty() && group.name.find('/') == std::string::npos &&
+                        std::none_of(groups_.begin(), groups_.end(), is_ours),
+                    "{}: '{}' is not a name for a group; expected one that no other group has, "
+                    "not empty, without '/'",
+                    parameters_.owner(), group.name);
+  check<UsageError>(group.contains && (group.learning_rate_factor || group.weight_decay),
+                    "{}: group '{}' says nothing; give `contains`, and a learning_rate_factor or a "
+                    "weight_decay",
+                    parameters_.owner(), group.name);
+  check_option("learning_rate_factor", group.learning_rate_factor.value_or(1), 0);
+  check_option("weight_decay", group.weight_decay.value_or(0), 0);
+
+  Group added{group.name, {}};
+  if (group.learning_rate_factor) {
+    added.learning_rate_factor = scalar(*group.learning_rate_factor, DType::float64);
+  }
+  std::vector<Settings> settings = settings_;
+  std::size_t members = 0;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (group.contains(parameters_[i])) {
+      ++members;
+      settings[i].weight_decay = group.weight_decay.value_or(settings[i].weight_decay);
+      if (added.learning_rate_factor.defined()) {
+        settings[i].learning_rate_factor = added.learning_rate_factor;
+      }
+    }
+  }
+  check<UsageError>(members > 0,
+                    "{}: group '{}' contains none of the {} parameters, the first of which is "
+                    "'{}'; correct `contains`",
+                    parameters_.owner(), group.name, parameters_.size(), parameters_[0].path);
+  groups_.reserve(groups_.size() + 1);
+  if (added.learning_rate_factor.defined()) {
+    state_.push_back({"learning_rate_factor/" + group.name, added.learning_rate_factor});
+  }
+  groups_.push_back(std::move(added));
+  settings_ = std::move(settings);
+}
+
+const Optimizer::Group& Optimizer::group_with_factor(std::string_view name) const {
+  const auto found = std::find_if(groups_.begin(), groups_.end(), [&](const Group& group) {
+    return group.name == name && group.learning_rate_factor.defined();
+  });
+  check<UsageError>(found != groups_.end(),
+                    "{}: no group '{}' has a learning_rate_factor; give it to add_group()",
+                    parameters_.owner(), name);
+  return *found;
+}
+
+double Optimizer::learning_rate_factor(std::string_view group) const {
+  return group_with_factor(group).learning_rate_factor.item();
+}
+
+void Optimizer::set_learning_rate_factor(std::string_view group, double factor) {
+  Tensor tensor = group_with_factor(group).learning_rate_factor;
+  check_option("learning_rate_factor", factor, 0);
+  *tensor.mutable_data<double>() = factor;
+}
+
 void Optimizer::check_option(std::string_view option, double value, double lower,
                              double upper) const {
   check<UsageError>(value >= lower && value < upper,
-                    "{}: {} is {}, expected at least {} and less than {}", name_, option, value,
-                    lower, upper);
+                    "{}: {} is {}, expected at least {} and less than {}", parameters_.owner(),
+                    option, value, lower, upper);
 }
 
 void Optimizer::check_epsilon(double epsilon) const {
@@ -45,43 +106,41 @@ void Optimizer::check_epsilon(double epsilon) const {
 }
 
 std::vector<Tensor> Optimizer::add_state(std::string_view name, double initial) {
-  std::vector<Tensor> tensors;
-  for (const NamedParameter& entry : parameters_) {
-    const Parameter& parameter = *entry.parameter;
-    tensors.push_back(full(parameter.shape(), initial, parameter.dtype()));
-    state_.push_back({fmt::format("{}/{}", name, entry.path), tensors.back()});
-  }
-  return tensors;
+  return detail::append_state(state_, parameters(), name, [=](const Parameter& parameter) {
+    return full(parameter.shape(), initial, parameter.dtype());
+  });
+}
+
+std::vector<Tensor> Optimizer::add_copies(std::string_view name) {
+  return detail::append_state(state_, parameters(), name,
+                              [](const Parameter& parameter) { return parameter.value().clone(); });
 }
 
 std::vector<Tensor> Optimizer::add_counters(std::string_view name) {
-  std::vector<Tensor> tensors;
-  for (const NamedParameter& entry : parameters_) {
-    tensors.push_back(zeros({}, DType::int64));
-    state_.push_back({fmt::format("{}/{}", name, entry.path), tensors.back()});
-  }
-  return tensors;
+  return detail::append_state(state_, parameters(), name,
+                              [](const Parameter&) { return zeros({}, DType::int64); });
 }
 
-void Optimizer::check_form(std::size_t i) const {
-  const NamedParameter& entry = parameters_[i];
-  const Form& form = forms_[i];
-  const Tensor& value = entry.parameter->value();
-  check<UsageError>(value.shape() == form.shape && value.dtype() == form.dtype,
-                    "{}: parameter '{}' is now {} {}, expected {} {} as when the optimiser was "
-                    "made; make a new optimiser for a changed model",
-                    name_, entry.path, name_of(value.dtype()), value.shape(), name_of(form.dtype),
-                    form.shape);
-  detail::check_gradient(name_, entry);
+std::vector<Tensor> Optimizer::add_numbers(std::string_view name, double initial) {
+  return detail::append_state(state_, parameters(), name,
+                              [=](const Parameter&) { return scalar(initial, DType::float64); });
+}
+
+double Optimizer::rate_of(std::size_t i) const {
+  const Tensor& factor = settings_[i].learning_rate_factor;
+  return factor.defined() ? rate_ * factor.item() : rate_;
 }
 
 void Optimizer::step() {
+  rate_ = scheduled_learning_rate();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const NamedParameter& entry = parameters_[i];
     if (detail::takes_part(*entry.parameter)) {
-      check_form(i);
+      parameters_.check_form(i);
+      detail::check_gradient(parameters_.owner(), entry);
       if (!is_finite(i, *entry.parameter)) {
-        detail::fail_non_finite(name_, entry, fmt::format(" at step {}", steps() + 1));
+        detail::fail_non_finite(parameters_.owner(), entry,
+                                fmt::format(" at step {}", steps() + 1));
       }
     }
   }

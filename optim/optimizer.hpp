@@ -1,13 +1,27 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include <rewind/autograd/parameter_list.hpp>
+#include <rewind/optim/detail/fixed_parameters.hpp>
+#include <rewind/optim/schedule.hpp>
 
 namespace rw {
+
+/// Other settings for some of an optimiser's parameters.
+struct ParameterGroup {
+  std::string name;
+  /// Which parameters: [](const NamedParameter& p) { return p.path.ends_with("bias"); }
+  std::function<bool(const NamedParameter&)> contains;
+  std::optional<double> learning_rate_factor = {};  ///< on the optimiser's learning rate
+  std::optional<double> weight_decay = {};          ///< instead of the optimiser's
+};
 
 /// What all optimisers share: the parameters they change, the learning rate, and a step that
 /// happens whole or not at all.
@@ -16,6 +30,9 @@ namespace rw {
 ///     optimizer.zero_grad();
 ///     tape.backward(loss);
 ///     optimizer.step();
+///
+/// Gradients add up until zero_grad(): several backward passes, each of its part of the loss,
+/// before one step() are one pass over a larger batch.
 ///
 /// The parameters must outlive the optimiser and stay where they are. Each has state from the
 /// beginning, whether trainable or not, so that it can be frozen and unfrozen, and a checkpoint be
@@ -31,28 +48,51 @@ class Optimizer {
   ///
   /// Throws NonFiniteError when a gradient holds a NaN or an infinity, or is so large that the
   /// rule's square of it overflows; UsageError or ShapeError when a parameter or its gradient has
-  /// another form than when the optimiser was made. After an exception neither parameters nor state
-  /// have changed.
+  /// another form than when the optimiser was made, or the schedule gives no usable factor. After
+  /// an exception neither parameters nor state have changed.
   void step();
 
   /// Forgets all gradients, so that the next backward pass starts from zero.
-  void zero_grad() { rw::zero_grad(parameters_); }
+  void zero_grad() { rw::zero_grad(parameters_.list()); }
 
+  /// The learning rate before schedule and groups.
   double learning_rate() const { return learning_rate_.item(); }
   /// Takes effect at the next step. Throws UsageError unless 0 <= learning_rate < infinity.
   void set_learning_rate(double learning_rate);
+
+  /// From the next step on, the learning rate is multiplied by schedule(steps()). A schedule is an
+  /// option, not state: give a resumed run's optimiser the same one.
+  void set_schedule(Schedule schedule) { schedule_ = std::move(schedule); }
+  /// learning_rate() times the schedule's factor: what the next step uses, before groups. Throws
+  /// UsageError when the factor is negative or not finite.
+  double scheduled_learning_rate() const;
+
+  /// Gives some parameters other settings:
+  ///
+  ///     optimizer.add_group({.name = "biases", .contains = is_bias, .weight_decay = 0});
+  ///
+  /// A parameter may be in several groups: of each setting, the group added last that has it
+  /// counts. Throws UsageError when the group contains no parameter, sets nothing, has the name of
+  /// another, or a setting is out of range; nothing has changed then.
+  void add_group(const ParameterGroup& group);
+  /// Of a group that has one. Throws UsageError when there is no such group.
+  double learning_rate_factor(std::string_view group) const;
+  void set_learning_rate_factor(std::string_view group, double factor);
+
   /// Number of completed steps.
   std::int64_t steps() const { return *steps_.data<std::int64_t>(); }
 
-  /// "learning_rate" (float64), "step" (int64) and the rule's tensors, such as "velocity/cell/w_x".
-  /// They share the optimiser's storage: writing into them restores it. The other options are the
-  /// constructor's.
+  /// "learning_rate" (float64), "step" (int64), the rule's tensors, such as "velocity/cell/w_x",
+  /// and "learning_rate_factor/group" (float64) of the groups that have one. They share the
+  /// optimiser's storage: writing into them restores it. All other options are those that the
+  /// constructor and add_group() got.
   StateList state() const { return state_; }
 
  protected:
   /// `name` opens every message. Throws UsageError when the list is empty or has a parameter or a
-  /// path twice.
-  Optimizer(std::string_view name, ParameterList parameters, double learning_rate);
+  /// path twice, or a number is out of range.
+  Optimizer(std::string_view name, ParameterList parameters, double learning_rate,
+            double weight_decay);
 
   /// Throws UsageError unless lower <= value < upper.
   void check_option(std::string_view option, double value, double lower,
@@ -63,8 +103,17 @@ class Optimizer {
   /// One tensor for each parameter, of its shape and type, filled with `initial`; part of state()
   /// as "name/path".
   std::vector<Tensor> add_state(std::string_view name, double initial = 0);
-  /// The same, of one integer for each parameter.
+  /// The same, filled with the parameter's value.
+  std::vector<Tensor> add_copies(std::string_view name);
+  /// The same, of one integer (int64) or one number (float64) for each parameter.
   std::vector<Tensor> add_counters(std::string_view name);
+  std::vector<Tensor> add_numbers(std::string_view name, double initial);
+
+  const ParameterList& parameters() const { return parameters_.list(); }
+  /// The learning rate of the step that runs, for the i-th parameter.
+  double rate_of(std::size_t i) const;
+  /// The weight decay of the i-th parameter.
+  double decay_of(std::size_t i) const { return settings_[i].weight_decay; }
 
   /// Element pointer of the i-th of `tensors`; null where the rule keeps no such state.
   template <Element T>
@@ -83,18 +132,23 @@ class Optimizer {
   /// Applies the rule to the i-th parameter. Cannot fail.
   virtual void update(std::size_t i, Parameter& parameter) = 0;
 
-  void check_form(std::size_t i) const;
-
-  struct Form {
-    Shape shape;
-    DType dtype;
+  struct Settings {
+    Tensor learning_rate_factor;  // its group's; undefined: 1
+    double weight_decay;
   };
+  struct Group {
+    std::string name;
+    Tensor learning_rate_factor;  // float64, undefined where the group has none
+  };
+  const Group& group_with_factor(std::string_view name) const;
 
-  std::string_view name_;
-  ParameterList parameters_;
-  std::vector<Form> forms_;
+  detail::FixedParameters parameters_;
+  std::vector<Settings> settings_;  // of each parameter
+  std::vector<Group> groups_;
+  Schedule schedule_;
   Tensor learning_rate_;
   Tensor steps_;
+  double rate_ = 0;  // of the step that runs
   StateList state_;
 };
 

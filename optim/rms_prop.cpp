@@ -4,11 +4,11 @@
 namespace rw {
 
 RmsProp::RmsProp(ParameterList parameters, const RmsPropOptions& options)
-    : Optimizer("rmsprop", std::move(parameters), options.learning_rate), options_(options) {
+    : Optimizer("rmsprop", std::move(parameters), options.learning_rate, options.weight_decay),
+      options_(options) {
   check_option("alpha", options.alpha, 0, 1);
   check_epsilon(options.epsilon);
   check_option("momentum", options.momentum, 0);
-  check_option("weight_decay", options.weight_decay, 0);
   mean_square_ = add_state("mean_square");
   if (options.centered) {
     mean_gradient_ = add_state("mean_gradient");
@@ -18,19 +18,19 @@ RmsProp::RmsProp(ParameterList parameters, const RmsPropOptions& options)
   }
 }
 
-bool RmsProp::is_finite(std::size_t, const Parameter& parameter) const {
-  return detail::all_finite(parameter, options_.weight_decay, [](auto g) { return g * g; });
+bool RmsProp::is_finite(std::size_t i, const Parameter& parameter) const {
+  return detail::all_finite(parameter, decay_of(i), [](auto g) { return g * g; });
 }
 
 void RmsProp::update(std::size_t i, Parameter& parameter) {
   dispatch_floating(parameter.dtype(), [&](auto type) {
     using T = decltype(type);
-    const auto rate = static_cast<T>(learning_rate());
+    const auto rate = static_cast<T>(rate_of(i));
     const auto square_rate = static_cast<T>(1 - options_.alpha);
     const auto gradient_rate = static_cast<T>(options_.centered ? 1 - options_.alpha : 0);
     const auto epsilon = static_cast<T>(options_.epsilon);
     const auto momentum = static_cast<T>(options_.momentum);
-    const auto decay = static_cast<T>(options_.weight_decay);
+    const auto decay = static_cast<T>(decay_of(i));
     detail::for_each_register<T, 1, 4>(
         parameter.value().elements(), {parameter.grad().data<T>()},
         {parameter.mutable_data<T>(), state_data<T>(mean_square_, i),

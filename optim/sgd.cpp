@@ -4,9 +4,9 @@
 namespace rw {
 
 Sgd::Sgd(ParameterList parameters, const SgdOptions& options)
-    : Optimizer("sgd", std::move(parameters), options.learning_rate), options_(options) {
+    : Optimizer("sgd", std::move(parameters), options.learning_rate, options.weight_decay),
+      options_(options) {
   check_option("momentum", options.momentum, 0);
-  check_option("weight_decay", options.weight_decay, 0);
   check<UsageError>(!options.nesterov || options.momentum > 0,
                     "sgd: nesterov needs a momentum above 0, got {}", options.momentum);
   if (options.momentum > 0) {
@@ -14,16 +14,16 @@ Sgd::Sgd(ParameterList parameters, const SgdOptions& options)
   }
 }
 
-bool Sgd::is_finite(std::size_t, const Parameter& parameter) const {
-  return detail::all_finite(parameter, options_.weight_decay, [](auto g) { return g; });
+bool Sgd::is_finite(std::size_t i, const Parameter& parameter) const {
+  return detail::all_finite(parameter, decay_of(i), [](auto g) { return g; });
 }
 
 void Sgd::update(std::size_t i, Parameter& parameter) {
   dispatch_floating(parameter.dtype(), [&](auto type) {
     using T = decltype(type);
-    const auto rate = static_cast<T>(learning_rate());
+    const auto rate = static_cast<T>(rate_of(i));
     const auto momentum = static_cast<T>(options_.momentum);
-    const auto decay = static_cast<T>(options_.weight_decay);
+    const auto decay = static_cast<T>(decay_of(i));
     const bool nesterov = options_.nesterov;
     detail::for_each_register<T, 1, 2>(parameter.value().elements(), {parameter.grad().data<T>()},
                                        {parameter.mutable_data<T>(), state_data<T>(velocity_, i)},

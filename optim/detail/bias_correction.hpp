@@ -1,0 +1,10 @@
+#pragma once
+
+#include <cmath>
+
+namespace rw::detail {
+
+/// 1 - beta^t, without cancellation while beta^t is near 1.
+inline double bias_correction(double beta, double t) { return -std::expm1(t * std::log(beta)); }
+
+}  // namespace rw::detail

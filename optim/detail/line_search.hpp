@@ -1,0 +1,36 @@
+#pragma once
+// A search along a line for a point that is lower and flatter enough.
+
+#include <cstdint>
+#include <functional>
+
+#include <Eigen/Core>
+
+namespace rw::detail {
+
+/// What is known of a function f at x + t direction.
+struct LinePoint {
+  double t = 0;
+  double f = 0;
+  double slope = 0;  // of f along the direction
+  Eigen::VectorXd x;
+  Eigen::VectorXd gradient;
+};
+
+struct WolfeConditions {
+  double decrease = 1e-4;  // f(t) <= f(0) + decrease t slope(0)
+  double curvature = 0.9;  // |slope(t)| <= curvature |slope(0)|
+};
+
+/// A t > 0 that meets the strong Wolfe conditions, found from the first guess `t` in at most
+/// `evaluations` calls of `evaluate`. Where the calls or the digits do not suffice: the lowest
+/// point seen that meets the first condition, or else `start`. A point at which f or its slope is
+/// not finite counts as too high. `start.slope` must be negative.
+///
+/// Nocedal and Wright, "Numerical optimization", 2nd ed. 2006, algorithms 3.5 and 3.6, with cubic
+/// interpolation.
+LinePoint strong_wolfe_search(const std::function<LinePoint(double t)>& evaluate,
+                              const LinePoint& start, double t, const WolfeConditions& conditions,
+                              std::int64_t evaluations);
+
+}  // namespace rw::detail

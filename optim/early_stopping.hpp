@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <rewind/autograd/state.hpp>
+
+namespace rw {
+
+struct BestValueOptions {
+  double min_delta = 0;   ///< an improvement must be greater
+  bool relative = false;  ///< min_delta is a part of |best|
+  bool maximize = false;  ///< greater values are better
+};
+
+/// The best of the values observed so far, and how long ago it was. NaN is never an improvement.
+class BestValue {
+ public:
+  /// `owner` opens every message. Throws UsageError unless 0 <= min_delta < infinity.
+  explicit BestValue(const BestValueOptions& options = {}, std::string_view owner = "best value");
+  BestValue(const BestValue&) = delete;
+  BestValue& operator=(const BestValue&) = delete;
+
+  /// Whether `value` is better than the best so far, by more than min_delta.
+  bool observe(double value);
+  /// Infinity, or minus infinity when maximizing, before the first.
+  double best() const { return best_.item(); }
+  /// Observations since the best one, or since construction while there is none.
+  std::int64_t waited() const { return *waited_.data<std::int64_t>(); }
+  /// "best" (float64) and "waited" (int64), sharing storage.
+  StateList state() const { return {{"best", best_}, {"waited", waited_}}; }
+
+ private:
+  bool improves(double value) const;
+
+  BestValueOptions options_;
+  Tensor best_;
+  Tensor waited_;
+};
+
+struct EarlyStoppingOptions {
+  std::int64_t patience = 10;
+  double min_delta = 0;
+  bool maximize = false;
+};
+
+/// Says when to stop: after `patience` observations in a row that brought no improvement by more
+/// than min_delta.
+///
+///     EarlyStopping stopping({.patience = 5});
+///     ...
+///     const bool stop = stopping.observe(validation_loss);
+///     if (stopping.improved()) io::save("best.h5", "model", model);
+///     if (stop) break;
+///
+/// Throws UsageError unless patience >= 1 and 0 <= min_delta < infinity. Prechelt, "Early stopping
+/// - but when?", 1998.
+class EarlyStopping {
+ public:
+  explicit EarlyStopping(const EarlyStoppingOptions& options = {});
+
+  /// True when it is time to stop. NaN counts as no improvement.
+  bool observe(double value);
+  /// Whether the last observation was the best one yet.
+  bool improved() const { return improved_; }
+  double best() const { return best_.best(); }
+  /// Observations since the best one.
+  std::int64_t waited() const { return best_.waited(); }
+  /// "best" (float64) and "waited" (int64), sharing storage.
+  StateList state() const { return best_.state(); }
+
+ private:
+  std::int64_t patience_;
+  BestValue best_;
+  bool improved_ = false;
+};
+
+}  // namespace rw

@@ -1,0 +1,65 @@
+#include <cmath>
+
+#include <rewind/optim/detail/bias_correction.hpp>
+#include <rewind/optim/detail/element_loop.hpp>
+#include <rewind/optim/nadam.hpp>
+
+namespace rw {
+
+NAdam::NAdam(ParameterList parameters, const NAdamOptions& options)
+    : Optimizer("nadam", std::move(parameters), options.learning_rate, options.weight_decay),
+      options_(options) {
+  check_option("beta1", options.beta1, 0, 1);
+  check_option("beta2", options.beta2, 0, 1);
+  check_epsilon(options.epsilon);
+  check_option("momentum_decay", options.momentum_decay, 0);
+  first_moment_ = add_state("first_moment");
+  second_moment_ = add_state("second_moment");
+  momentum_product_ = add_numbers("momentum_product", 1);
+  updates_ = add_counters("updates");
+}
+
+bool NAdam::is_finite(std::size_t i, const Parameter& parameter) const {
+  return detail::all_finite(parameter, options_.decoupled_weight_decay ? 0 : decay_of(i),
+                            [](auto g) { return g * g; });
+}
+
+void NAdam::update(std::size_t i, Parameter& parameter) {
+  const auto t = static_cast<double>(++*updates_[i].mutable_data<std::int64_t>());
+  const auto momentum = [&](double update) {
+    return options_.beta1 * (1 - 0.5 * std::pow(0.96, update * options_.momentum_decay));
+  };
+  double& product = *momentum_product_[i].mutable_data<double>();
+  product *= momentum(t);
+  const double rate = rate_of(i);
+  const double gradient_part = rate * (1 - momentum(t)) / (1 - product);
+  const double moment_part = rate * momentum(t + 1) / (1 - product * momentum(t + 1));
+  const double decay = decay_of(i);
+  const bool decoupled = options_.decoupled_weight_decay;
+  dispatch_floating(parameter.dtype(), [&](auto type) {
+    using T = decltype(type);
+    const auto from_gradient = static_cast<T>(gradient_part);
+    const auto from_moment = static_cast<T>(moment_part);
+    const auto root_correction =
+        static_cast<T>(1 / std::sqrt(detail::bias_correction(options_.beta2, t)));
+    const auto first_rate = static_cast<T>(1 - options_.beta1);
+    const auto second_rate = static_cast<T>(1 - options_.beta2);
+    const auto epsilon = static_cast<T>(options_.epsilon);
+    const auto gradient_decay = static_cast<T>(decoupled ? 0 : decay);
+    const auto value_decay = static_cast<T>(decoupled ? rate * decay : 0);
+    detail::for_each_register<T, 1, 3>(
+        parameter.value().elements(), {parameter.grad().data<T>()},
+        {parameter.mutable_data<T>(), state_data<T>(first_moment_, i),
+         state_data<T>(second_moment_, i)},
+        [=](auto g, auto& w, auto& first, auto& second) {
+          g += gradient_decay * w;
+          w -= value_decay * w;
+          first += first_rate * (g - first);
+          second += second_rate * (g * g - second);
+          w -= (from_gradient * g + from_moment * first) /
+               (root_correction * xsimd::sqrt(second) + epsilon);
+        });
+  });
+}
+
+}  // namespace rw

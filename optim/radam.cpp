@@ -1,0 +1,70 @@
+#include <cmath>
+
+#include <rewind/optim/detail/bias_correction.hpp>
+#include <rewind/optim/detail/element_loop.hpp>
+#include <rewind/optim/radam.hpp>
+
+namespace rw {
+namespace {
+
+/// r sqrt(1 - beta2^t), or 0 where the second moment is not to be used yet.
+double rectification(double beta2, double t) {
+  const double correction = detail::bias_correction(beta2, t);
+  const double limit = 2 / (1 - beta2) - 1;
+  const double length = limit - 2 * t * (1 - correction) / correction;
+  if (length <= 5) {
+    return 0;
+  }
+  return std::sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length) *
+                   correction);
+}
+
+}  // namespace
+
+RAdam::RAdam(ParameterList parameters, const RAdamOptions& options)
+    : Optimizer("radam", std::move(parameters), options.learning_rate, options.weight_decay),
+      options_(options) {
+  check_option("beta1", options.beta1, 0, 1);
+  check_option("beta2", options.beta2, 0, 1);
+  check_epsilon(options.epsilon);
+  first_moment_ = add_state("first_moment");
+  second_moment_ = add_state("second_moment");
+  updates_ = add_counters("updates");
+}
+
+bool RAdam::is_finite(std::size_t i, const Parameter& parameter) const {
+  return detail::all_finite(parameter, options_.decoupled_weight_decay ? 0 : decay_of(i),
+                            [](auto g) { return g * g; });
+}
+
+void RAdam::update(std::size_t i, Parameter& parameter) {
+  const auto t = static_cast<double>(++*updates_[i].mutable_data<std::int64_t>());
+  const double rectified = rectification(options_.beta2, t);
+  const double rate = rate_of(i);
+  const double decay = decay_of(i);
+  const bool decoupled = options_.decoupled_weight_decay;
+  dispatch_floating(parameter.dtype(), [&](auto type) {
+    using T = decltype(type);
+    const bool adaptive = rectified > 0;
+    const auto step = static_cast<T>(rate / detail::bias_correction(options_.beta1, t) *
+                                     (adaptive ? rectified : 1));
+    const auto first_rate = static_cast<T>(1 - options_.beta1);
+    const auto second_rate = static_cast<T>(1 - options_.beta2);
+    const auto epsilon = static_cast<T>(options_.epsilon);
+    const auto gradient_decay = static_cast<T>(decoupled ? 0 : decay);
+    const auto value_decay = static_cast<T>(decoupled ? rate * decay : 0);
+    detail::for_each_register<T, 1, 3>(
+        parameter.value().elements(), {parameter.grad().data<T>()},
+        {parameter.mutable_data<T>(), state_data<T>(first_moment_, i),
+         state_data<T>(second_moment_, i)},
+        [=](auto g, auto& w, auto& first, auto& second) {
+          g += gradient_decay * w;
+          w -= value_decay * w;
+          first += first_rate * (g - first);
+          second += second_rate * (g * g - second);
+          w -= adaptive ? step * first / (xsimd::sqrt(second) + epsilon) : step * first;
+        });
+  });
+}
+
+}  // namespace rw

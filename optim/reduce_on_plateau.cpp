@@ -1,0 +1,56 @@
+#include <algorithm>
+#include <cmath>
+
+#include <rewind/optim/reduce_on_plateau.hpp>
+
+namespace rw {
+
+ReduceOnPlateau::ReduceOnPlateau(Optimizer& optimizer, const ReduceOnPlateauOptions& options)
+    : optimizer_(optimizer),
+      options_(options),
+      best_({.min_delta = options.min_delta,
+             .relative = options.relative,
+             .maximize = options.maximize},
+            "reduce on plateau"),
+      borne_(zeros({}, DType::int64)),
+      cooldown_(zeros({}, DType::int64)) {
+  check<UsageError>(options.factor > 0 && options.factor < 1,
+                    "reduce on plateau: factor is {}, expected more than 0 and less than 1",
+                    options.factor);
+  check<UsageError>(options.patience >= 0 && options.cooldown >= 0,
+                    "reduce on plateau: patience is {} and cooldown {}, expected at least 0",
+                    options.patience, options.cooldown);
+  check<UsageError>(options.min_learning_rate >= 0 && std::isfinite(options.min_learning_rate),
+                    "reduce on plateau: min_learning_rate is {}, expected at least 0 and finite",
+                    options.min_learning_rate);
+}
+
+StateList ReduceOnPlateau::state() const {
+  StateList state = best_.state();
+  state.push_back({"borne", borne_});
+  state.push_back({"cooldown", cooldown_});
+  return state;
+}
+
+bool ReduceOnPlateau::observe(double value) {
+  std::int64_t& borne = *borne_.mutable_data<std::int64_t>();
+  std::int64_t& cooldown = *cooldown_.mutable_data<std::int64_t>();
+  borne = best_.observe(value) ? 0 : borne + 1;
+  if (cooldown > 0) {
+    --cooldown;
+    borne = 0;
+  }
+  if (borne <= options_.patience) {
+    return false;
+  }
+  cooldown = options_.cooldown;
+  borne = 0;
+  const double before = optimizer_.learning_rate();
+  // Never upwards, where the rate is below the least already.
+  const double after =
+      std::min(before, std::max(options_.factor * before, options_.min_learning_rate));
+  optimizer_.set_learning_rate(after);
+  return after < before;
+}
+
+}  // namespace rw
