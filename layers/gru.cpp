@@ -1,6 +1,7 @@
 #include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/pointwise.hpp>
 #include <rewind/layers/affine.hpp>
+#include <rewind/layers/check_state.hpp>
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/initializers.hpp>
 
@@ -9,7 +10,9 @@ namespace rw {
 GruCell::GruCell(const Options& options, Rng& rng)
     : w_x(xavier_uniform({options.input, 3 * options.hidden}, rng, options.dtype)),
       w_h(orthogonal_gates(options.hidden, 3, rng, options.dtype)),
-      reset(options.reset) {
+      reset(options.reset),
+      activation(options.activation),
+      gate_activation(options.gate_activation) {
   if (options.bias) {
     bias = Parameter(zeros({3 * options.hidden}, options.dtype));
     if (reset == Reset::after) {
@@ -25,8 +28,11 @@ GruCell::State GruCell::initial_state(std::int64_t batch) const {
 Tensor GruCell::project(const Tensor& x) const { return affine(name, x, w_x, bias); }
 
 std::pair<Tensor, GruCell::State> GruCell::step(const Tensor& projected, const State& state) const {
-  const Tensor h =
-      reset == Reset::after ? reset_after(projected, state.h) : reset_before(projected, state.h);
+  check_state(name, "h", state.h, projected.size(0), output_size());
+  const bool usual = activation == Activation::tanh && gate_activation == Activation::sigmoid;
+  const Tensor h = !usual                  ? activated(projected, state.h)
+                   : reset == Reset::after ? reset_after(projected, state.h)
+                                           : reset_before(projected, state.h);
   return {h, {h}};
 }
 
@@ -59,6 +65,27 @@ Tensor GruCell::reset_before(const Tensor& projected, const Tensor& h) const {
         return candidate + sigmoid(z_) * (h_ - candidate);
       },
       z, n, h);
+}
+
+Tensor GruCell::activated(const Tensor& projected, const Tensor& h) const {
+  const std::int64_t hidden = output_size();
+  const auto gates = [&](const Tensor& t) { return slice(t, -1, 0, 2 * hidden); };
+  const auto candidate = [&](const Tensor& t) { return slice(t, -1, 2 * hidden, 3 * hidden); };
+  const auto update = [&](const Tensor& z, const Tensor& n) {
+    return fuse(
+        "gru_update", [](auto z_, auto n_, auto h_) { return n_ + z_ * (h_ - n_); }, z, n, h);
+  };
+  if (reset == Reset::before) {
+    const auto [r, z] = split<2>(activate(gate_activation, addmm(gates(projected), h, gates(w_h))));
+    return update(z, activate(activation, addmm(candidate(projected), r * h, candidate(w_h))));
+  }
+  const Tensor recurrent = matmul(h, w_h);
+  const auto [r, z] = split<2>(activate(gate_activation, gates(projected) + gates(recurrent)));
+  const Tensor n = fuse(
+      "gru_candidate", [](auto x, auto r_, auto h_, auto b) { return x + r_ * (h_ + b); },
+      candidate(projected), r, candidate(recurrent),
+      bias_h.defined() ? Operand(bias_h) : Operand(0.0));
+  return update(z, activate(activation, n));
 }
 
 }  // namespace rw

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rewind/layers/activation.hpp>
 #include <rewind/layers/recurrent_network.hpp>
 
 namespace rw {
@@ -19,6 +20,8 @@ struct GruOptions {
   double dropout = 0.0;
   bool bias = true;
   Reset reset = Reset::after;
+  Activation activation = Activation::tanh;          // of the candidate n
+  Activation gate_activation = Activation::sigmoid;  // of the gates r and z
   DType dtype = DType::float32;
 };
 
@@ -28,6 +31,9 @@ struct GruOptions {
 ///     n = tanh(x W_n + b_n + r (h U_n + b_h))      reset after the product
 ///     n = tanh(x W_n + b_n + (r h) U_n)            reset before it
 ///     h' = (1 - z) n + z h
+///
+/// Options put other functions in the place of tanh and sigmoid; the gates are then not computed
+/// in one pass with the rest.
 ///
 /// x [B, input], h [B, hidden], W_x = [W_r W_z W_n] [input, 3 hidden], W_h = [U_r U_z U_n] [hidden,
 /// 3 hidden], bias [3 hidden], bias_h = b_h [hidden] (reset after only). W_x starts Xavier-uniform,
@@ -39,6 +45,8 @@ struct GruCell {
 
   Parameter w_x, w_h, bias, bias_h;
   Reset reset = Reset::after;
+  Activation activation = Activation::tanh;
+  Activation gate_activation = Activation::sigmoid;
 
   GruCell() = default;
   GruCell(const Options& options, Rng& rng);
@@ -63,6 +71,7 @@ struct GruCell {
  private:
   Tensor reset_after(const Tensor& projected, const Tensor& h) const;
   Tensor reset_before(const Tensor& projected, const Tensor& h) const;
+  Tensor activated(const Tensor& projected, const Tensor& h) const;
 };
 
 /// Stacked, optionally bidirectional GRU.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include <Eigen/Dense>
@@ -67,6 +68,13 @@ Tensor orthogonal(const Shape& shape, Rng& rng, double gain, DType dtype) {
       .to(dtype);
 }
 
+Tensor identity(std::int64_t size, double gain, DType dtype) {
+  const Matrix scaled = gain * Matrix::Identity(size, size);
+  return Tensor::from<double>({size, size},
+                              std::span(scaled.data(), static_cast<std::size_t>(scaled.size())))
+      .to(dtype);
+}
+
 Tensor orthogonal_gates(std::int64_t hidden, int gates, Rng& rng, DType dtype) {
   Matrix all(hidden, gates * hidden);
   for (int gate = 0; gate < gates; ++gate) {
@@ -75,6 +83,18 @@ Tensor orthogonal_gates(std::int64_t hidden, int gates, Rng& rng, DType dtype) {
   return Tensor::from<double>(Shape{hidden, gates * hidden},
                               std::span(all.data(), static_cast<std::size_t>(all.size())))
       .to(dtype);
+}
+
+Tensor gate_bias(std::int64_t hidden, std::span<const double> gates, DType dtype) {
+  Tensor bias = detail::make_tensor({static_cast<std::int64_t>(gates.size()) * hidden}, dtype);
+  dispatch_floating(dtype, [&](auto type) {
+    using T = decltype(type);
+    T* to = bias.mutable_data<T>();
+    for (const double value : gates) {
+      to = std::fill_n(to, hidden, static_cast<T>(value));
+    }
+  });
+  return bias;
 }
 
 }  // namespace rw

@@ -1,6 +1,8 @@
 #pragma once
 // First values of weights. A weight [in, out] maps rows of `in` features to rows of `out`.
 
+#include <span>
+
 #include <rewind/autograd/rng.hpp>
 #include <rewind/autograd/tensor.hpp>
 
@@ -18,8 +20,12 @@ Tensor kaiming_normal(const Shape& shape, Rng& rng, DType dtype = DType::float32
 /// A matrix with orthonormal rows or columns, whichever are fewer, times `gain` (Saxe et al. 2014):
 /// keeps the length of a state that it is applied to at every step.
 Tensor orthogonal(const Shape& shape, Rng& rng, double gain = 1.0, DType dtype = DType::float32);
+/// The identity matrix [size, size] times `gain`.
+Tensor identity(std::int64_t size, double gain = 1.0, DType dtype = DType::float32);
 /// Several square matrices [hidden, hidden] beside each other, each orthogonal: the recurrent
 /// weights [hidden, gates * hidden] of a gated cell.
 Tensor orthogonal_gates(std::int64_t hidden, int gates, Rng& rng, DType dtype = DType::float32);
+/// The bias [gates * hidden] of a gated cell: `hidden` times each gate's value.
+Tensor gate_bias(std::int64_t hidden, std::span<const double> gates, DType dtype = DType::float32);
 
 }  // namespace rw

@@ -17,11 +17,13 @@ struct LinearOptions {
 ///
 /// W starts Xavier-uniform, b at zero. Throws ShapeError when x has another number of features.
 struct Linear {
+  using Options = LinearOptions;
+
   Parameter weight;
   Parameter bias;  // empty without bias
 
   Linear() = default;
-  Linear(const LinearOptions& options, Rng& rng);
+  Linear(const Options& options, Rng& rng);
 
   Tensor operator()(const Tensor& x) const;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rewind/layers/activation.hpp>
 #include <rewind/layers/recurrent_network.hpp>
 
 namespace rw {
@@ -13,6 +14,8 @@ struct LstmOptions {
   bool bidirectional = false;
   double dropout = 0.0;
   bool bias = true;
+  Activation activation = Activation::tanh;          // of the candidate and of the cell state
+  Activation gate_activation = Activation::sigmoid;  // of the gates
   DType dtype = DType::float32;
 };
 
@@ -21,6 +24,9 @@ struct LstmOptions {
 ///     [i f g o] = x W_x + b + h W_h
 ///     c' = sigmoid(f) c + sigmoid(i) tanh(g)
 ///     h' = sigmoid(o) tanh(c')
+///
+/// Options put other functions in the place of tanh and sigmoid; the gates are then not computed
+/// in one pass with the rest.
 ///
 /// x [B, input], h and c [B, hidden], W_x [input, 4 hidden], W_h [hidden, 4 hidden], b [4 hidden],
 /// gates in the order i, f, g, o. W_x starts Xavier-uniform, each gate of W_h orthogonal, b zero
@@ -34,6 +40,8 @@ struct LstmCell {
   static constexpr const char* name = "lstm";
 
   Parameter w_x, w_h, bias;
+  Activation activation = Activation::tanh;
+  Activation gate_activation = Activation::sigmoid;
 
   LstmCell() = default;
   LstmCell(const Options& options, Rng& rng);
@@ -53,6 +61,18 @@ struct LstmCell {
     visit("w_h", w_h);
     visit("bias", bias);
   }
+
+ private:
+  std::pair<Tensor, State> activated(const Tensor& z, const Tensor& c) const;
+};
+
+/// The formula of LstmCell by itself: the step from z = [i f g o] [B, 4 hidden].
+struct LstmGates {
+  using State = LstmCell::State;
+  static constexpr const char* name = LstmCell::name;
+  static constexpr std::array<double, 4> bias = {0, 1, 0, 0};  // how each gate's bias starts
+
+  static std::pair<Tensor, State> step(const Tensor& z, const State& state);
 };
 
 /// Stacked, optionally bidirectional LSTM.

@@ -11,8 +11,8 @@ namespace rw {
 /// GRU are this.
 ///
 /// Options beside the cell's own: `layers`, `bidirectional`, and `dropout` between layers. x [T, B,
-/// input] -> y [T, B, hidden], or [T, B, 2 hidden] when bidirectional. States are listed layer by
-/// layer, forward before backward.
+/// input] -> y [T, B, output] with the cell's output size, mostly `hidden`, or [T, B, 2 output]
+/// when bidirectional. States are listed layer by layer, forward before backward.
 template <ProjectingCell C>
 class RecurrentNetwork {
  public:
@@ -32,12 +32,13 @@ class RecurrentNetwork {
     one_way.dropout_between = both_ways.dropout_between = options.dropout;
     for (std::int64_t i = 0; i < options.layers; ++i) {
       Recurrent<C> forward{C(each, rng)};
+      const std::int64_t output = forward.output_size();
       if (options.bidirectional) {
         both_ways.layers.emplace_back(std::move(forward), Recurrent<C>{C(each, rng)});
       } else {
         one_way.layers.push_back(std::move(forward));
       }
-      each.input = options.bidirectional ? 2 * options.hidden : options.hidden;
+      each.input = options.bidirectional ? 2 * output : output;
     }
     if (options.bidirectional) {
       network_ = std::move(both_ways);

@@ -1,14 +1,36 @@
-#include <rewind/autograd/math.hpp>
 #include <rewind/autograd/matmul.hpp>
 #include <rewind/layers/affine.hpp>
+#include <rewind/layers/check_state.hpp>
 #include <rewind/layers/initializers.hpp>
 #include <rewind/layers/rnn.hpp>
 
 namespace rw {
 
+namespace {
+
+Tensor input_weights(const RnnOptions& options, Rng& rng) {
+  const Shape shape{options.input, options.hidden};
+  return options.start == RecurrentStart::identity ? rng.normal(shape, 0.0, 0.001, options.dtype)
+                                                   : xavier_uniform(shape, rng, options.dtype);
+}
+
+Tensor recurrent_weights(const RnnOptions& options, Rng& rng) {
+  const Shape shape{options.hidden, options.hidden};
+  return options.start == RecurrentStart::identity ? identity(options.hidden, 1.0, options.dtype)
+                                                   : orthogonal(shape, rng, 1.0, options.dtype);
+}
+
+}  // namespace
+
+RnnOptions irnn(RnnOptions options) {
+  options.activation = Activation::relu;
+  options.start = RecurrentStart::identity;
+  return options;
+}
+
 RnnCell::RnnCell(const Options& options, Rng& rng)
-    : w_x(xavier_uniform({options.input, options.hidden}, rng, options.dtype)),
-      w_h(orthogonal({options.hidden, options.hidden}, rng, 1.0, options.dtype)),
+    : w_x(input_weights(options, rng)),
+      w_h(recurrent_weights(options, rng)),
       activation(options.activation) {
   if (options.bias) {
     bias = Parameter(zeros({options.hidden}, options.dtype));
@@ -22,8 +44,8 @@ RnnCell::State RnnCell::initial_state(std::int64_t batch) const {
 Tensor RnnCell::project(const Tensor& x) const { return affine(name, x, w_x, bias); }
 
 std::pair<Tensor, RnnCell::State> RnnCell::step(Tensor projected, const State& state) const {
-  const Tensor z = addmm(std::move(projected), state.h, w_h);
-  const Tensor h = activation == Activation::tanh ? tanh(z) : relu(z);
+  check_state(name, "h", state.h, projected.size(0), output_size());
+  const Tensor h = activate(activation, addmm(std::move(projected), state.h, w_h));
   return {h, {h}};
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <rewind/layers/activation.hpp>
 #include <rewind/layers/recurrent_network.hpp>
 
 namespace rw {
 
-enum class Activation { tanh, relu };
+/// How the recurrent matrix of an Elman network starts.
+enum class RecurrentStart { orthogonal, identity };
 
 /// `layers`, `bidirectional` and `dropout` are for the ready-made RNN; a cell by itself does not
 /// read them.
@@ -16,13 +18,20 @@ struct RnnOptions {
   double dropout = 0.0;
   bool bias = true;
   Activation activation = Activation::tanh;
+  RecurrentStart start = RecurrentStart::orthogonal;
   DType dtype = DType::float32;
 };
 
-/// Elman's recurrent cell (Elman 1990): h' = tanh(x W_x + b + h W_h), or with relu.
+/// Options of an IRNN (Le et al. 2015): relu, and a recurrent matrix that starts as the identity,
+/// so that the state is kept until training says otherwise.
+RnnOptions irnn(RnnOptions options);
+
+/// Elman's recurrent cell (Elman 1990): h' = a(x W_x + b + h W_h) with the activation a, tanh by
+/// default.
 ///
 /// x [B, input], h [B, hidden], W_x [input, hidden], W_h [hidden, hidden], b [hidden]. W_x starts
-/// Xavier-uniform, W_h orthogonal, b zero.
+/// Xavier-uniform, W_h orthogonal, b zero. With RecurrentStart::identity, as in an IRNN, W_h starts
+/// as the identity and W_x normal with deviation 0.001.
 struct RnnCell {
   using Options = RnnOptions;
   using State = HiddenState;

@@ -3,9 +3,16 @@
 
 #include <rewind/autograd/losses.hpp>
 #include <rewind/autograd/tape.hpp>
+#include <rewind/layers/elman.hpp>
+#include <rewind/layers/gated_lstm.hpp>
 #include <rewind/layers/gru.hpp>
+#include <rewind/layers/layer_norm_lstm.hpp>
 #include <rewind/layers/linear.hpp>
 #include <rewind/layers/lstm.hpp>
+#include <rewind/layers/mgu.hpp>
+#include <rewind/layers/network_cell.hpp>
+#include <rewind/layers/peephole_lstm.hpp>
+#include <rewind/layers/projected_lstm.hpp>
 #include <rewind/layers/rnn.hpp>
 #include <rewind/optim/adam.hpp>
 #include <rewind/optim/clip.hpp>
@@ -78,4 +85,18 @@ BOOST_AUTO_TEST_CASE(gru) {
 
 BOOST_AUTO_TEST_CASE(rnn) {
   BOOST_TEST(allocations_of_a_step<RNN>({.input = 5, .hidden = 8, .layers = 2}) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(other_cells) {
+  BOOST_TEST(allocations_of_a_step<LSTM>(
+                 {.input = 5, .hidden = 8, .gate_activation = Activation::hard_sigmoid}) == 0);
+  BOOST_TEST(allocations_of_a_step<ElmanRNN>({.input = 5, .hidden = 8, .output = 3}) == 0);
+  BOOST_TEST(allocations_of_a_step<CoupledLSTM>({.input = 5, .hidden = 8}) == 0);
+  BOOST_TEST(allocations_of_a_step<PeepholeLSTM>({.input = 5, .hidden = 8}) == 0);
+  BOOST_TEST(allocations_of_a_step<ProjectedLSTM>({.input = 5, .hidden = 8, .projection = 4}) == 0);
+  BOOST_TEST(allocations_of_a_step<LayerNormLSTM>({.input = 5, .hidden = 8}) == 0);
+  BOOST_TEST(allocations_of_a_step<MGU>({.input = 5, .hidden = 8}) == 0);
+  NetworkLSTM<>::Options options{.input = 5, .hidden = 8};
+  options.input_network.hidden = options.state_network.hidden = 6;
+  BOOST_TEST(allocations_of_a_step<NetworkLSTM<>>(options) == 0);
 }

@@ -1,6 +1,8 @@
 #include <rewind/autograd/math.hpp>
+#include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/reduce.hpp>
 #include <rewind/autograd/softmax.hpp>
+#include <rewind/autograd/standardize.hpp>
 #include <rewind/autograd/views.hpp>
 
 #include "operation_table.hpp"
@@ -120,6 +122,10 @@ void add_reduction_rows(Table& table) {
       along_axis("softmax", [](const Tensor& x, int axis) { return softmax(x, axis); }));
   table.push_back(
       along_axis("log_softmax", [](const Tensor& x, int axis) { return log_softmax(x, axis); }));
+  // The large epsilon keeps the slope moderate where a row's values happen to lie close together.
+  table.push_back(along_axis("standardize", [](const Tensor& x, int axis) {
+    return transpose(standardize(transpose(x, axis, -1), 0.3), axis, -1);
+  }));
 }
 
 }  // namespace rw::testing

@@ -1,0 +1,29 @@
+#include <rewind/autograd/pointwise.hpp>
+#include <rewind/autograd/standardize.hpp>
+#include <rewind/layers/layer_norm.hpp>
+
+namespace rw {
+
+LayerNorm::LayerNorm(const Options& options)
+    : gain(ones({options.features}, options.dtype)), epsilon(options.epsilon) {
+  check<UsageError>(options.epsilon > 0, "layer_norm: epsilon is {}, expected more than 0",
+                    options.epsilon);
+  if (options.bias) {
+    bias = Parameter(zeros({options.features}, options.dtype));
+  }
+}
+
+Tensor LayerNorm::operator()(const Tensor& x) const {
+  const std::int64_t features = gain.shape()[0];
+  check_shape(x.rank() >= 1 && x.columns() == features,
+              "layer_norm: input has {} features, expected {} (x is {}); the last axis holds the "
+              "features",
+              x.columns(), features, x.shape());
+  const Tensor y = standardize(x, epsilon);
+  return bias.defined()
+             ? fuse(
+                   "layer_norm", [](auto v, auto k, auto b) { return v * k + b; }, y, gain, bias)
+             : y * gain;
+}
+
+}  // namespace rw

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <rewind/layers/recurrent_network.hpp>
+
+namespace rw {
+
+/// `layers`, `bidirectional` and `dropout` are for the ready-made MGU; a cell by itself does not
+/// read them.
+struct MguOptions {
+  std::int64_t input = 0;
+  std::int64_t hidden = 0;
+  std::int64_t layers = 1;
+  bool bidirectional = false;
+  double dropout = 0.0;
+  bool bias = true;
+  DType dtype = DType::float32;
+};
+
+/// Minimal gated unit (Zhou et al. 2016), a GRU with one gate for both of its two.
+///
+///     f = sigmoid(x W_f + b_f + h U_f)
+///     n = tanh(x W_n + b_n + (f h) U_n)
+///     h' = (1 - f) h + f n
+///
+/// x [B, input], h [B, hidden], W_x = [W_f W_n] [input, 2 hidden], U_f and U_n [hidden, hidden], b
+/// = [b_f b_n] [2 hidden]. W_x starts Xavier-uniform, U_f and U_n orthogonal, b zero.
+struct MguCell {
+  using Options = MguOptions;
+  using State = HiddenState;
+  static constexpr const char* name = "mgu";
+
+  Parameter w_x, u_f, u_n, bias;
+
+  MguCell() = default;
+  MguCell(const Options& options, Rng& rng);
+
+  State initial_state(std::int64_t batch) const;
+  std::int64_t output_size() const { return u_f.shape()[0]; }
+
+  Tensor project(const Tensor& x) const;
+  std::pair<Tensor, State> step(const Tensor& projected, const State& state) const;
+  std::pair<Tensor, State> operator()(const Tensor& x, const State& state) const {
+    return step(project(x), state);
+  }
+
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("w_x", w_x);
+    visit("u_f", u_f);
+    visit("u_n", u_n);
+    visit("bias", bias);
+  }
+};
+
+/// Stacked, optionally bidirectional minimal gated units.
+using MGU = RecurrentNetwork<MguCell>;
+
+}  // namespace rw
