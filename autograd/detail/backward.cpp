@@ -259,13 +259,18 @@ void BackwardPass::add_tensor(const Node& node, const Input& input, const Tensor
 
 bool BackwardPass::defer(const Input& input, const MatrixOperand& a, const MatrixOperand& b) {
   constexpr std::int64_t few_rows = 128;  // a product over more rows is efficient by itself
-  Slot& slot = input.node->slots[input.output];
-  const bool is_weight = input.node->run == nullptr && input.region == nullptr;
-  if (!is_weight || !a.transposed || b.transposed || a.tensor.rows() >= few_rows ||
+  if (input.node->run != nullptr || !a.transposed || b.transposed || a.tensor.rows() >= few_rows ||
       a.tensor.elements() == 0 || b.tensor.elements() == 0) {
     return false;
   }
-  defer_product(slot, a.tensor, b.tensor, tape_.storage_->arena);
+  // A weight, or columns of one.
+  const Place place = Place::of(input);
+  const Shape& shape = place.slot->shape;
+  if (place.rows != shape.rows() || place.row_stride != shape.columns() ||
+      place.offset + place.columns > shape.columns()) {
+    return false;
+  }
+  defer_product(place, a.tensor, b.tensor, tape_.storage_->arena);
   return true;
 }
 

@@ -223,63 +223,75 @@ bool rows_follow(const Tensor& first, const Tensor& second) {
          first.body().data + first.rows() * first.row_stride() * size == second.body().data;
 }
 
-/// The factors `which` of the waiting products as one matrix, rows in the order of the list.
-Tensor gathered(const Slot& slot, Tensor PendingProduct::*which) {
-  const Tensor& first = slot.products->*which;
+/// The factors `which` of the waiting products as one matrix, the last product's rows first.
+Tensor gathered(const PendingProducts& products, Tensor PendingProduct::*which) {
+  const Tensor& first = products.last->*which;
   const auto size = static_cast<std::int64_t>(size_of(first.dtype()));
   bool follows = true;
-  for (const PendingProduct* p = slot.products; p->next != nullptr; p = p->next) {
+  for (const PendingProduct* p = products.last; p->next != nullptr; p = p->next) {
     follows = follows && rows_follow(p->*which, p->next->*which);
   }
-  const Shape shape{slot.pending_rows, first.columns()};
+  const Shape shape{products.rows, first.columns()};
   if (follows) {
     return make_view(first, {}, shape, 0, first.row_stride(), 0, first.row_stride());
   }
   Tensor together = make_tensor(shape, first.dtype());
   std::byte* to = together.body().data;
-  for (const PendingProduct* p = slot.products; p != nullptr; p = p->next) {
+  for (const PendingProduct* p = products.last; p != nullptr; p = p->next) {
     put(to, shape.columns(), false, p->*which);
     to += (p->*which).elements() * size;
   }
   return together;
 }
 
-void compute_products(Slot& slot) {
-  const Tensor x = gathered(slot, &PendingProduct::x);
-  const Tensor dy = gathered(slot, &PendingProduct::dy);
-  for (; slot.products != nullptr; slot.products = slot.products->next) {
-    slot.products->x.reset();
-    slot.products->dy.reset();
-  }
-  slot.pending_rows = 0;
-  const bool accumulate = prepare(slot, 0, slot.shape.elements(), true);
+void compute_products(Slot& slot, PendingProducts& products) {
+  const Tensor x = gathered(products, &PendingProduct::x);
+  const Tensor dy = gathered(products, &PendingProduct::dy);
+  products.clear();
+  const Place place{&slot, products.first_column, slot.shape.columns(), slot.shape.rows(),
+                    products.columns};
+  const bool accumulate = prepare(slot, place.begin(), place.end(), place.is_dense());
   dispatch_floating(slot.dtype, [&](auto type) {
     using T = decltype(type);
     kernels::multiply<T>(kernels::matrix_view<T>(transposed(x)), kernels::matrix_view<T>(dy),
-                         reinterpret_cast<T*>(slot.gradient.body().data), slot.shape.columns(),
-                         accumulate);
+                         reinterpret_cast<T*>(place.data()), place.row_stride, accumulate);
   });
+}
+
+/// The products that wait for the columns of `place`; made when there are none.
+PendingProducts& products_of(const Place& place, Arena& arena) {
+  Slot& slot = *place.slot;
+  for (PendingProducts* p = slot.products; p != nullptr; p = p->next) {
+    if (p->first_column == place.offset && p->columns == place.columns) {
+      return *p;
+    }
+  }
+  slot.products = new (arena.allocate(sizeof(PendingProducts)))
+      PendingProducts{place.offset, place.columns, nullptr, 0, slot.products};
+  return *slot.products;
 }
 
 }  // namespace
 
-void defer_product(Slot& slot, const Tensor& x, const Tensor& dy, Arena& arena) {
+void defer_product(const Place& place, const Tensor& x, const Tensor& dy, Arena& arena) {
   constexpr std::int64_t enough_rows = 1024;
   constexpr std::int64_t fair_rows = 256;  // enough where going on would mean copying
-  const bool follows = slot.products != nullptr && rows_follow(dy, slot.products->dy);
-  if (slot.pending_rows >= fair_rows && !follows) {
-    compute_products(slot);
+  PendingProducts& products = products_of(place, arena);
+  if (products.rows >= fair_rows && !rows_follow(dy, products.last->dy)) {
+    compute_products(*place.slot, products);
   }
-  slot.products = new (arena.allocate(sizeof(PendingProduct))) PendingProduct{x, dy, slot.products};
-  slot.pending_rows += x.rows();
-  if (slot.pending_rows >= enough_rows) {
-    compute_products(slot);
+  products.last = new (arena.allocate(sizeof(PendingProduct))) PendingProduct{x, dy, products.last};
+  products.rows += x.rows();
+  if (products.rows >= enough_rows) {
+    compute_products(*place.slot, products);
   }
 }
 
 void complete(Slot& slot) {
-  if (slot.products != nullptr) {
-    compute_products(slot);
+  for (PendingProducts* p = slot.products; p != nullptr; p = p->next) {
+    if (p->last != nullptr) {
+      compute_products(slot, *p);
+    }
   }
   if (slot.filled_begin > 0 || slot.filled_end < slot.shape.elements()) {
     cover(slot, 0, slot.shape.elements());

@@ -53,8 +53,9 @@ void contribute(const Place& place, const Tensor& contribution);
 /// place has no slot is not wanted.
 void aim(std::span<Gradients::Target> targets, std::span<const Place> places);
 
-/// Keeps the product x^T dy for later; computes what has gathered when it is enough.
-void defer_product(Slot& slot, const Tensor& x, const Tensor& dy, Arena& arena);
+/// Keeps the product x^T dy for later, which belongs to some columns of a weight's gradient;
+/// computes what has gathered when it is enough.
+void defer_product(const Place& place, const Tensor& x, const Tensor& dy, Arena& arena);
 
 /// Gives every element a value: computes waiting products; what no contribution has touched becomes
 /// zero.

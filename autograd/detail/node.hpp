@@ -43,6 +43,23 @@ struct PendingProduct {
   PendingProduct* next;
 };
 
+/// All that wait for the same columns of a weight's gradient.
+struct PendingProducts {
+  std::int64_t first_column;
+  std::int64_t columns;
+  PendingProduct* last = nullptr;
+  std::int64_t rows = 0;  // of all of them together
+  PendingProducts* next = nullptr;
+
+  void clear() noexcept {
+    for (; last != nullptr; last = last->next) {
+      last->x.reset();
+      last->dy.reset();
+    }
+    rows = 0;
+  }
+};
+
 /// The gradient of one output while a backward pass runs.
 struct Slot {
   Shape shape;
@@ -56,8 +73,7 @@ struct Slot {
   std::int64_t filled_begin = 0;
   std::int64_t filled_end = 0;
   Contribution* contributions = nullptr;
-  PendingProduct* products = nullptr;
-  std::int64_t pending_rows = 0;
+  PendingProducts* products = nullptr;
   // Where the output took over its first input's memory, their gradients are one as well: this one
   // lies in part of that input's (Note [Products in place]).
   const Input* merged = nullptr;
@@ -70,10 +86,8 @@ struct Slot {
     gradient.reset();
     keep = touched = owned = false;
     filled_begin = filled_end = 0;
-    pending_rows = 0;
     for (; products != nullptr; products = products->next) {
-      products->x.reset();
-      products->dy.reset();
+      products->clear();
     }
     for (; contributions != nullptr; contributions = contributions->next) {
       contributions->value.reset();
