@@ -100,6 +100,39 @@ void gru_backward_by_hand(const float* z, const float* p, const float* b, const 
   }
 }
 
+void reset_forward_by_hand(const float* r, const float* h, std::int64_t count, float* kept) {
+  for (std::int64_t i = 0; i < count; i += width) {
+    store(sigmoid(load(r + i)) * load(h + i), kept + i);
+  }
+}
+
+void reset_backward_by_hand(const float* r, const float* h, const float* d, std::int64_t count,
+                            float* dr, float* dh) {
+  for (std::int64_t i = 0; i < count; i += width) {
+    const V gate = sigmoid(load(r + i));
+    store(load(d + i) * load(h + i) * sigmoid_slope(gate), dr + i);
+    store(load(d + i) * gate, dh + i);
+  }
+}
+
+void update_forward_by_hand(const float* z, const float* n, const float* h, std::int64_t count,
+                            float* h_next) {
+  for (std::int64_t i = 0; i < count; i += width) {
+    const V old = load(h + i);
+    store(old + sigmoid(load(z + i)) * (tanh(load(n + i)) - old), h_next + i);
+  }
+}
+
+void update_backward_by_hand(const float* z, const float* n, const float* h, const float* d,
+                             std::int64_t count, float* dz, float* dn, float* dh) {
+  for (std::int64_t i = 0; i < count; i += width) {
+    const V gate = sigmoid(load(z + i)), candidate = tanh(load(n + i));
+    store(load(d + i) * (candidate - load(h + i)) * sigmoid_slope(gate), dz + i);
+    store(load(d + i) * gate * tanh_slope(candidate), dn + i);
+    store(load(d + i) * (V(1) - gate), dh + i);
+  }
+}
+
 void tanh_forward_by_hand(const float* x, std::int64_t count, float* y) {
   for (std::int64_t i = 0; i < count; i += width) {
     store(tanh(load(x + i)), y + i);

@@ -23,6 +23,18 @@ void gru_backward_by_hand(const float* z, const float* p, const float* b, const 
                           const float* d, std::int64_t rows, std::int64_t n, float* dz, float* dp,
                           float* db, float* dh);
 
+/// sigmoid(r) h, the gated state of the GRU with reset before and of the minimal gated unit, and
+/// its gradients.
+void reset_forward_by_hand(const float* r, const float* h, std::int64_t count, float* kept);
+void reset_backward_by_hand(const float* r, const float* h, const float* d, std::int64_t count,
+                            float* dr, float* dh);
+
+/// h + sigmoid(z) (tanh(n) - h), the new state of the minimal gated unit, and its gradients.
+void update_forward_by_hand(const float* z, const float* n, const float* h, std::int64_t count,
+                            float* h_next);
+void update_backward_by_hand(const float* z, const float* n, const float* h, const float* d,
+                             std::int64_t count, float* dz, float* dn, float* dh);
+
 /// y = tanh(x), and dx = dy (1 - tanh(x)^2).
 void tanh_forward_by_hand(const float* x, std::int64_t count, float* y);
 void tanh_backward_by_hand(const float* x, const float* dy, std::int64_t count, float* dx);

@@ -159,6 +159,72 @@ void measure_fused_gru(const SingleRun& run) {
   compare(run, "fused gru gates 32 x 128, forward and backward", train, back_by_hand);
 }
 
+void measure_fused_reset(const SingleRun& run) {
+  rw::Rng rng(3);
+  Parameter r(rng.normal({rows, hidden}, 0, 1)), h(rng.normal({rows, hidden}, 0, 1));
+  const Tensor d = rng.normal({rows, hidden}, 0, 1);
+  Tensor kept = rw::zeros({rows, hidden}), dr = kept.clone(), dh = kept.clone();
+  Tensor ours;
+  const auto forward = [&] {
+    return rw::fuse(
+        "reset", [](auto r_, auto h_) { return sigmoid(r_) * h_; }, r, h);
+  };
+  const auto by_hand = [&] {
+    reset_forward_by_hand(r.value().data<float>(), h.value().data<float>(), rows * hidden,
+                          kept.mutable_data<float>());
+  };
+  const auto back_by_hand = [&] {
+    by_hand();
+    reset_backward_by_hand(r.value().data<float>(), h.value().data<float>(), d.data<float>(),
+                           rows * hidden, dr.mutable_data<float>(), dh.mutable_data<float>());
+  };
+  const auto train = on_tape(forward, {&r, &h}, d);
+  train();
+  back_by_hand();
+  expect_same(forward(), kept);
+  expect_same(r.grad(), dr);
+  expect_same(h.grad(), dh);
+  compare(
+      run, "fused gated state 32 x 128, forward", [&] { ours = forward(); }, by_hand);
+  compare(run, "fused gated state 32 x 128, forward and backward", train, back_by_hand);
+}
+
+void measure_fused_update(const SingleRun& run) {
+  rw::Rng rng(3);
+  Parameter z(rng.normal({rows, hidden}, 0, 1)), n(rng.normal({rows, hidden}, 0, 1));
+  Parameter h(rng.normal({rows, hidden}, 0, 1));
+  const Tensor d = rng.normal({rows, hidden}, 0, 1);
+  Tensor next = rw::zeros({rows, hidden});
+  Tensor dz = next.clone(), dn = next.clone(), dh = next.clone();
+  Tensor ours;
+  const auto forward = [&] {
+    return rw::fuse(
+        "update", [](auto z_, auto n_, auto h_) { return h_ + sigmoid(z_) * (tanh(n_) - h_); }, z,
+        n, h);
+  };
+  const auto by_hand = [&] {
+    update_forward_by_hand(z.value().data<float>(), n.value().data<float>(),
+                           h.value().data<float>(), rows * hidden, next.mutable_data<float>());
+  };
+  const auto back_by_hand = [&] {
+    by_hand();
+    update_backward_by_hand(z.value().data<float>(), n.value().data<float>(),
+                            h.value().data<float>(), d.data<float>(), rows * hidden,
+                            dz.mutable_data<float>(), dn.mutable_data<float>(),
+                            dh.mutable_data<float>());
+  };
+  const auto train = on_tape(forward, {&z, &n, &h}, d);
+  train();
+  back_by_hand();
+  expect_same(forward(), next);
+  expect_same(z.grad(), dz);
+  expect_same(n.grad(), dn);
+  expect_same(h.grad(), dh);
+  compare(
+      run, "fused mgu update 32 x 128, forward", [&] { ours = forward(); }, by_hand);
+  compare(run, "fused mgu update 32 x 128, forward and backward", train, back_by_hand);
+}
+
 void measure_fused_tanh(const SingleRun& run) {
   rw::Rng rng(3);
   Parameter x(rng.normal({rows, hidden}, 0, 1));
@@ -252,6 +318,8 @@ void measure_operations(const SingleRun& run) {
   measure_tape(run);
   measure_fused_lstm(run);
   measure_fused_gru(run);
+  measure_fused_reset(run);
+  measure_fused_update(run);
   measure_fused_tanh(run);
   measure_cross_entropy(run);
   measure_embedding(run);
