@@ -206,15 +206,17 @@ void add_gradient_now(const ClassLoss& loss, const Tensor& dy, Gradients& d, con
   }
 }
 
-/// The target distribution q of every row, times its weights and scale: [..., C]; and the sum of
-/// each row: [..., 1].
+/// The target distribution q of every row, times its weights and scale: [..., C]; the sum of each
+/// row, and 1 where it is not ignored: [..., 1].
 struct WeightedTargets {
   Tensor q;
   Tensor sum;
+  Tensor counts;
 };
 WeightedTargets weighted_targets(const ClassLoss& loss, const Shape& shape, DType dtype,
                                  const Tensor& targets, const Tensor& weights) {
-  WeightedTargets result{zeros(shape, dtype), zeros(shape.with(-1, 1), dtype)};
+  WeightedTargets result{zeros(shape, dtype), zeros(shape.with(-1, 1), dtype),
+                         zeros(shape.with(-1, 1), dtype)};
   const std::int64_t classes = shape.columns();
   const auto* const target = targets.data<std::int64_t>();
   dispatch_floating(dtype, [&](auto type) {
@@ -223,6 +225,7 @@ WeightedTargets weighted_targets(const ClassLoss& loss, const Shape& shape, DTyp
     const double weight_sum = loss.smoothing > 0 ? w.sum(classes) : 0;
     T* q = result.q.mutable_data<T>();
     T* const sum = result.sum.mutable_data<T>();
+    T* const counts = result.counts.mutable_data<T>();
     for (std::int64_t r = 0; r < targets.elements(); ++r, q += classes) {
       if (target[r] == loss.ignore_index) {
         continue;
@@ -233,6 +236,7 @@ WeightedTargets weighted_targets(const ClassLoss& loss, const Shape& shape, DTyp
       }
       q[target[r]] += static_cast<T>(loss.scale * factors.target);
       sum[r] = static_cast<T>(loss.scale * (factors.target + factors.uniform * weight_sum));
+      counts[r] = 1;
     }
   });
   return result;
@@ -274,7 +278,9 @@ Tensor cross_entropy_of_indices(const Tensor& logits, const Tensor& indices,
                   }
                   d.add(0, [&] {
                     const WeightedTargets q = weighted_targets(loss, x.shape(), x.dtype(), t, w);
-                    return (softmax(x) * q.sum - q.q) * by_rows(loss, dy, x.shape());
+                    // What stands in ignored rows, NaN too, must not reach their gradient.
+                    const Tensor p = softmax(where(q.counts, x, 0));
+                    return (p * q.sum - q.q) * by_rows(loss, dy, x.shape());
                   });
                 });
 }

@@ -254,16 +254,16 @@ V pow(V x, V y) {
   return xsimd::select(xsimd::isnan(x) | xsimd::isnan(y), x + y, power);
 }
 
-/// `n` <= lanes elements; the other lanes hold 1, which no operation minds.
+/// `n` <= lanes elements; the other lanes hold 0.
 template <class T>
 Batch<T> load_part(const T* from, std::size_t n) {
 #if XSIMD_WITH_AVX512F
   if constexpr (sizeof(T) == 4) {
     const auto mask = static_cast<__mmask16>((1U << n) - 1);
-    return Batch<T>(_mm512_mask_loadu_ps(_mm512_set1_ps(1), mask, from));
+    return Batch<T>(_mm512_maskz_loadu_ps(mask, from));
   } else {
     const auto mask = static_cast<__mmask8>((1U << n) - 1);
-    return Batch<T>(_mm512_mask_loadu_pd(_mm512_set1_pd(1), mask, from));
+    return Batch<T>(_mm512_maskz_loadu_pd(mask, from));
   }
 #else
   if (n == Batch<T>::size) {
@@ -271,7 +271,7 @@ Batch<T> load_part(const T* from, std::size_t n) {
   }
   alignas(64) T lanes[Batch<T>::size];
   for (std::size_t i = 0; i < Batch<T>::size; ++i) {
-    lanes[i] = i < n ? from[i] : T(1);
+    lanes[i] = i < n ? from[i] : T(0);
   }
   return Batch<T>::load_aligned(lanes);
 #endif

@@ -15,6 +15,7 @@ Table operation_table() {
   add_indexing_rows(table);
   add_reduction_rows(table);
   add_loss_rows(table);
+  add_sequence_rows(table);
   return table;
 }
 

@@ -40,6 +40,7 @@ void add_movement_rows(Table& table);
 void add_indexing_rows(Table& table);
 void add_reduction_rows(Table& table);
 void add_loss_rows(Table& table);
+void add_sequence_rows(Table& table);
 
 using UnaryFunction = std::function<Tensor(const Tensor&)>;
 using BinaryFunction = std::function<Tensor(const Tensor&, const Tensor&)>;

@@ -13,7 +13,7 @@ namespace rw::kernels {
 template <class T>
 inline constexpr auto lanes = static_cast<std::int64_t>(simd::Batch<T>::size);
 
-/// `count` <= lanes elements; the other lanes hold 1.
+/// `count` <= lanes elements; the other lanes hold 0.
 template <class T>
 [[gnu::always_inline]] inline simd::Batch<T> load(const T* from, std::int64_t count) {
   return count == lanes<T> ? simd::Batch<T>::load_unaligned(from)
