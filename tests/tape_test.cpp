@@ -52,6 +52,40 @@ BOOST_AUTO_TEST_CASE(nothing_is_recorded_without_a_tape) {
   BOOST_TEST(tape.operations() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(everything_is_released_with_the_tape) {
+  Parameter w(matrix({1, 2, 3, 4}, 2, 2));
+  const std::int64_t live = memory_statistics().live_bytes;
+  for (const bool off_the_path : {false, true}) {
+    for (const bool backward : {false, true}) {
+      {
+        Tape tape;
+        if (off_the_path) {
+          tanh(matmul(w, w)) * w;  // recorded, but the root does not depend on it
+        }
+        const Tensor loss = sum(tanh(w * w));
+        if (backward) {
+          tape.backward(loss);
+        }
+        tanh(w);
+      }
+      w.zero_grad();
+      BOOST_TEST(memory_statistics().live_bytes == live);
+    }
+  }
+  for (const bool after : {false, true}) {
+    {
+      Tape tape;
+      tanh(matmul(w, w)) * w;
+      tape.backward(sum(w * w));
+      if (after) {
+        tanh(w);
+      }
+    }
+    w.zero_grad();
+    BOOST_TEST(memory_statistics().live_bytes == live);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(only_what_needs_a_gradient_is_recorded) {
   const Parameter w(matrix({1, 2, 3, 4}, 2, 2));
   Parameter frozen(matrix({1, 2, 3, 4}, 2, 2), false);

@@ -142,8 +142,10 @@ void BackwardPass::mark(std::span<const Link> targets, bool only_targets) {
 
 void BackwardPass::run(bool retain) {
   bool keeps = false;
+  bool released_all = !retain && root_ == tape_.storage_->last;
   for (Node* node = root_; node != nullptr; node = node->previous) {
     if (!node->reachable || node->run == nullptr) {
+      released_all = released_all && node->saved_count == 0;
       continue;
     }
     bool reached = false;
@@ -178,7 +180,7 @@ void BackwardPass::run(bool retain) {
     }
   }
   cleaned_ = !keeps && !only_targets_;
-  tape_.storage_->is_released = !retain && !only_targets_ && root_ == tape_.storage_->last;
+  tape_.storage_->is_released = released_all && cleaned_;
 }
 
 /// In anomaly mode the gradients that a rule has added to are read once more.
