@@ -17,10 +17,10 @@
 // contribution.
 
 // Note [Gathered products]
-// The gradient of a weight that is used at every step is a sum of products x_t^T dy_t over few rows
-// each. They are kept until enough rows have come together, and then computed as one product over
-// all of them: factors that follow each other in memory are used where they are, others are copied
-// together first.
+// The gradient of a weight (or of some of its columns) that is used at every step is a sum of
+// products x_t^T dy_t over few rows each. They are kept until enough rows have come together, and
+// then computed as one product over all of them: factors that follow each other in memory are used
+// where they are, others are copied together first.
 
 namespace rw::detail {
 namespace {
