@@ -3,6 +3,7 @@
 #include <rewind/optim/adam.hpp>
 #include <rewind/optim/detail/bias_correction.hpp>
 #include <rewind/optim/detail/element_loop.hpp>
+#include <rewind/optim/detail/moments.hpp>
 
 namespace rw {
 
@@ -34,20 +35,16 @@ void Adam::update(std::size_t i, Parameter& parameter) {
     const auto step = static_cast<T>(rate / detail::bias_correction(options_.beta1, t));
     const auto root_correction =
         static_cast<T>(1 / std::sqrt(detail::bias_correction(options_.beta2, t)));
-    const auto first_rate = static_cast<T>(1 - options_.beta1);
-    const auto second_rate = static_cast<T>(1 - options_.beta2);
+    const detail::Moments<T> moments(options_.beta1, options_.beta2);
     const auto epsilon = static_cast<T>(options_.epsilon);
-    const auto gradient_decay = static_cast<T>(decoupled_ ? 0 : decay_of(i));
-    const auto value_decay = static_cast<T>(decoupled_ ? rate * decay_of(i) : 0);
+    const detail::Decay<T> decay(decay_of(i), rate, decoupled_);
     detail::for_each_register<T, 1, 3>(
         parameter.value().elements(), {parameter.grad().data<T>()},
         {parameter.mutable_data<T>(), state_data<T>(first_moment_, i),
          state_data<T>(second_moment_, i)},
         [=](auto g, auto& w, auto& first, auto& second) {
-          g += gradient_decay * w;
-          w -= value_decay * w;
-          first += first_rate * (g - first);
-          second += second_rate * (g * g - second);
+          decay.apply(g, w);
+          moments.advance(g, first, second);
           w -= step * first / (root_correction * xsimd::sqrt(second) + epsilon);
         });
   });

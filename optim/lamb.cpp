@@ -4,6 +4,7 @@
 
 #include <rewind/optim/detail/bias_correction.hpp>
 #include <rewind/optim/detail/element_loop.hpp>
+#include <rewind/optim/detail/moments.hpp>
 #include <rewind/optim/detail/sum_of_squares.hpp>
 #include <rewind/optim/lamb.hpp>
 
@@ -37,8 +38,7 @@ void Lamb::update(std::size_t i, Parameter& parameter) {
     const auto correction = static_cast<T>(1 / detail::bias_correction(options_.beta1, t));
     const auto root_correction =
         static_cast<T>(1 / std::sqrt(detail::bias_correction(options_.beta2, t)));
-    const auto first_rate = static_cast<T>(1 - options_.beta1);
-    const auto second_rate = static_cast<T>(1 - options_.beta2);
+    const detail::Moments<T> moments(options_.beta1, options_.beta2);
     const auto epsilon = static_cast<T>(options_.epsilon);
     const auto decay = static_cast<T>(decay_of(i));
     const auto direction = [=](const auto& first, const auto& second, const auto& w) {
@@ -59,8 +59,7 @@ void Lamb::update(std::size_t i, Parameter& parameter) {
           count, {gradient + at, value + at},
           {first_moment + at, second_moment + at, directions.data()},
           [=](const auto& g, const auto& w, auto& first, auto& second, auto& u) {
-            first += first_rate * (g - first);
-            second += second_rate * (g * g - second);
+            moments.advance(g, first, second);
             u = direction(first, second, w);
           });
       squares += detail::sum_of_squares(directions.data(), count);

@@ -2,6 +2,7 @@
 
 #include <rewind/optim/detail/bias_correction.hpp>
 #include <rewind/optim/detail/element_loop.hpp>
+#include <rewind/optim/detail/moments.hpp>
 #include <rewind/optim/nadam.hpp>
 
 namespace rw {
@@ -34,28 +35,22 @@ void NAdam::update(std::size_t i, Parameter& parameter) {
   const double rate = rate_of(i);
   const double gradient_part = rate * (1 - momentum(t)) / (1 - product);
   const double moment_part = rate * momentum(t + 1) / (1 - product * momentum(t + 1));
-  const double decay = decay_of(i);
-  const bool decoupled = options_.decoupled_weight_decay;
   dispatch_floating(parameter.dtype(), [&](auto type) {
     using T = decltype(type);
     const auto from_gradient = static_cast<T>(gradient_part);
     const auto from_moment = static_cast<T>(moment_part);
     const auto root_correction =
         static_cast<T>(1 / std::sqrt(detail::bias_correction(options_.beta2, t)));
-    const auto first_rate = static_cast<T>(1 - options_.beta1);
-    const auto second_rate = static_cast<T>(1 - options_.beta2);
+    const detail::Moments<T> moments(options_.beta1, options_.beta2);
     const auto epsilon = static_cast<T>(options_.epsilon);
-    const auto gradient_decay = static_cast<T>(decoupled ? 0 : decay);
-    const auto value_decay = static_cast<T>(decoupled ? rate * decay : 0);
+    const detail::Decay<T> decay(decay_of(i), rate, options_.decoupled_weight_decay);
     detail::for_each_register<T, 1, 3>(
         parameter.value().elements(), {parameter.grad().data<T>()},
         {parameter.mutable_data<T>(), state_data<T>(first_moment_, i),
          state_data<T>(second_moment_, i)},
         [=](auto g, auto& w, auto& first, auto& second) {
-          g += gradient_decay * w;
-          w -= value_decay * w;
-          first += first_rate * (g - first);
-          second += second_rate * (g * g - second);
+          decay.apply(g, w);
+          moments.advance(g, first, second);
           w -= (from_gradient * g + from_moment * first) /
                (root_correction * xsimd::sqrt(second) + epsilon);
         });

@@ -2,6 +2,7 @@
 
 #include <rewind/optim/detail/bias_correction.hpp>
 #include <rewind/optim/detail/element_loop.hpp>
+#include <rewind/optim/detail/moments.hpp>
 #include <rewind/optim/radam.hpp>
 
 namespace rw {
@@ -41,27 +42,21 @@ void RAdam::update(std::size_t i, Parameter& parameter) {
   const auto t = static_cast<double>(++*updates_[i].mutable_data<std::int64_t>());
   const double rectified = rectification(options_.beta2, t);
   const double rate = rate_of(i);
-  const double decay = decay_of(i);
-  const bool decoupled = options_.decoupled_weight_decay;
   dispatch_floating(parameter.dtype(), [&](auto type) {
     using T = decltype(type);
     const bool adaptive = rectified > 0;
     const auto step = static_cast<T>(rate / detail::bias_correction(options_.beta1, t) *
                                      (adaptive ? rectified : 1));
-    const auto first_rate = static_cast<T>(1 - options_.beta1);
-    const auto second_rate = static_cast<T>(1 - options_.beta2);
+    const detail::Moments<T> moments(options_.beta1, options_.beta2);
     const auto epsilon = static_cast<T>(options_.epsilon);
-    const auto gradient_decay = static_cast<T>(decoupled ? 0 : decay);
-    const auto value_decay = static_cast<T>(decoupled ? rate * decay : 0);
+    const detail::Decay<T> decay(decay_of(i), rate, options_.decoupled_weight_decay);
     detail::for_each_register<T, 1, 3>(
         parameter.value().elements(), {parameter.grad().data<T>()},
         {parameter.mutable_data<T>(), state_data<T>(first_moment_, i),
          state_data<T>(second_moment_, i)},
         [=](auto g, auto& w, auto& first, auto& second) {
-          g += gradient_decay * w;
-          w -= value_decay * w;
-          first += first_rate * (g - first);
-          second += second_rate * (g * g - second);
+          decay.apply(g, w);
+          moments.advance(g, first, second);
           w -= adaptive ? step * first / (xsimd::sqrt(second) + epsilon) : step * first;
         });
   });

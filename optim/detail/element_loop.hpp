@@ -26,7 +26,7 @@ template <class T, std::size_t Reads, std::size_t Writes, class Body, class Load
 /// Calls body(r..., w...) with one register r of each array of `read` and one w of each array of
 /// `write`, over all `n` elements, and stores what it leaves in w. A null array reads as zeros and
 /// is not written: that is how a rule does without an option. In the last register, lanes beyond
-/// the end of an array hold 1.
+/// the end of an array hold 0.
 template <class T, std::size_t Reads, std::size_t Writes, class Body>
 void for_each_register(std::int64_t n, const std::array<const T*, Reads>& read,
                        const std::array<T*, Writes>& write, Body&& body) {
