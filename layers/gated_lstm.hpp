@@ -8,18 +8,6 @@
 
 namespace rw {
 
-/// Options of the LSTM's variants. `layers`, `bidirectional` and `dropout` are for the ready-made
-/// networks; a cell by itself does not read them.
-struct GatedLstmOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
-  std::int64_t layers = 1;
-  bool bidirectional = false;
-  double dropout = 0.0;
-  bool bias = true;
-  DType dtype = DType::float32;
-};
-
 /// An LSTM whose gates obey another formula: z = x W_x + b + h W_h, {h', {h', c'}} =
 /// Gates::step(z, {h, c}).
 ///
@@ -28,7 +16,7 @@ struct GatedLstmOptions {
 /// gate. A formula of your own goes in as the built-in ones do, NoForgetGates and CoupledGates.
 template <class Gates>
 struct GatedLstmCell {
-  using Options = GatedLstmOptions;
+  using Options = CellOptions;
   using State = LstmCell::State;
   static constexpr const char* name = Gates::name;
 

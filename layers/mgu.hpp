@@ -4,18 +4,6 @@
 
 namespace rw {
 
-/// `layers`, `bidirectional` and `dropout` are for the ready-made MGU; a cell by itself does not
-/// read them.
-struct MguOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
-  std::int64_t layers = 1;
-  bool bidirectional = false;
-  double dropout = 0.0;
-  bool bias = true;
-  DType dtype = DType::float32;
-};
-
 /// Minimal gated unit (Zhou et al. 2016), a GRU with one gate for both of its two.
 ///
 ///     f = sigmoid(x W_f + b_f + h U_f)
@@ -25,7 +13,7 @@ struct MguOptions {
 /// x [B, input], h [B, hidden], W_x = [W_f W_n] [input, 2 hidden], U_f and U_n [hidden, hidden], b
 /// = [b_f b_n] [2 hidden]. W_x starts Xavier-uniform, U_f and U_n orthogonal, b zero.
 struct MguCell {
-  using Options = MguOptions;
+  using Options = CellOptions;
   using State = HiddenState;
   static constexpr const char* name = "mgu";
 

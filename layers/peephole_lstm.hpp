@@ -13,7 +13,7 @@ namespace rw {
 /// peephole = [p_i p_f p_o] [3 hidden] multiplies element by element and starts at zero, so that
 /// training starts from the plain LSTM; all else is as in LstmCell.
 struct PeepholeLstmCell {
-  using Options = GatedLstmOptions;
+  using Options = CellOptions;
   using State = LstmCell::State;
   static constexpr const char* name = "peephole_lstm";
 

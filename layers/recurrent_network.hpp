@@ -7,6 +7,18 @@
 
 namespace rw {
 
+/// Options of a cell that needs nothing more. `layers`, `bidirectional` and `dropout` are for the
+/// ready-made networks; a cell by itself does not read them.
+struct CellOptions {
+  std::int64_t input = 0;
+  std::int64_t hidden = 0;
+  std::int64_t layers = 1;
+  bool bidirectional = false;
+  double dropout = 0.0;
+  bool bias = true;
+  DType dtype = DType::float32;
+};
+
 /// A ready-made stack of equal cells, one- or bidirectional, as most people want it: RNN, LSTM and
 /// GRU are this.
 ///
