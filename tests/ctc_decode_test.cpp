@@ -17,6 +17,7 @@
 #include <rewind/layers/ctc_decode.hpp>
 
 #include "support/ctc_paths.hpp"
+#include "support/loss_checks.hpp"
 #include "support/values.hpp"
 
 namespace {
@@ -31,15 +32,9 @@ using rw::testing::integers;
 using rw::testing::Labels;
 using rw::testing::Numbers;
 using rw::testing::numbers;
+using rw::testing::says;
 using rw::testing::Size;
 using rw::testing::Values;
-
-auto says(const std::string& part) {
-  return [part](const rw::Error& error) {
-    BOOST_TEST_MESSAGE(error.what());
-    return std::string(error.what()).find(part) != std::string::npos;
-  };
-}
 
 bool operator==(const rw::CtcDecoded& a, const rw::CtcDecoded& b) {
   return a.labels == b.labels && a.log_probability == b.log_probability;

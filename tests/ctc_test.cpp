@@ -21,6 +21,7 @@
 
 #include "support/counted_allocations.hpp"
 #include "support/ctc_paths.hpp"
+#include "support/loss_checks.hpp"
 #include "support/values.hpp"
 
 namespace {
@@ -34,10 +35,13 @@ using rw::testing::all_labels;
 using rw::testing::collapsed;
 using rw::testing::columns;
 using rw::testing::for_each_path;
+using rw::testing::gradient_of;
 using rw::testing::integers;
 using rw::testing::Labels;
+using rw::testing::Loss;
 using rw::testing::Numbers;
 using rw::testing::numbers;
+using rw::testing::says;
 using rw::testing::Size;
 using rw::testing::Values;
 
@@ -75,14 +79,6 @@ Enumerated enumerate(const Tensor& logits, const Labels& labels, Size blank) {
   return result;
 }
 
-using Loss = std::function<Tensor(const Tensor&)>;
-
-Numbers gradient_of(const Tensor& x, const Loss& f, bool recorded = false) {
-  rw::Tape tape;
-  const Tensor watched = tape.watch(x);
-  return numbers(tape.gradient(sum(f(watched)), {watched}, {.create_graph = recorded})[0]);
-}
-
 void check_near(const Numbers& got, const Numbers& expected, double tolerance) {
   BOOST_REQUIRE_EQUAL(got.size(), expected.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
@@ -90,13 +86,6 @@ void check_near(const Numbers& got, const Numbers& expected, double tolerance) {
     BOOST_TEST((same || std::abs(got[i] - expected[i]) <= tolerance),
                "element " << i << " is " << got[i] << ", expected " << expected[i]);
   }
-}
-
-auto says(const std::string& part) {
-  return [part](const rw::Error& error) {
-    BOOST_TEST_MESSAGE(error.what());
-    return std::string(error.what()).find(part) != std::string::npos;
-  };
 }
 
 }  // namespace

@@ -11,20 +11,16 @@
 #include <rewind/autograd/rng.hpp>
 #include <rewind/autograd/views.hpp>
 
+#include "support/loss_checks.hpp"
+
 namespace {
 
 using rw::DType;
 using rw::Shape;
 using rw::Tensor;
+using rw::testing::says;
 using Size = std::int64_t;
 using Labels = std::vector<Size>;
-
-auto says(const std::string& part) {
-  return [part](const rw::Error& error) {
-    BOOST_TEST_MESSAGE(error.what());
-    return std::string(error.what()).find(part) != std::string::npos;
-  };
-}
 
 /// The letters of two words.
 Size distance(const std::string& a, const std::string& b) {

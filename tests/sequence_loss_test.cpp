@@ -18,6 +18,7 @@
 #include <rewind/autograd/views.hpp>
 
 #include "support/counted_allocations.hpp"
+#include "support/loss_checks.hpp"
 
 namespace {
 
@@ -26,9 +27,12 @@ using rw::Reduction;
 using rw::SequenceReduction;
 using rw::Shape;
 using rw::Tensor;
+using rw::testing::gradient_of;
+using rw::testing::Loss;
+using rw::testing::Numbers;
+using rw::testing::numbers;
+using rw::testing::says;
 using Size = std::int64_t;
-using Numbers = std::vector<double>;
-using Loss = std::function<Tensor(const Tensor&)>;
 
 constexpr Size steps = 6;
 constexpr Size batch = 5;
@@ -79,27 +83,12 @@ Tensor alone(const Tensor& x, Size b) {
   return rw::slice(rw::slice(x, 1, b, b + 1), 0, 0, length_values[static_cast<std::size_t>(b)]);
 }
 
-Numbers numbers(const Tensor& x) { return x.to(DType::float64).to_vector<double>(); }
-
-Numbers gradient_of(const Tensor& x, const Loss& f, bool recorded = false) {
-  rw::Tape tape;
-  const Tensor watched = tape.watch(x);
-  return numbers(tape.gradient(sum(f(watched)), {watched}, {.create_graph = recorded})[0]);
-}
-
 void check_near(const Numbers& got, const Numbers& expected, double tolerance) {
   BOOST_REQUIRE_EQUAL(got.size(), expected.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
     BOOST_TEST((std::abs(got[i] - expected[i]) <= tolerance),
                "element " << i << " is " << got[i] << ", expected " << expected[i]);
   }
-}
-
-auto says(const std::string& part) {
-  return [part](const rw::Error& error) {
-    BOOST_TEST_MESSAGE(error.what());
-    return std::string(error.what()).find(part) != std::string::npos;
-  };
 }
 
 /// A loss of a batch and, plainly reduced, of one sequence alone.

@@ -9,11 +9,12 @@
 #include <rewind/autograd/softmax.hpp>
 #include <rewind/autograd/tensor.hpp>
 
+#include "loss_checks.hpp"
+
 namespace rw::testing {
 
 using Size = std::int64_t;
 using Labels = std::vector<Size>;
-using Numbers = std::vector<double>;
 
 inline Tensor integers(const Labels& values) {
   return Tensor::from<Size>(Shape{static_cast<Size>(values.size())}, values);
@@ -33,8 +34,6 @@ inline Tensor columns(const std::vector<Labels>& batch, Size padding = 0) {
   }
   return Tensor::from<Size>({static_cast<Size>(longest), static_cast<Size>(batch.size())}, all);
 }
-
-inline Numbers numbers(const Tensor& x) { return x.to(DType::float64).to_vector<double>(); }
 
 /// A path with repeated classes merged and then blanks removed.
 inline Labels collapsed(const Labels& path, Size blank) {
