@@ -11,7 +11,10 @@ void release_parameter(ParameterBody* body) noexcept {
   if (body == nullptr || !body->release()) {
     return;
   }
-  body->value.body().parameter = nullptr;  // handles to the value may live on, as constants
+  ParameterBody*& owner = body->value.body().parameter;
+  if (owner == body) {  // a stand-in is not
+    owner = nullptr;    // handles to the value may live on, as constants
+  }
   delete body;
 }
 
@@ -41,6 +44,15 @@ void check_like(const char* what, const Tensor& got, const Tensor& value, const 
                     what, name_of(got.dtype()), name_of(value.dtype()));
 }
 }  // namespace
+
+namespace {
+thread_local bool copies_share_values = false;
+}
+
+CopiesShareValues::CopiesShareValues() noexcept
+    : previous_(std::exchange(copies_share_values, true)) {}
+CopiesShareValues::~CopiesShareValues() { copies_share_values = previous_; }
+
 }  // namespace detail
 
 Parameter::Parameter(const Tensor& value, bool trainable) : body_(detail::make_parameter(value)) {
@@ -51,12 +63,24 @@ Parameter::Parameter(const Parameter& other) {
   if (!other.defined()) {
     return;
   }
+  if (detail::copies_share_values) {
+    Parameter copy = standing_for(other.value());
+    std::swap(body_, copy.body_);
+    return;
+  }
   Parameter copy(other.value(), other.trainable());
   copy.body().name = other.name();
   if (other.has_grad()) {
     copy.body().grad = other.grad().clone();
   }
   std::swap(body_, copy.body_);
+}
+
+Parameter Parameter::standing_for(const Tensor& value) {
+  Parameter result;
+  result.body_ = new detail::ParameterBody;
+  result.body_->value = value;
+  return result;
 }
 
 Parameter& Parameter::operator=(const Parameter& other) {

@@ -12,8 +12,33 @@ struct ParameterBody : Counted {
   Tensor grad;  // undefined: zero
   std::string name;
   bool trainable = true;
+
+  // From the pool: Note [Stand-ins].
+  static void* operator new(std::size_t bytes) {
+    return PoolAllocator<std::byte>().allocate(bytes);
+  }
+  static void operator delete(void* body) noexcept {
+    PoolAllocator<std::byte>().deallocate(static_cast<std::byte*>(body), 0);
+  }
 };
 void release_parameter(ParameterBody* body) noexcept;
+
+// Note [Stand-ins]
+// A layer is sometimes to be run with other values in the place of its parameters, as with dropout
+// on weights. For that it is copied while this guard lives, which makes each parameter of the copy
+// read the original's own value, shared and not copied; then some are replaced by results of
+// operations (Parameter::standing_for). Gradients flow through both kinds to the original, because
+// they follow tensors and not parameters. See with_values in substitution.hpp.
+class CopiesShareValues {
+ public:
+  CopiesShareValues() noexcept;
+  ~CopiesShareValues();
+  CopiesShareValues(const CopiesShareValues&) = delete;
+  CopiesShareValues& operator=(const CopiesShareValues&) = delete;
+
+ private:
+  bool previous_;
+};
 }  // namespace detail
 
 /// A named leaf outside any tape: owns a value that training changes, and the gradient that
@@ -31,6 +56,10 @@ class Parameter {
   Parameter& operator=(const Parameter& other);
   Parameter& operator=(Parameter&& other) noexcept;
   ~Parameter() { detail::release_parameter(body_); }
+
+  /// A parameter that reads as `value`, shared, wherever it came from: for one run of a layer, with
+  /// gradients that flow on into what the value was computed from (Note [Stand-ins]).
+  static Parameter standing_for(const Tensor& value);
 
   bool defined() const { return body_ != nullptr; }
   const Tensor& value() const { return body().value; }

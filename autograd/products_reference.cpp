@@ -20,6 +20,12 @@ namespace {
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Stride = Eigen::OuterStride<>;
 
+// Note [Rows by themselves]
+// Eigen sums a row of a product in another order, and so rounds otherwise, depending on how many
+// rows there are and which of them it is. A sequence must not see which others stand in its batch:
+// here each row of the result is a product by itself, unless the left side is transposed, where
+// rows are features. float32 promises nothing of the kind.
+
 /// Calls `use` with op(view) as an Eigen expression.
 template <class Use>
 void with_operand(const MatrixView<double>& view, Use&& use) {
@@ -29,6 +35,15 @@ void with_operand(const MatrixView<double>& view, Use&& use) {
     use(stored.transpose());
   } else {
     use(stored);
+  }
+}
+
+template <class Result, class Product>
+void write(Result&& result, const Product& product, bool accumulate) {
+  if (accumulate) {
+    result.noalias() += product;
+  } else {
+    result.noalias() = product;
   }
 }
 
@@ -43,10 +58,12 @@ void multiply(MatrixView<double> a, MatrixView<double> b, double* c, std::int64_
   Eigen::Map<RowMajor, 0, Stride> result(c, sizes.m, sizes.n, Stride(std::max(c_stride, sizes.n)));
   with_operand(a, [&](const auto& left) {
     with_operand(b, [&](const auto& right) {
-      if (accumulate) {
-        result.noalias() += left * right;
-      } else {
-        result.noalias() = left * right;
+      if (a.transposed) {
+        write(result, left * right, accumulate);
+        return;
+      }
+      for (std::int64_t i = 0; i < sizes.m; ++i) {  // Note [Rows by themselves]
+        write(result.row(i), left.row(i) * right, accumulate);
       }
     });
   });

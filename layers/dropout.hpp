@@ -17,4 +17,8 @@ struct Dropout {
   void parameters(Visit&&) {}
 };
 
+/// Variational dropout (Gal & Ghahramani 2016): x [T, B, features] with the same elements of [B,
+/// features] dropped at every time step. Throws as dropout does, and ShapeError for a rank below 2.
+Tensor variational_dropout(const Tensor& x, double p, Rng& rng);
+
 }  // namespace rw

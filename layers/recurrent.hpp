@@ -4,102 +4,212 @@
 
 #include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/movement.hpp>
+#include <rewind/autograd/reduce.hpp>
 #include <rewind/autograd/views.hpp>
 #include <rewind/layers/cell.hpp>
+#include <rewind/layers/detail/packing.hpp>
+#include <rewind/layers/detail/running_state.hpp>
+#include <rewind/layers/recurrent_dropout.hpp>
 
 namespace rw {
 
-enum class Direction { forward, backward };
-
 /// Runs a cell over time: x [T, B, input] -> y [T, B, output], y_t, s_t = cell(x_t, s_{t-1}).
 ///
-/// Direction::backward starts at the last step; outputs stay in the order of the inputs. T = 0
-/// gives an empty output and returns the initial state. Throws ShapeError when x does not have
-/// three axes or a state does not fit the batch.
+/// x is a tensor or a Sequence with lengths: each sequence then ends by itself, and its last state
+/// is the one after its own last step. Direction::backward starts at the last step of each; outputs
+/// stay in the order of the inputs. T = 0 gives an empty output and, like a length of 0, the
+/// initial state. Throws ShapeError when x does not have three axes or lengths or a state do not
+/// fit.
 template <Cell C>
 struct Recurrent {
   using State = typename C::State;
 
   C cell;
   Direction direction = Direction::forward;
+  /// Drawn anew in each run that is given an Rng.
+  RecurrentDropout dropout = {};
+  /// A learned initial state: see learn_initial_state().
+  std::vector<Parameter> start = {};
 
-  State initial_state(std::int64_t batch) const { return cell.initial_state(batch); }
+  /// The cell's own, usually zeros; or the learned one, the same for each sequence.
+  State initial_state(std::int64_t batch) const {
+    State state = cell.initial_state(batch);
+    std::size_t i = 0;
+    for_each_tensor(state, [&](Tensor& tensor) {
+      if (i < start.size()) {
+        tensor = expand(start[i++], tensor.shape());
+      }
+    });
+    return state;
+  }
+  /// From now on the initial state is a parameter, which starts as the cell's.
+  void learn_initial_state() {
+    start.clear();
+    State state = cell.initial_state(1);
+    for_each_tensor(state, [&](const Tensor& tensor) { start.emplace_back(tensor); });
+  }
   std::int64_t output_size() const { return cell.output_size(); }
 
-  /// Starts from the cell's initial state.
-  std::pair<Tensor, State> operator()(const Tensor& x) const {
-    check_sequence(x);
-    return (*this)(x, initial_state(x.size(1)));
+  /// Starts from the initial state.
+  std::pair<Tensor, State> operator()(const Sequence& x) const {
+    return run(x, started(x), nullptr);
+  }
+  /// Starts from `state`; returns the outputs of all steps and the state after the last.
+  std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
+    return run(x, std::move(state), nullptr);
+  }
+  /// Training: the same with `dropout`.
+  std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
+    return run(x, started(x), &rng);
+  }
+  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
+    return run(x, std::move(state), &rng);
   }
 
-  /// Starts from `state`; returns the outputs of all steps and the state after the last.
-  std::pair<Tensor, State> operator()(const Tensor& x, State state) const {
-    check_sequence(x);
-    const std::int64_t steps = x.size(0);
-    for_each_tensor(state, [&](const Tensor& s) {
-      check_shape(
-          s.rank() >= 1 && s.size(0) == x.size(1),
-          "recurrent: the initial state is {}, expected a first axis of {}, the batch of x {}",
-          s.shape(), x.size(1), x.shape());
+  /// What a run gave, with the states after all steps: one state of tensors [T, B, ...], zeros in
+  /// the padding.
+  struct Trace {
+    Tensor y;
+    State last;
+    State states;
+  };
+  Trace trace(const Sequence& x) const { return trace(x, started(x)); }
+  Trace trace(const Sequence& x, State state) const {
+    StateVector<State> each;
+    auto [y, last] = run(x, std::move(state), nullptr, &each);
+    const detail::Packing packing(name, x, direction);
+    State states = cell.initial_state(packing.batch());
+    std::size_t k = 0;
+    for_each_tensor(states, [&](Tensor& tensor) {
+      TensorList rows;
+      for (const State& after : each) {
+        rows.push_back(detail::tensors_of(after)[k]);
+      }
+      ++k;
+      tensor = rows.empty()
+                   ? zeros({x.steps.size(0), packing.batch(), tensor.columns()}, x.steps.dtype())
+                   : packing.padded(concat(std::span<const Tensor>(rows), 0));
     });
-    if (steps == 0) {
-      return {zeros({0, x.size(1), output_size()}, x.dtype()), std::move(state)};
-    }
-    TensorList outputs(static_cast<std::size_t>(steps));
-    for (std::int64_t done = 0, chunk = 0; done < steps; done += chunk) {
-      chunk = std::min(steps_at_once(x), steps - done);
-      const std::int64_t begin = direction == Direction::forward ? done : steps - done - chunk;
-      Tensor input = slice(x, 0, begin, begin + chunk);
-      bool exclusive = false;
-      if constexpr (ProjectingCell<C>) {
-        input = projected(input, x);
-        exclusive = detail::is_sole_owner(input);  // Note [Products in place]
-      }
-      for (std::int64_t i = 0; i < chunk; ++i) {
-        const std::int64_t t = direction == Direction::forward ? i : chunk - 1 - i;
-        Tensor now = select(input, 0, t);
-        if (exclusive) {
-          detail::mark_exclusive(now);
-        }
-        Tensor& y = outputs[static_cast<std::size_t>(begin + t)];
-        if constexpr (ProjectingCell<C>) {
-          std::tie(y, state) = cell.step(std::move(now), state);
-        } else {
-          std::tie(y, state) = cell(now, state);
-        }
-      }
-    }
-    return {stack(std::span<const Tensor>(outputs), 0), std::move(state)};
+    return {std::move(y), std::move(last), std::move(states)};
   }
 
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("cell", cell);
+    visit("start", start);
   }
 
  private:
-  // The projected inputs of several steps make one efficient product; those of a long sequence
-  // would fall out of the processor's caches before their steps come, in both directions. Hence
-  // chunks: enough rows for the product, and not much more.
-  static std::int64_t steps_at_once(const Tensor& x) {
-    constexpr std::int64_t enough_rows = 512;
-    return std::max<std::int64_t>(1, enough_rows / std::max<std::int64_t>(1, x.size(1)));
+  static constexpr const char* name = "recurrent";
+
+  State started(const Sequence& x) const {
+    return initial_state(detail::Packing(name, x.steps).batch());
   }
 
-  Tensor projected(const Tensor& chunk, const Tensor& x) const {
-    try {
-      return cell.project(chunk);
-    } catch (const ShapeError&) {
-      cell.project(x);  // throws the same, about the x that the caller knows
-      throw;
+  std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng,
+                               StateVector<State>* each = nullptr) const {
+    const detail::Packing packing(name, x, direction);
+    for_each_tensor(state, [&](const Tensor& s) {
+      check_shape(
+          s.rank() >= 1 && s.size(0) == packing.batch(),
+          "recurrent: the initial state is {}, expected a first axis of {}, the batch of x {}",
+          s.shape(), packing.batch(), x.steps.shape());
+    });
+    detail::check_probabilities(dropout);
+    if (packing.steps() == 0) {
+      const Shape& shape = x.steps.shape();
+      return {zeros({shape[0], shape[1], output_size()}, x.steps.dtype()), std::move(state)};
+    }
+    detail::RunningState<State> running(packing, std::move(state));
+    if (rng != nullptr && (dropout.states > 0 || dropout.weights > 0)) {
+      const C changed = detail::with_dropped_matrices(cell, dropout, *rng);
+      Tensor y = outputs(changed, packing, x, running, rng, each);
+      return {std::move(y), running.finish()};
+    }
+    Tensor y = outputs(cell, packing, x, running, rng, each);
+    return {std::move(y), running.finish()};
+  }
+
+  /// Runs `used`, which is the cell or stands for it.
+  Tensor outputs(const C& used, const detail::Packing& packing, const Sequence& x,
+                 detail::RunningState<State>& running, Rng* rng, StateVector<State>* each) const {
+    const std::int64_t steps = packing.steps();
+    const bool zones = dropout.zoneout > 0 || dropout.zoneout_cell > 0;
+    const Tensor rows = packing.packed(x.steps);
+    TensorList outputs(static_cast<std::size_t>(steps));
+    if (each != nullptr) {
+      each->resize(static_cast<std::size_t>(steps));
+    }
+    for (std::int64_t done = 0; done < steps;) {
+      const auto [first, last] = next_chunk(packing, done);
+      const std::int64_t offset = packing.begin(first);
+      Tensor input = packing.steps_of(slice(rows, 0, offset, packing.begin(last)));
+      bool exclusive = false;
+      if constexpr (ProjectingCell<C>) {
+        input = projected(used, input, x.steps);
+        exclusive = detail::is_sole_owner(input);  // Note [Products in place]
+      }
+      input = reshape(input, Shape{input.rows(), input.columns()});
+      for (std::int64_t i = 0; i < last - first; ++i, ++done) {
+        const std::int64_t t = packing.falling() ? last - 1 - i : first + i;
+        const std::int64_t begin = packing.begin(t) - offset;
+        const std::int64_t end = packing.begin(t + 1) - offset;
+        Tensor now = last - first == 1 ? std::move(input) : slice(input, 0, begin, end);
+        if (exclusive) {
+          detail::mark_exclusive(now);
+        }
+        State& state = running.before(t);
+        auto [y, next] = stepped(used, std::move(now), state);
+        if (zones) {
+          detail::zone_out(state, y, next, dropout, rng);
+        }
+        state = std::move(next);
+        outputs[static_cast<std::size_t>(t)] = std::move(y);
+        if (each != nullptr) {
+          (*each)[static_cast<std::size_t>(t)] = state;
+        }
+      }
+    }
+    return packing.padded(concat(std::span<const Tensor>(outputs), 0));
+  }
+
+  static std::pair<Tensor, State> stepped(const C& used, Tensor now, const State& state) {
+    if constexpr (ProjectingCell<C>) {
+      return used.step(std::move(now), state);
+    } else {
+      return used(now, state);
     }
   }
 
-  static void check_sequence(const Tensor& x) {
-    check_shape(x.rank() == 3,
-                "recurrent: x is {}, expected three axes [T, B, features], time first; unsqueeze a "
-                "single sequence to a batch of one",
-                x.shape());
+  // The projected inputs of several steps make one efficient product; those of a long sequence
+  // would fall out of the processor's caches before their steps come, in both directions. Hence
+  // chunks: enough rows for the product, and not much more.
+  static std::pair<std::int64_t, std::int64_t> next_chunk(const detail::Packing& packing,
+                                                          std::int64_t done) {
+    constexpr std::int64_t enough_rows = 512;
+    const std::int64_t steps = packing.steps();
+    if (!packing.falling()) {
+      std::int64_t last = done + 1;
+      while (last < steps && packing.begin(last + 1) - packing.begin(done) <= enough_rows) {
+        ++last;
+      }
+      return {done, last};
+    }
+    const std::int64_t last = steps - done;
+    std::int64_t first = last - 1;
+    while (first > 0 && packing.begin(last) - packing.begin(first - 1) <= enough_rows) {
+      --first;
+    }
+    return {first, last};
+  }
+
+  static Tensor projected(const C& used, const Tensor& chunk, const Tensor& x) {
+    try {
+      return used.project(chunk);
+    } catch (const ShapeError&) {
+      used.project(x);  // throws the same, about the x that the caller knows
+      throw;
+    }
   }
 };
 

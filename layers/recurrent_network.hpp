@@ -19,12 +19,31 @@ struct CellOptions {
   DType dtype = DType::float32;
 };
 
+/// How a ready-made network is put together, beside what its cell's options say.
+struct NetworkOptions {
+  /// What becomes of the outputs of the two directions.
+  Merge merge = Merge::concat;
+  /// Each layer but the first adds its input to its output.
+  bool residual = false;
+  /// The initial state of each layer is learned, the same for all sequences.
+  bool learned_state = false;
+  /// The cell options' dropout between layers keeps one mask for all time steps (variational).
+  bool same_dropout_over_time = false;
+  /// Variational dropout of the network's input.
+  double input_dropout = 0.0;
+  /// Of the states, weights and single steps of every layer.
+  RecurrentDropout recurrent_dropout = {};
+};
+
 /// A ready-made stack of equal cells, one- or bidirectional, as most people want it: RNN, LSTM and
 /// GRU are this.
 ///
-/// Options beside the cell's own: `layers`, `bidirectional`, and `dropout` between layers. x [T, B,
-/// input] -> y [T, B, output] with the cell's output size, mostly `hidden`, or [T, B, 2 output]
-/// when bidirectional. States are listed layer by layer, forward before backward.
+/// Options beside the cell's own: `layers`, `bidirectional`, and `dropout` between layers; more in
+/// NetworkOptions. x [T, B, input] -> y [T, B, output] with the cell's output size, mostly
+/// `hidden`, or [T, B, 2 output] when bidirectional and concatenated. x is a tensor or a Sequence
+/// with lengths. States are listed layer by layer, forward before backward.
+///
+///     LSTM lstm({.input = 8, .hidden = 32, .layers = 2}, {.residual = true}, rng);
 template <ProjectingCell C>
 class RecurrentNetwork {
  public:
@@ -32,25 +51,30 @@ class RecurrentNetwork {
   using State = StateVector<typename C::State>;
 
   RecurrentNetwork() = default;
-  RecurrentNetwork(const Options& options, Rng& rng) {
+  RecurrentNetwork(const Options& options, Rng& rng) : RecurrentNetwork(options, {}, rng) {}
+  RecurrentNetwork(const Options& options, const NetworkOptions& more, Rng& rng)
+      : input_dropout_(more.input_dropout) {
     check<UsageError>(options.input > 0 && options.hidden > 0 && options.layers > 0,
                       "{}: got input {}, hidden {}, layers {}; each must be at least 1", C::name,
                       options.input, options.hidden, options.layers);
-    check<UsageError>(options.dropout >= 0.0 && options.dropout <= 1.0,
-                      "{}: got dropout {}, expected 0 to 1", C::name, options.dropout);
-    Options each = options;
+    check_probability("dropout", options.dropout);
+    check_probability("input_dropout", more.input_dropout);
+    detail::check_probabilities(more.recurrent_dropout);
     OneWay one_way;
     BothWays both_ways;
     one_way.dropout_between = both_ways.dropout_between = options.dropout;
+    one_way.same_over_time = both_ways.same_over_time = more.same_dropout_over_time;
+    one_way.residual = both_ways.residual = more.residual;
+    Options each = options;
     for (std::int64_t i = 0; i < options.layers; ++i) {
-      Recurrent<C> forward{C(each, rng)};
-      const std::int64_t output = forward.output_size();
+      Recurrent<C> forward = layer_of(each, more, rng);
       if (options.bidirectional) {
-        both_ways.layers.emplace_back(std::move(forward), Recurrent<C>{C(each, rng)});
+        both_ways.layers.emplace_back(std::move(forward), layer_of(each, more, rng), more.merge);
+        each.input = both_ways.layers.back().output_size();
       } else {
         one_way.layers.push_back(std::move(forward));
+        each.input = one_way.layers.back().output_size();
       }
-      each.input = options.bidirectional ? 2 * output : output;
     }
     if (options.bidirectional) {
       network_ = std::move(both_ways);
@@ -66,24 +90,20 @@ class RecurrentNetwork {
     return std::visit([](const auto& net) { return net.output_size(); }, network_);
   }
 
-  /// From the initial state (zeros); no dropout.
-  std::pair<Tensor, State> operator()(const Tensor& x) const {
-    check_shape(x.rank() == 3,
-                "{}: x is {}, expected three axes [T, B, features], time first; unsqueeze a single "
-                "sequence to a batch of one",
-                C::name, x.shape());
-    return (*this)(x, initial_state(x.size(1)));
+  /// From the initial state; no dropout.
+  std::pair<Tensor, State> operator()(const Sequence& x) const {
+    return run(x, initial_state(detail::batch_of(C::name, x)), nullptr);
   }
   /// From `state`; no dropout.
-  std::pair<Tensor, State> operator()(const Tensor& x, State state) const {
+  std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
     return run(x, std::move(state), nullptr);
   }
-  /// Training: from `state`, with dropout between layers drawn from `rng`.
-  std::pair<Tensor, State> operator()(const Tensor& x, State state, Rng& rng) const {
+  /// Training: with all dropout there is, drawn from `rng`.
+  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
     return run(x, std::move(state), &rng);
   }
-  std::pair<Tensor, State> operator()(const Tensor& x, Rng& rng) const {
-    return run(x, initial_state(x.size(1)), &rng);
+  std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
+    return run(x, initial_state(detail::batch_of(C::name, x)), &rng);
   }
 
   template <class Visit>
@@ -95,7 +115,20 @@ class RecurrentNetwork {
   using OneWay = Stacked<std::vector<Recurrent<C>>>;
   using BothWays = Stacked<std::vector<Bidirectional<Recurrent<C>>>>;
 
-  std::pair<Tensor, State> run(const Tensor& x, State state, Rng* rng) const {
+  static void check_probability(const char* what, double p) {
+    check<UsageError>(p >= 0.0 && p <= 1.0, "{}: got {} {}, expected 0 to 1", C::name, what, p);
+  }
+  static Recurrent<C> layer_of(const Options& options, const NetworkOptions& more, Rng& rng) {
+    Recurrent<C> layer{.cell = C(options, rng), .dropout = more.recurrent_dropout};
+    if (more.learned_state) {
+      layer.learn_initial_state();
+    }
+    return layer;
+  }
+
+  std::pair<Tensor, State> run(const Sequence& input, State state, Rng* rng) const {
+    const Sequence x =
+        rng == nullptr ? input : input.with(variational_dropout(input.steps, input_dropout_, *rng));
     return std::visit(
         [&](const auto& net) -> std::pair<Tensor, State> {
           using Net = std::remove_cvref_t<decltype(net)>;
@@ -136,6 +169,7 @@ class RecurrentNetwork {
   }
 
   std::variant<OneWay, BothWays> network_;
+  double input_dropout_ = 0.0;
 };
 
 }  // namespace rw

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <rewind/autograd/dropout.hpp>
+#include <rewind/layers/detail/run_layer.hpp>
+#include <rewind/layers/dropout.hpp>
 #include <rewind/layers/recurrent.hpp>
 
 namespace rw {
@@ -24,19 +25,18 @@ struct Stacked {
   }
   std::int64_t output_size() const { return std::get<sizeof...(L) - 1>(layers).output_size(); }
 
-  std::pair<Tensor, State> operator()(const Tensor& x) const {
-    check_shape(x.rank() == 3, "stacked: x is {}, expected [T, B, features]", x.shape());
-    return (*this)(x, initial_state(x.size(1)));
+  std::pair<Tensor, State> operator()(const Sequence& x) const {
+    return run(x, initial_state(detail::batch_of("stacked", x)), nullptr);
   }
-
-  std::pair<Tensor, State> operator()(const Tensor& x, State state) const {
-    Tensor y = x;
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((std::tie(y, std::get<I>(state)) = std::get<I>(layers)(y, std::move(std::get<I>(state)))),
-       ...);
-    }
-    (std::index_sequence_for<L...>{});
-    return {std::move(y), std::move(state)};
+  std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
+    return run(x, std::move(state), nullptr);
+  }
+  /// Training: with the layers' own dropout.
+  std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
+    return run(x, initial_state(detail::batch_of("stacked", x)), &rng);
+  }
+  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
+    return run(x, std::move(state), &rng);
   }
 
   template <class Visit>
@@ -46,16 +46,32 @@ struct Stacked {
     }
     (std::index_sequence_for<L...>{});
   }
+
+ private:
+  std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng) const {
+    Tensor y = x.steps;
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      ((std::tie(y, std::get<I>(state)) =
+            detail::run_layer(std::get<I>(layers), x.with(y), std::move(std::get<I>(state)), rng)),
+       ...);
+    }
+    (std::index_sequence_for<L...>{});
+    return {std::move(y), std::move(state)};
+  }
 };
 
-/// The same for a number of equal layers known at run time, with dropout between them (not after
-/// the last) where an Rng is given.
+/// The same for a number of equal layers known at run time.
 template <class L>
 struct Stacked<std::vector<L>> {
   using State = StateVector<typename L::State>;
 
   std::vector<L> layers;
+  /// Dropout between layers (not after the last) where an Rng is given, and whether it keeps one
+  /// mask for all time steps (variational dropout, Gal & Ghahramani 2016).
   double dropout_between = 0.0;
+  bool same_over_time = false;
+  /// Each layer but the first adds its input to its output, as Residual does.
+  bool residual = false;
 
   State initial_state(std::int64_t batch) const {
     State state;
@@ -67,20 +83,24 @@ struct Stacked<std::vector<L>> {
   }
   std::int64_t output_size() const { return layers.back().output_size(); }
 
-  std::pair<Tensor, State> operator()(const Tensor& x) const {
-    check_shape(x.rank() == 3, "stacked: x is {}, expected [T, B, features]", x.shape());
-    return (*this)(x, initial_state(x.size(1)));
+  std::pair<Tensor, State> operator()(const Sequence& x) const {
+    return (*this)(x, initial_state(detail::batch_of("stacked", x)));
   }
 
-  std::pair<Tensor, State> operator()(const Tensor& x, State state, Rng* rng = nullptr) const {
+  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng* rng = nullptr) const {
     check<UsageError>(state.size() == layers.size(), "stacked: got {} states for {} layers",
                       state.size(), layers.size());
-    Tensor y = x;
+    Tensor y = x.steps;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       if (i > 0 && rng != nullptr) {
-        y = dropout(y, dropout_between, *rng);
+        y = same_over_time ? variational_dropout(y, dropout_between, *rng)
+                           : dropout(y, dropout_between, *rng);
       }
-      std::tie(y, state[i]) = layers[i](y, std::move(state[i]));
+      const Sequence in = x.with(y);
+      std::tie(y, state[i]) = detail::run_layer(layers[i], in, std::move(state[i]), rng);
+      if (i > 0 && residual) {
+        y = detail::residual_sum(in, y);
+      }
     }
     return {std::move(y), std::move(state)};
   }

@@ -37,9 +37,10 @@ struct Model {
 /// Heap allocations of one step of forward, loss, backward, clipping and update, once everything is
 /// warm.
 template <class Net>
-std::int64_t allocations_of_a_step(const typename Net::Options& options) {
+std::int64_t allocations_of_a_step(const typename Net::Options& options,
+                                   const NetworkOptions& more = {}, const Tensor& lengths = {}) {
   Rng rng(1);
-  Model<Net> model{Net(options, rng), {}};
+  Model<Net> model{Net(options, more, rng), {}};
   model.head = Linear({.input = model.net.output_size(), .output = 3}, rng);
   const ParameterList list = parameters(model);
   Adam optimizer(list, {});
@@ -51,8 +52,8 @@ std::int64_t allocations_of_a_step(const typename Net::Options& options) {
     const std::int64_t before = heap_allocations;
     {
       Tape tape;
-      auto [y, last] = model.net(x, state);
-      const Tensor loss = cross_entropy(model.head(select(y, 0, -1)), targets);
+      auto [y, last] = model.net({x, lengths}, state, rng);
+      const Tensor loss = cross_entropy(model.head(last_step({y, lengths})), targets);
       zero_grad(list);
       tape.backward(loss);
       clip_by_norm(list, 1.0);
@@ -99,4 +100,23 @@ BOOST_AUTO_TEST_CASE(other_cells) {
   NetworkLSTM<>::Options options{.input = 5, .hidden = 8};
   options.input_network.hidden = options.state_network.hidden = 6;
   BOOST_TEST(allocations_of_a_step<NetworkLSTM<>>(options) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(sequences_of_different_lengths) {
+  const Tensor lengths = Tensor::from<std::int64_t>({4}, {3, 10, 1, 7});
+  BOOST_TEST(allocations_of_a_step<LSTM>({.input = 5, .hidden = 8, .layers = 2}, {}, lengths) == 0);
+  BOOST_TEST(allocations_of_a_step<GRU>({.input = 5, .hidden = 8, .bidirectional = true}, {},
+                                        lengths) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(dropout_of_every_kind) {
+  BOOST_TEST(allocations_of_a_step<LSTM>(
+                 {.input = 5, .hidden = 8, .layers = 2, .bidirectional = true, .dropout = 0.2},
+                 {.merge = Merge::mean,
+                  .residual = true,
+                  .learned_state = true,
+                  .same_dropout_over_time = true,
+                  .input_dropout = 0.1,
+                  .recurrent_dropout = {
+                      .states = 0.1, .weights = 0.1, .zoneout = 0.1, .zoneout_cell = 0.2}}) == 0);
 }

@@ -23,7 +23,8 @@ Tensor transposed_copy(const Tensor& x) {
 MatrixOperand TransposedWeights::stored_as_read(const MatrixOperand& b, std::int64_t rows) {
   constexpr std::int64_t enough_rows = 16;  // from here on a copy pays for itself in one product
   const Tensor& x = b.tensor;
-  if (!b.transposed || x.rank() != 2 || x.elements() == 0) {
+  // float64 would round otherwise by the number of rows (Note [Rows by themselves]).
+  if (!b.transposed || x.rank() != 2 || x.elements() == 0 || x.dtype() != DType::float32) {
     return b;
   }
   const void* const data = x.body().data;

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <rewind/autograd/parameter_list.hpp>
+
+namespace rw {
+
+namespace detail {
+
+/// Calls `body(name, parameter)` for each parameter below `member`, with the name that the layer
+/// which owns it gives it.
+template <class Member, class Body>
+void walk_parameters(std::string_view name, Member& member, const Body& body) {
+  if constexpr (std::same_as<Member, Parameter>) {
+    if (member.defined()) {
+      body(name, member);
+    }
+  } else if constexpr (Layer<Member>) {
+    member.parameters(
+        [&](std::string_view own, auto& child) { walk_parameters(own, child, body); });
+  } else if constexpr (is_optional<Member>) {
+    if (member.has_value()) {
+      walk_parameters(name, *member, body);
+    }
+  } else {
+    for (auto& element : member) {
+      walk_parameters(name, element, body);
+    }
+  }
+}
+
+}  // namespace detail
+
+/// A copy of `layer`, to be run while the original lives, whose parameters read as `replace(name,
+/// value)`: the value itself, or what an operation makes of it, such as a weight with dropout, a
+/// normalised one or one after a step of gradient descent. Nothing is copied, and gradients flow to
+/// the original's parameters (Note [Stand-ins]). `name` is the parameter's own, such as "w_h".
+///
+///     LstmCell changed = with_values(cell, [&](std::string_view name, const Tensor& value) {
+///       return name == "w_h" ? dropout(value, 0.5, rng) : value;
+///     });
+template <Layer L, class Replace>
+L with_values(const L& layer, const Replace& replace) {
+  const detail::CopiesShareValues guard;
+  L copy = layer;
+  detail::walk_parameters("", copy, [&](std::string_view name, Parameter& parameter) {
+    const Tensor value = replace(name, parameter.value());
+    if (!value.same_as(parameter.value())) {
+      check_shape(value.shape() == parameter.shape(),
+                  "with_values: got {} for '{}', expected its shape {}", value.shape(), name,
+                  parameter.shape());
+      parameter = Parameter::standing_for(value);
+    }
+  });
+  return copy;
+}
+
+}  // namespace rw

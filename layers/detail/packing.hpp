@@ -1,0 +1,56 @@
+#pragma once
+
+#include <rewind/layers/sequence.hpp>
+
+namespace rw::detail {
+
+// Note [Packed sequences]
+// A batch of sequences of different lengths is run without its padding. The sequences are put in
+// order, longest first, so that those which still run at a step are always the first ones; the rows
+// of their steps then follow each other, step after step, [N, features] with N the sum of the
+// lengths. A step works on the rows of one piece of that, and the state loses its last rows where
+// sequences end. To run from the last step to the first, each sequence is packed the other way
+// round. Whatever is done row by row gives each sequence the values that it has alone.
+//
+// Where all lengths are equal to T, nothing is moved and a piece of steps is a view.
+class Packing {
+ public:
+  /// Throws ShapeError, in the name of `who`, unless the steps have three axes and the lengths fit.
+  Packing(const char* who, const Sequence& sequence, Direction direction = Direction::forward);
+
+  /// Whether packed steps are to be run in falling order.
+  bool falling() const { return direction_ == Direction::backward && !starts_.defined(); }
+  std::int64_t batch() const { return batch_; }
+  /// The longest length.
+  std::int64_t steps() const { return steps_; }
+  /// How many sequences are longer than `step`.
+  std::int64_t active(std::int64_t step) const { return begin(step + 1) - begin(step); }
+  /// The first row of `step` in the packed steps.
+  std::int64_t begin(std::int64_t step) const {
+    return starts_.defined() ? starts_.data<std::int64_t>()[step] : step * batch_;
+  }
+
+  /// [T, B, features] -> [N, features].
+  Tensor packed(const Tensor& steps) const;
+  /// Rows of whole steps with three axes again, as cells project them: [steps, B, features], or [1,
+  /// rows, features] where lengths differ.
+  Tensor steps_of(const Tensor& rows) const;
+  /// [N, features] -> [T, B, features] with zeros in the padding.
+  Tensor padded(const Tensor& rows) const;
+  /// Rows of a state [B, ...] from the order of the batch to longest first, and back.
+  Tensor by_length(const Tensor& rows) const;
+  Tensor in_order(const Tensor& rows) const;
+
+ private:
+  Direction direction_;
+  std::int64_t length_;  // T
+  std::int64_t batch_;
+  std::int64_t steps_;
+  // All int64, and undefined where every sequence has T steps.
+  Tensor starts_;    // [steps + 1]
+  Tensor places_;    // [N], in the steps as rows [T B]
+  Tensor order_;     // [B], longest first; undefined where the batch is in that order already
+  Tensor position_;  // [B], of each sequence in that order
+};
+
+}  // namespace rw::detail

@@ -1,0 +1,21 @@
+#include <rewind/autograd/math.hpp>
+#include <rewind/layers/detail/packing.hpp>
+#include <rewind/layers/detail/run_layer.hpp>
+
+namespace rw::detail {
+
+std::int64_t batch_of(const char* who, const Sequence& x) { return Packing(who, x.steps).batch(); }
+
+Tensor residual_sum(const Sequence& x, const Tensor& y) {
+  check_shape(x.steps.shape() == y.shape(),
+              "residual: the layer makes {} of {}; only outputs of the input's size can be added "
+              "to it",
+              y.shape(), x.steps.shape());
+  if (!x.lengths.defined()) {
+    return x.steps + y;
+  }
+  const Packing packing("residual", x);
+  return packing.padded(packing.packed(x.steps)) + y;
+}
+
+}  // namespace rw::detail

@@ -1,0 +1,21 @@
+#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/movement.hpp>
+#include <rewind/layers/merge.hpp>
+
+namespace rw {
+
+Tensor merge_directions(Merge merge, const Tensor& forward, const Tensor& backward) {
+  switch (merge) {
+    case Merge::concat:
+      return concat({forward, backward}, -1);
+    case Merge::sum:
+      return forward + backward;
+    case Merge::mean:
+      return 0.5 * (forward + backward);
+    case Merge::product:
+      return forward * backward;
+  }
+  throw UsageError("merge: got a value that is none of concat, sum, mean and product");
+}
+
+}  // namespace rw

@@ -1,0 +1,36 @@
+#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/pointwise.hpp>
+#include <rewind/layers/recurrent_dropout.hpp>
+
+namespace rw::detail {
+
+void check_probabilities(const RecurrentDropout& dropout) {
+  const auto check_one = [](const char* name, double p) {
+    check<UsageError>(p >= 0 && p <= 1, "recurrent dropout: {} is {}, expected 0 to 1", name, p);
+  };
+  check_one("states", dropout.states);
+  check_one("weights", dropout.weights);
+  check_one("zoneout", dropout.zoneout);
+  check_one("zoneout_cell", dropout.zoneout_cell);
+}
+
+Tensor dropped_matrix(const Tensor& w, const RecurrentDropout& dropout, Rng& rng) {
+  const Tensor single = rw::dropout(w, dropout.weights, rng);
+  if (dropout.states == 0) {
+    return single;
+  }
+  return single * dropout_mask({w.size(0), 1}, dropout.states, rng, w.dtype());
+}
+
+Tensor zoneout(const Tensor& previous, const Tensor& next, double p, Rng* rng) {
+  if (p == 0) {
+    return next;
+  }
+  if (rng == nullptr) {
+    return next + p * (previous - next);
+  }
+  // The mask is 0 where a unit stays, which happens with probability p, and any other number else.
+  return where(dropout_mask(next.shape(), p, *rng, next.dtype()), next, previous);
+}
+
+}  // namespace rw::detail

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <rewind/layers/detail/run_layer.hpp>
+
+namespace rw {
+
+/// A recurrent layer whose input is added to its output, y = x + layer(x) (He et al. 2016), so that
+/// deep stacks still train. Throws ShapeError where the sizes differ.
+template <class L>
+struct Residual {
+  using State = typename L::State;
+
+  L layer;
+
+  State initial_state(std::int64_t batch) const { return layer.initial_state(batch); }
+  std::int64_t output_size() const { return layer.output_size(); }
+
+  std::pair<Tensor, State> operator()(const Sequence& x) const {
+    return run(x, initial_state(detail::batch_of("residual", x)), nullptr);
+  }
+  std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
+    return run(x, std::move(state), nullptr);
+  }
+  /// Training: with the layer's own dropout.
+  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
+    return run(x, std::move(state), &rng);
+  }
+
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("layer", layer);
+  }
+
+ private:
+  std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng) const {
+    auto [y, last] = detail::run_layer(layer, x, std::move(state), rng);
+    return {detail::residual_sum(x, y), std::move(last)};
+  }
+};
+
+}  // namespace rw
