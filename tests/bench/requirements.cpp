@@ -149,6 +149,7 @@ void singles(std::vector<Requirement>& list, const Report& report) {
   at_most("tape: ", "tape overhead", 80);
   at_most("fused ", "fused operation, time relative to a hand-written loop", 1.15);
   at_most("heap allocations", "heap allocations in a warm training step", 0);
+  at_most("mean length T/2", "time of a training step, relative to full sequences", 0.6);
   at_most("compile time", "compilation", 4);
 }
 

@@ -17,7 +17,8 @@ struct SingleRun {
 /// The tape, fused operations against hand-written loops, softmax with cross-entropy, embedding,
 /// Adam.
 void measure_operations(const SingleRun& run);
-/// Steps of the experiments, memory, allocations, growth with the length of the sequence.
+/// Steps of the experiments, memory, allocations, growth with the length of the sequence,
+/// time with sequences of different lengths.
 void measure_steps(const SingleRun& run);
 
 }  // namespace bench

@@ -130,6 +130,36 @@ void measure_length(const SingleRun& run) {
   }
 }
 
+/// A training step over sequences of all lengths from 1 to T, against one over full ones: the time
+/// that padding would waste.
+template <class Network>
+void measure_padding(const SingleRun& run, const char* cell, bool bidirectional) {
+  const std::string name = fmt::format("mean length T/2 against full, {}{} 100 32 64 128", cell,
+                                       bidirectional ? " bidirectional" : "");
+  if (!run.wanted(name)) {
+    return;
+  }
+  constexpr std::int64_t steps = 100;
+  constexpr std::int64_t batch = 32;
+  rw::Rng rng(1);
+  Network network({.input = 64, .hidden = 128, .bidirectional = bidirectional}, rng);
+  const Tensor x = rng.normal({steps, batch, 64}, 0, 1);
+  std::vector<std::int64_t> lengths;
+  for (const std::int64_t i : rng.permutation(batch)) {
+    lengths.push_back(1 + i * (steps - 2) / (batch - 1));  // 1 to 99, mean 50
+  }
+  const auto train_on = [&](const Tensor& of_lengths) {
+    rw::Tape tape;
+    const Tensor y = network({x, of_lengths}).first;
+    rw::zero_grad(network);
+    tape.backward(y, {.seed = y.detach()});
+  };
+  const Tensor half = Tensor::from<std::int64_t>({batch}, lengths);
+  const auto timings = measure(
+      {{"full", 1, [&] { train_on({}); }}, {"half", 1, [&] { train_on(half); }}}, run.effort);
+  run.report({name, timings[1].median() / timings[0].median(), "x"});
+}
+
 }  // namespace
 
 void measure_steps(const SingleRun& run) {
@@ -139,6 +169,9 @@ void measure_steps(const SingleRun& run) {
   measure_memory(run);
   measure_allocations(run);
   measure_length(run);
+  measure_padding<rw::LSTM>(run, "lstm", false);
+  measure_padding<rw::LSTM>(run, "lstm", true);
+  measure_padding<rw::GRU>(run, "gru", false);
 }
 
 }  // namespace bench
