@@ -317,6 +317,19 @@ BOOST_AUTO_TEST_CASE(last_steps) {
       "lengths[0] = 5 is outside [0, 4]");
 }
 
+BOOST_AUTO_TEST_CASE(no_steps_and_no_sequences) {
+  Rng rng(10);
+  const LSTM net({.input = input, .hidden = hidden, .bidirectional = true}, rng);
+  const auto [none, state] = net({zeros({3, 0, input}), lengths_of({})});
+  BOOST_TEST(none.shape() == Shape({3, 0, 2 * hidden}));
+  BOOST_TEST(state[1].c.shape() == Shape({0, hidden}));
+  auto start = net.initial_state(2);
+  start[0].h = rng.normal({2, hidden}, 0, 1);
+  const auto [empty, last] = net({zeros({0, 2, input}), lengths_of({0, 0})}, start);
+  BOOST_TEST(empty.shape() == Shape({0, 2, 2 * hidden}));
+  BOOST_TEST(last[0].h.same_as(start[0].h));
+}
+
 BOOST_AUTO_TEST_CASE(wrong_lengths_name_themselves) {
   Rng rng(8);
   const LSTM net({.input = input, .hidden = hidden}, rng);
