@@ -4,6 +4,12 @@
 
 namespace rw::io {
 
+/// The world's fault: a table or picture that cannot be written.
+class FileError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The file could not be written: disk full, no permission, no such directory. The file that was
 /// there before is untouched.
 class CheckpointWriteError : public CheckpointError {

@@ -52,6 +52,9 @@ class Optimizer {
   /// an exception neither parameters nor state have changed.
   void step();
 
+  /// The parameters that it changes, for example to clip their gradients.
+  const ParameterList& parameters() const { return parameters_.list(); }
+
   /// Forgets all gradients, so that the next backward pass starts from zero.
   void zero_grad() { rw::zero_grad(parameters_.list()); }
 
@@ -109,7 +112,6 @@ class Optimizer {
   std::vector<Tensor> add_counters(std::string_view name);
   std::vector<Tensor> add_numbers(std::string_view name, double initial);
 
-  const ParameterList& parameters() const { return parameters_.list(); }
   /// The learning rate of the step that runs, for the i-th parameter.
   double rate_of(std::size_t i) const;
   /// The weight decay of the i-th parameter.

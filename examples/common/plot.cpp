@@ -2,19 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <iterator>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <rewind/autograd/views.hpp>
+#include <rewind/io/history_files.hpp>
+#include <rewind/io/plot.hpp>
 
 #include "common/colour.hpp"
 
@@ -24,77 +19,30 @@ namespace {
 
 constexpr const char* head = "set terminal pngcairo size 900,540\nset grid\nset key bottom right\n";
 
-/// Until the end of the scope, writing to a process that has ended is an error instead of our own
-/// end.
-class IgnoreBrokenPipe {
- public:
-  IgnoreBrokenPipe() { before_ = std::signal(SIGPIPE, SIG_IGN); }
-  ~IgnoreBrokenPipe() { std::signal(SIGPIPE, before_); }
-  IgnoreBrokenPipe(const IgnoreBrokenPipe&) = delete;
-  IgnoreBrokenPipe& operator=(const IgnoreBrokenPipe&) = delete;
-
- private:
-  void (*before_)(int);
-};
-
-bool write_all(int file, const std::string& text) {
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t n = ::write(file, text.data() + done, text.size() - done);
-    if (n < 0 && errno != EINTR) {
-      return false;
-    }
-    done += n < 0 ? 0 : static_cast<std::size_t>(n);
+/// Calls `draw`, which writes the file `path`; false, after a word on standard error, where it
+/// cannot.
+template <class Draw>
+bool drawn(const std::string& path, Draw&& draw) {
+  try {
+    draw();
+  } catch (const rw::io::FileError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return false;
   }
+  fmt::print("wrote {}\n", path);
   return true;
-}
-
-/// Starts gnuplot with `script` as its standard input and `picture` as its standard output. An
-/// error number, or 0.
-int feed_gnuplot(const std::string& script, int picture) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) {
-    return errno;
-  }
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, picture, STDOUT_FILENO);
-  char name[] = "gnuplot";
-  char* arguments[] = {name, nullptr};
-  pid_t child = 0;
-  const int failed = ::posix_spawnp(&child, name, &actions, nullptr, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  ::close(ends[0]);
-  if (failed != 0) {
-    ::close(ends[1]);
-    return failed;
-  }
-  const IgnoreBrokenPipe ignore;
-  const bool written = write_all(ends[1], script);
-  ::close(ends[1]);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return written && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : EIO;
 }
 
 void plot_lines(const std::string& path, const char* quantity, const std::vector<Curve>& curves,
                 double Curve::Point::*value, double scale) {
-  std::string script = head;
-  for (std::size_t i = 0; i < curves.size(); ++i) {
-    script += fmt::format("$curve{} << END\n", i);
-    for (const Curve::Point& point : curves[i].points) {
-      script += fmt::format("{} {}\n", point.epoch, scale * point.*value);
+  std::vector<rw::io::PlotCurve> lines;
+  for (const Curve& curve : curves) {
+    rw::io::PlotCurve& line = lines.emplace_back(rw::io::PlotCurve{curve.label, {}});
+    for (const Curve::Point& point : curve.points) {
+      line.points.emplace_back(point.epoch, scale * point.*value);
     }
-    script += "END\n";
   }
-  script += fmt::format("set xlabel 'epoch'\nset ylabel '{}'\nplot ", quantity);
-  for (std::size_t i = 0; i < curves.size(); ++i) {
-    script +=
-        fmt::format("$curve{} using 1:2 with lines linewidth 2 title '{}', ", i, curves[i].label);
-  }
-  gnuplot(script + "\n", path);
+  drawn(path, [&] { rw::io::plot_lines(path, {.x = "epoch", .y = quantity}, lines); });
 }
 
 struct HeatMap {
@@ -163,30 +111,21 @@ HeatMap narrowed(const HeatMap& map, std::size_t width) {
 }  // namespace
 
 bool gnuplot(const std::string& script, const std::string& path) {
-  const int picture = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (picture < 0) {
-    fmt::print(stderr, "cannot write {}: {}\n", path, std::strerror(errno));
-    return false;
-  }
-  const int failed = feed_gnuplot(script, picture);
-  ::close(picture);
-  if (failed != 0) {
-    std::filesystem::remove(path);
-    fmt::print(stderr, "no {}: {}\n", path,
-               failed == ENOENT ? "gnuplot is not installed" : "gnuplot failed");
-    return false;
-  }
-  fmt::print("wrote {}\n", path);
-  return true;
+  return drawn(path, [&] { rw::io::gnuplot(script, path); });
+}
+
+bool plot_history(const std::string& path, const rw::History& history,
+                  const std::vector<std::string>& names) {
+  return drawn(path, [&] { rw::io::plot_history(path, history, names); });
 }
 
 void plot_curves(const std::string& folder, const std::vector<Curve>& curves) {
-  std::vector<Curve> drawn;
-  std::copy_if(curves.begin(), curves.end(), std::back_inserter(drawn),
+  std::vector<Curve> trained;
+  std::copy_if(curves.begin(), curves.end(), std::back_inserter(trained),
                [](const Curve& curve) { return !curve.points.empty(); });
-  if (!folder.empty() && !drawn.empty()) {
-    plot_lines(folder + "/loss.png", "loss", drawn, &Curve::Point::loss, 1.0);
-    plot_lines(folder + "/accuracy.png", "accuracy in %", drawn, &Curve::Point::accuracy, 100.0);
+  if (!folder.empty() && !trained.empty()) {
+    plot_lines(folder + "/loss.png", "loss", trained, &Curve::Point::loss, 1.0);
+    plot_lines(folder + "/accuracy.png", "accuracy in %", trained, &Curve::Point::accuracy, 100.0);
   }
 }
 

@@ -3,16 +3,19 @@
 #include <string>
 #include <vector>
 
+#include <rewind/autograd/history.hpp>
 #include <rewind/autograd/tensor.hpp>
 
 #include "common/training.hpp"
 
 namespace examples {
 
-/// Runs gnuplot on `script`, whose picture (it sets a terminal but no output) goes to the file
-/// `path`. Neither a shell nor gnuplot reads the path. False, after a word on standard error, where
-/// gnuplot is missing or failed.
+/// rw::io::gnuplot; false, after a word on standard error, where there is no picture.
 bool gnuplot(const std::string& script, const std::string& path);
+
+/// rw::io::plot_history in the same way.
+bool plot_history(const std::string& path, const rw::History& history,
+                  const std::vector<std::string>& names);
 
 /// Draws DIR/loss.png and DIR/accuracy.png, with a line for each curve.
 void plot_curves(const std::string& folder, const std::vector<Curve>& curves);

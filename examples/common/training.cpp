@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "common/colour.hpp"
 #include "common/interrupt.hpp"
 
 namespace examples {
@@ -18,8 +17,8 @@ Monitor::Monitor(std::string label, std::int64_t epochs, std::int64_t steps_per_
     : epochs_(epochs),
       steps_per_epoch_(steps_per_epoch),
       steps_per_point_(std::max<std::int64_t>(1, steps_per_epoch / 5)),
-      curve_{std::move(label), {}},
-      terminal_(is_terminal()) {}
+      curve_{label, {}},
+      bar_(std::move(label)) {}
 
 void Monitor::step(const Score& score) {
   ++step_;
@@ -31,10 +30,7 @@ void Monitor::step(const Score& score) {
     in_point_ = {};
     points_at_step_ = step_;
   }
-  // Ten times a second is as often as one can read.
-  if (terminal_ && watch_.seconds() - drawn_at_ > 0.1) {
-    draw_bar();
-  }
+  bar_.update(step_, epochs_ * steps_per_epoch_, in_epoch_.loss());
 }
 
 Score Monitor::end_epoch() {
@@ -58,29 +54,10 @@ void Monitor::finish() {
 
 void Monitor::print_epoch() {
   printed_epoch_ = epoch_;
-  erase_bar();
+  bar_.erase();
   fmt::print("{:>8}  epoch {:3}   loss {:.5f}   accuracy {:>8}   {:6.1f} s\n", curve_.label, epoch_,
-             last_epoch_.loss(), percent(last_epoch_.accuracy()), watch_.seconds());
+             last_epoch_.loss(), percent(last_epoch_.accuracy()), bar_.seconds());
   std::fflush(stdout);
-}
-
-void Monitor::draw_bar() {
-  drawn_at_ = watch_.seconds();
-  constexpr std::int64_t width = 30;
-  const std::int64_t steps = epochs_ * steps_per_epoch_;
-  const std::int64_t filled = std::min(width, step_ * width / steps);
-  const double left = drawn_at_ / static_cast<double>(step_) * static_cast<double>(steps - step_);
-  const auto seconds = static_cast<std::int64_t>(std::ceil(std::max(0.0, left)));
-  fmt::print("\r{:>8}  [{:-<{}}]  loss {:.5f}   ETA {}:{:02}\x1b[K", curve_.label,
-             std::string(static_cast<std::size_t>(filled), '#'), width, in_epoch_.loss(),
-             seconds / 60, seconds % 60);
-  std::fflush(stdout);
-}
-
-void Monitor::erase_bar() const {
-  if (terminal_) {
-    fmt::print("\r\x1b[K");
-  }
 }
 
 }  // namespace examples

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <rewind/optim/progress_bar.hpp>
+
 namespace examples {
 
 /// Seconds since it was made.
@@ -75,8 +77,6 @@ class Monitor {
   const Curve& curve() const { return curve_; }
 
  private:
-  void draw_bar();
-  void erase_bar() const;
   void print_epoch();
 
   std::int64_t epochs_;
@@ -90,9 +90,7 @@ class Monitor {
   Score last_epoch_;
   Score in_point_;
   Curve curve_;
-  Stopwatch watch_;
-  double drawn_at_ = -1;
-  bool terminal_;
+  rw::ProgressBar bar_;
 };
 
 }  // namespace examples

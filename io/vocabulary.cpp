@@ -1,0 +1,231 @@
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <rewind/io/checkpoint.hpp>
+#include <rewind/io/detail/utf8.hpp>
+#include <rewind/io/vocabulary.hpp>
+
+namespace rw {
+namespace {
+
+constexpr std::array special_names{"padding", "unknown", "begin", "end"};
+constexpr std::string_view white_space = " \t\n\v\f\r";
+
+/// Calls body(token, byte at which it begins) for each token. Throws UsageError for bytes that are
+/// not UTF-8, before the first call.
+template <class Body>
+void for_each_token(std::string_view text, TokenUnit unit, Body&& body) {
+  const std::size_t bad = io::detail::first_bad_byte(text);
+  check<UsageError>(bad == text.size(),
+                    "vocabulary: byte {} of the text is {:#04x}, which is not UTF-8 there; convert "
+                    "the text first",
+                    bad, bad < text.size() ? static_cast<unsigned char>(text[bad]) : 0);
+  std::size_t at = 0;
+  while (at < text.size()) {
+    std::size_t end = 0;
+    if (unit == TokenUnit::character) {
+      end = at + io::detail::character_bytes(text, at);
+    } else {
+      at = std::min(text.find_first_not_of(white_space, at), text.size());
+      end = std::min(text.find_first_of(white_space, at), text.size());
+    }
+    if (end > at) {
+      body(text.substr(at, end - at), at);
+    }
+    at = end;
+  }
+}
+
+void check_options(const VocabularyOptions& options) {
+  check<UsageError>(options.min_count <= 1 || !options.unknown.empty(),
+                    "vocabulary: with min_count {}, give the option unknown a text, such as "
+                    "\"<unk>\", that stands for rarer tokens",
+                    options.min_count);
+  const std::array specials{&options.padding, &options.unknown, &options.begin, &options.end};
+  for (std::size_t i = 0; i < specials.size(); ++i) {
+    const std::string& text = *specials[i];
+    check<UsageError>(io::detail::first_bad_byte(text) == text.size(),
+                      "vocabulary: the text for {} is not UTF-8", special_names[i]);
+    check<UsageError>(options.unit == TokenUnit::character ||
+                          text.find_first_of(white_space) == std::string::npos,
+                      "vocabulary: the text for {}, '{}', holds white space, expected a word",
+                      special_names[i], text);
+    for (std::size_t j = 0; j < i; ++j) {
+      check<UsageError>(text.empty() || text != *specials[j],
+                        "vocabulary: {} and {} are both '{}', expected different texts",
+                        special_names[j], special_names[i], text);
+    }
+  }
+}
+
+/// The tokens that occur often enough, the most frequent first.
+std::vector<std::string_view> frequent_tokens(std::string_view text,
+                                              const VocabularyOptions& options) {
+  std::map<std::string_view, std::int64_t> counts;
+  for_each_token(text, options.unit, [&](std::string_view token, std::size_t) { ++counts[token]; });
+  std::vector<std::pair<std::string_view, std::int64_t>> ordered(counts.begin(), counts.end());
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<std::string_view> tokens;
+  for (const auto& [token, count] : ordered) {
+    if (count >= options.min_count) {
+      tokens.push_back(token);
+    }
+  }
+  return tokens;
+}
+
+}  // namespace
+
+Vocabulary::Vocabulary(std::int64_t bytes)
+    : tokens_(zeros({bytes}, DType::int64)),
+      settings_(zeros({1 + static_cast<std::int64_t>(special_names.size())}, DType::int64)) {}
+
+Vocabulary::Vocabulary(std::string_view text, const VocabularyOptions& options) {
+  check_options(options);
+  std::vector<std::int64_t> bytes;
+  const auto append = [&](std::string_view token) {
+    for (const char byte : token) {
+      bytes.push_back(static_cast<unsigned char>(byte));
+    }
+    bytes.push_back(-1);
+  };
+  std::vector<std::int64_t> settings{options.unit == TokenUnit::word ? 1 : 0};
+  std::int64_t specials = 0;
+  for (const std::string* token :
+       {&options.padding, &options.unknown, &options.begin, &options.end}) {
+    settings.push_back(token->empty() ? -1 : specials++);
+    if (!token->empty()) {
+      append(*token);
+    }
+  }
+  for (const std::string_view token : frequent_tokens(text, options)) {
+    if (token != options.padding && token != options.unknown && token != options.begin &&
+        token != options.end) {
+      append(token);
+    }
+  }
+  tokens_ = Tensor::from<std::int64_t>(Shape{static_cast<std::int64_t>(bytes.size())}, bytes);
+  settings_ =
+      Tensor::from<std::int64_t>(Shape{static_cast<std::int64_t>(settings.size())}, settings);
+  read_state();
+}
+
+Vocabulary Vocabulary::load(const std::string& path, const std::string& name) {
+  std::int64_t bytes = 0;
+  for (const io::EntryInfo& entry : io::list(path)) {
+    if (entry.path == name + "/tokens" && entry.shape.rank() == 1) {
+      bytes = entry.shape[0];
+    }
+  }
+  Vocabulary vocabulary(bytes);
+  io::load(path, io::LoadOptions{.allow_unexpected = true}, name, vocabulary);
+  vocabulary.read_state();
+  return vocabulary;
+}
+
+void Vocabulary::read_state() const {
+  const auto check_sound = [](bool sound, const char* what) {
+    check<io::CheckpointRefused>(sound, "vocabulary: the restored state is not a vocabulary: {}",
+                                 what);
+  };
+  std::vector<std::string> texts;
+  Numbers numbers;
+  std::string token;
+  for (const std::int64_t byte : tokens_.to_vector<std::int64_t>()) {
+    check_sound(byte >= -1 && byte <= 0xFF, "a number that is no byte");
+    if (byte >= 0) {
+      token.push_back(static_cast<char>(byte));
+      continue;
+    }
+    check_sound(io::detail::first_bad_byte(token) == token.size(), "a token that is not UTF-8");
+    check_sound(numbers.emplace(token, static_cast<std::int64_t>(texts.size())).second,
+                "a token that occurs twice");
+    texts.push_back(std::exchange(token, {}));
+  }
+  check_sound(token.empty(), "the last token has no end");
+  const auto* settings = settings_.data<std::int64_t>();
+  check_sound(settings[0] == 0 || settings[0] == 1, "neither characters nor words");
+  for (std::size_t i = 0; i < special_names.size(); ++i) {
+    check_sound(settings[1 + i] >= -1 && settings[1 + i] < static_cast<std::int64_t>(texts.size()),
+                "a number that is no token's");
+  }
+  texts_ = std::move(texts);
+  numbers_ = std::move(numbers);
+  versions_ = {tokens_.body().block->version, settings_.body().block->version};
+}
+
+const Vocabulary& Vocabulary::current() const {
+  if (versions_ != std::array{tokens_.body().block->version, settings_.body().block->version})
+      [[unlikely]] {
+    read_state();
+  }
+  return *this;
+}
+
+TokenUnit Vocabulary::unit() const {
+  return *settings_.data<std::int64_t>() == 1 ? TokenUnit::word : TokenUnit::character;
+}
+
+std::optional<std::int64_t> Vocabulary::special(std::size_t i) const {
+  const std::int64_t number = current().settings_.data<std::int64_t>()[1 + i];
+  return number < 0 ? std::nullopt : std::optional(number);
+}
+
+std::int64_t Vocabulary::size() const { return static_cast<std::int64_t>(current().texts_.size()); }
+
+bool Vocabulary::contains(std::string_view token) const {
+  return current().numbers_.contains(token);
+}
+
+std::int64_t Vocabulary::known(std::string_view token, const char* where, std::size_t at) const {
+  const auto found = numbers_.find(token);
+  if (found != numbers_.end()) {
+    return found->second;
+  }
+  const std::int64_t unknown = settings_.data<std::int64_t>()[2];
+  check<UsageError>(unknown >= 0,
+                    "vocabulary: '{}'{}{} is none of the {} tokens; build the vocabulary from all "
+                    "of the text, or with the option unknown",
+                    token, where, *where == '\0' ? std::string() : std::to_string(at),
+                    texts_.size());
+  return unknown;
+}
+
+std::int64_t Vocabulary::id(std::string_view token) const { return current().known(token, "", 0); }
+
+const std::string& Vocabulary::token(std::int64_t id) const {
+  check<UsageError>(0 <= id && id < size(), "vocabulary: got the number {}, expected 0 to {}", id,
+                    size() - 1);
+  return texts_[static_cast<std::size_t>(id)];
+}
+
+std::vector<std::int64_t> Vocabulary::encode(std::string_view text) const {
+  const Vocabulary& vocabulary = current();
+  std::vector<std::int64_t> numbers;
+  for_each_token(text, unit(), [&](std::string_view token, std::size_t at) {
+    numbers.push_back(vocabulary.known(token, " at byte ", at));
+  });
+  return numbers;
+}
+
+std::string Vocabulary::decode(std::span<const std::int64_t> tokens) const {
+  const bool words = unit() == TokenUnit::word;
+  std::string text;
+  bool first = true;
+  for (const std::int64_t id : tokens) {
+    const std::string& one = token(id);
+    if (id == padding() || id == begin() || id == end()) {
+      continue;
+    }
+    if (words && !first) {
+      text.push_back(' ');
+    }
+    text += one;
+    first = false;
+  }
+  return text;
+}
+
+}  // namespace rw

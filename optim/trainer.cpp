@@ -1,0 +1,207 @@
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <rewind/optim/clip.hpp>
+#include <rewind/optim/detail/participants.hpp>
+#include <rewind/optim/trainer.hpp>
+
+namespace rw {
+namespace {
+
+/// From the sum of several batches' gradients to their mean.
+void divide_gradients(const ParameterList& list, std::int64_t batches) {
+  for (const NamedParameter& entry : list) {
+    if (!detail::takes_part(*entry.parameter)) {
+      continue;
+    }
+    detail::check_gradient("trainer", entry);
+    Tensor& gradient = entry.parameter->mutable_grad();
+    dispatch_floating(gradient.dtype(), [&](auto type) {
+      using T = decltype(type);
+      T* const data = gradient.mutable_data<T>();
+      for (std::int64_t i = 0, n = gradient.elements(); i < n; ++i) {
+        data[i] /= static_cast<T>(batches);
+      }
+    });
+  }
+}
+
+}  // namespace
+
+Trainer::Trainer(Optimizer& optimizer, TrainerOptions options)
+    : optimizer_(optimizer),
+      options_(std::move(options)),
+      stopping_({.patience = options_.patience.value_or(std::numeric_limits<std::int64_t>::max()),
+                 .min_delta = options_.min_delta,
+                 .maximize = options_.maximize}),
+      epochs_(zeros({}, DType::int64)),
+      batches_(zeros({}, DType::int64)),
+      loss_(zeros({}, DType::float64)) {
+  check<UsageError>(options_.epochs >= 0, "trainer: epochs is {}, expected at least 0",
+                    options_.epochs);
+  check<UsageError>(options_.accumulate >= 1, "trainer: accumulate is {}, expected at least 1",
+                    options_.accumulate);
+  check<UsageError>(!options_.clip_norm || *options_.clip_norm > 0,
+                    "trainer: clip_norm is {}, expected more than 0; leave it out for no clipping",
+                    options_.clip_norm.value_or(0));
+  if (options_.plateau) {
+    options_.plateau->maximize = options_.maximize;
+    plateau_.emplace(optimizer, *options_.plateau);
+  }
+}
+
+Trainer::Running::Running(Trainer& trainer) : trainer_(trainer) {
+  check<UsageError>(!trainer.bar_, "trainer: fit() was called while it runs already");
+  trainer.bar_.emplace(trainer.options_.label, trainer.options_.output);
+  trainer.accumulated_ = 0;
+  trainer.batches_done_ = 0;
+  trainer.interrupted_ = false;
+}
+
+Trainer::Running::~Running() { trainer_.bar_.reset(); }
+
+bool Trainer::stopped_early() const {
+  return options_.patience && stopping_.waited() >= *options_.patience;
+}
+
+StateList Trainer::state() const {
+  StateList state{{"epochs", epochs_}, {"batches", batches_}, {"loss", loss_}};
+  const auto append = [&](const std::string& name, const StateList& part) {
+    for (const StateEntry& entry : part) {
+      state.push_back({name + "/" + entry.path, entry.tensor});
+    }
+  };
+  append("stopping", stopping_.state());
+  if (plateau_) {
+    append("plateau", plateau_->state());
+  }
+  return state;
+}
+
+bool Trainer::goes_on() {
+  if (interrupted_ || epochs_done() >= options_.epochs || stopped_early()) {
+    return false;
+  }
+  interrupted_ = options_.stop && options_.stop();
+  return !interrupted_;
+}
+
+void Trainer::forget_epoch() {
+  *batches_.mutable_data<std::int64_t>() = 0;
+  *loss_.mutable_data<double>() = 0;
+}
+
+void Trainer::fail_non_finite(const std::string& what) const {
+  throw NonFiniteError(fmt::format(
+      "trainer: epoch {}, batch {}, step {}: {}; the weights are as the step before left them; "
+      "lower the learning rate, or limit the gradients with clip_norm",
+      epoch(), batches() + 1, optimizer_.steps() + 1, what));
+}
+
+bool Trainer::train_on(const std::function<Tensor()>& step) {
+  double loss = 0;
+  {
+    Tape tape;
+    const Tensor result = step();
+    loss = result.item();
+    if (!std::isfinite(loss)) {
+      fail_non_finite(fmt::format("the loss is {}", loss));
+    }
+    if (accumulated_ == 0) {
+      optimizer_.zero_grad();
+    }
+    tape.backward(result);
+  }
+  if (++accumulated_ == options_.accumulate) {
+    update();
+  }
+  ++*batches_.mutable_data<std::int64_t>();
+  *loss_.mutable_data<double>() += loss;
+  ++batches_done_;
+  draw_bar();
+  // Between updates nothing is complete that could be saved.
+  interrupted_ = accumulated_ == 0 && options_.stop && options_.stop();
+  if (interrupted_ && options_.output != nullptr) {
+    bar_->erase();
+    fmt::print(options_.output, "{:>8}  stopped in epoch {} after {} batches\n", options_.label,
+               epoch(), batches());
+  }
+  return !interrupted_;
+}
+
+void Trainer::update() {
+  if (accumulated_ > 1) {
+    divide_gradients(optimizer_.parameters(), accumulated_);
+  }
+  try {
+    if (options_.clip_norm) {
+      clip_by_norm(optimizer_.parameters(), *options_.clip_norm);
+    }
+    learning_rate_ = optimizer_.scheduled_learning_rate();
+    optimizer_.step();
+  } catch (const NonFiniteError& error) {
+    fail_non_finite(error.what());
+  }
+  accumulated_ = 0;
+}
+
+void Trainer::end_epoch() {
+  check<UsageError>(batches() > 0,
+                    "trainer: there is no batch in epoch {}; a range that can be gone through only "
+                    "once must be made anew for each epoch, by a function",
+                    epoch());
+  if (accumulated_ > 0) {
+    update();
+  }
+  std::optional<double> validation;
+  if (options_.validate) {
+    const StopRecording no_tape;
+    bar_->erase();
+    validation = options_.validate();
+  }
+  const double loss = loss_.item() / static_cast<double>(batches());
+  history_.erase_from(epoch());
+  history_.add("loss", epoch(), loss);
+  if (validation) {
+    history_.add("validation", epoch(), *validation);
+  }
+  history_.add("learning_rate", epoch(), learning_rate_);
+  stopping_.observe(validation.value_or(loss));
+  if (plateau_) {
+    plateau_->observe(validation.value_or(loss));
+  }
+  batches_per_epoch_ = batches();
+  ++*epochs_.mutable_data<std::int64_t>();
+  forget_epoch();
+  print_epoch(loss, validation);
+  if (stopping_.improved() && options_.on_best) {
+    options_.on_best();
+  }
+}
+
+void Trainer::draw_bar() {
+  const std::int64_t left = (options_.epochs - epochs_done()) * batches_per_epoch_ - batches();
+  bar_->update(batches_done_, batches_per_epoch_ > 0 ? batches_done_ + left : 0,
+               loss_.item() / static_cast<double>(batches()));
+}
+
+void Trainer::print_epoch(double loss, const std::optional<double>& validation) const {
+  if (options_.output == nullptr) {
+    return;
+  }
+  // Of many epochs about every twentieth part, and the last.
+  const std::int64_t every = (options_.epochs + 19) / 20;
+  if (epochs_done() % every != 0 && epochs_done() < options_.epochs && !stopped_early()) {
+    return;
+  }
+  fmt::print(options_.output, "{:>8}  epoch {:3}   loss {:.5f}{}   rate {:.3g}   {:6.1f} s{}\n",
+             options_.label, epochs_done(), loss,
+             validation ? fmt::format("   validation {:.5f}", *validation) : "", learning_rate_,
+             bar_->seconds(), stopping_.improved() ? "   best" : "");
+  std::fflush(options_.output);
+}
+
+}  // namespace rw

@@ -1,0 +1,229 @@
+// The history of a training: as a value, as a table, and as a picture.
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include <rewind/io/history_files.hpp>
+#include <rewind/optim/progress_bar.hpp>
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace io = rw::io;
+using rw::History;
+
+/// A folder that goes away with the test.
+struct Folder {
+  fs::path path;
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "rewind-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
+  ~Folder() { fs::remove_all(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string operator/(const std::string& name) const { return (path / name).string(); }
+  bool empty() const { return fs::is_empty(path); }
+};
+
+std::string content(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool says(const std::exception& error, const std::string& part) {
+  return std::string(error.what()).find(part) != std::string::npos;
+}
+
+const bool has_gnuplot = std::system("command -v gnuplot >/dev/null 2>&1") == 0;
+
+void check_picture(const std::string& path) {
+  const std::string bytes = content(path);
+  BOOST_TEST(bytes.substr(0, 8) == "\x89PNG\r\n\x1a\n");
+  BOOST_TEST(bytes.size() > 1000U);
+}
+
+History some_history() {
+  History history;
+  history.add("loss", 1, 0.5);
+  history.add("validation", 1, 1.0 / 3);
+  history.add("loss", 2, 0.25);
+  history.add("loss", 10, 1e-300);
+  history.add("validation", 10, std::numeric_limits<double>::quiet_NaN());
+  return history;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(history)
+
+BOOST_AUTO_TEST_CASE(series_by_name) {
+  const History history = some_history();
+  BOOST_TEST(history.series().size() == 2U);
+  BOOST_TEST(history.series()[0].name == "loss");
+  BOOST_TEST((history["loss"] == std::vector<History::Point>{{1, 0.5}, {2, 0.25}, {10, 1e-300}}));
+  BOOST_TEST(history.last("loss") == 1e-300);
+  BOOST_TEST(history.contains("validation"));
+  BOOST_TEST(!history.contains("accuracy"));
+  BOOST_CHECK_EXCEPTION(history["accuracy"], rw::UsageError, [](const rw::UsageError& error) {
+    return says(error, "'accuracy'") && says(error, "loss, validation");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(steps_only_grow) {
+  History history = some_history();
+  const History before = history;
+  BOOST_CHECK_THROW(history.add("loss", 10, 1), rw::UsageError);
+  BOOST_CHECK_THROW(history.add("loss", 3, 1), rw::UsageError);
+  BOOST_TEST(history["loss"].size() == before["loss"].size());
+  history.erase_from(2);
+  BOOST_TEST(history["loss"].size() == 1U);
+  BOOST_TEST(history["validation"].size() == 1U);
+  history.add("loss", 2, 7);
+  BOOST_TEST(history.last("loss") == 7.0);
+  history.erase_from(0);
+  BOOST_TEST(history.empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(table)
+
+BOOST_AUTO_TEST_CASE(a_line_for_each_step) {
+  BOOST_TEST(io::to_csv(some_history()) ==
+             "step,loss,validation\n"
+             "1,0.5,0.3333333333333333\n"
+             "2,0.25,\n"
+             "10,1e-300,nan\n");
+  BOOST_TEST(io::to_csv(History()) == "step\n");
+}
+
+BOOST_AUTO_TEST_CASE(names_are_quoted_where_they_must_be) {
+  History history;
+  history.add("a,b", 1, 1);
+  history.add("say \"x\"", 1, 2);
+  history.add("two\nlines", 1, 3);
+  BOOST_TEST(io::to_csv(history) == "step,\"a,b\",\"say \"\"x\"\"\",\"two\nlines\"\n1,1,2,3\n");
+}
+
+BOOST_AUTO_TEST_CASE(as_a_file) {
+  const Folder folder;
+  io::write_csv(folder / "a.csv", some_history());
+  BOOST_TEST(content(folder / "a.csv") == io::to_csv(some_history()));
+  BOOST_CHECK_EXCEPTION(
+      io::write_csv(folder / "no/a.csv", some_history()), io::FileError,
+      [](const io::FileError& error) { return says(error, "No such file or directory"); });
+  BOOST_CHECK_THROW(io::write_csv("/dev/full", some_history()), io::FileError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(plot)
+
+BOOST_AUTO_TEST_CASE(a_picture_of_a_history) {
+  const Folder folder;
+  if (!has_gnuplot) {
+    BOOST_TEST_MESSAGE("skipped: gnuplot is not installed");
+    return;
+  }
+  io::plot_history(folder / "a.png", some_history());
+  check_picture(folder / "a.png");
+  io::plot_history(folder / "b.png", some_history(), {"loss"}, {.title = "loss", .log_y = true});
+  check_picture(folder / "b.png");
+  BOOST_CHECK_THROW(io::plot_history(folder / "c.png", some_history(), {"none"}), rw::UsageError);
+}
+
+BOOST_AUTO_TEST_CASE(texts_are_shown_and_not_obeyed) {
+  BOOST_TEST(io::gnuplot_text("it's") == "'it''s'");
+  BOOST_TEST(io::gnuplot_text("a\nb\tc") == "'a b c'");
+  const Folder folder;
+  const std::string touched = folder / "touched";
+  const std::string evil = "x'\n!touch " + touched + "\nset title `touch " + touched +
+                           "` \"`touch " + touched + "`\" ${x} @y \\";
+  const std::vector<io::PlotCurve> curves{{evil, {{0, 1}, {1, 2}}}};
+  if (has_gnuplot) {
+    io::plot_lines(folder / "a.png", {.title = evil, .x = evil, .y = evil}, curves);
+    check_picture(folder / "a.png");
+  }
+  BOOST_TEST(!fs::exists(touched));
+}
+
+BOOST_AUTO_TEST_CASE(no_path_reaches_a_shell_or_gnuplot) {
+  const Folder folder;
+  const std::string awkward = folder / "it's \"$(touch x)\" `touch y`; !touch z.png";
+  if (has_gnuplot) {
+    io::plot_lines(awkward, {}, {{"a", {{0, 1}, {1, 2}}}});
+    check_picture(awkward);
+    BOOST_TEST(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(without_gnuplot_there_is_a_clear_word) {
+  const Folder folder;
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", folder.path.c_str(), 1);
+  std::string message;
+  try {
+    io::plot_history(folder / "a.png", some_history());
+  } catch (const io::FileError& error) {
+    message = error.what();
+  }
+  ::setenv("PATH", path.c_str(), 1);
+  BOOST_TEST(message == "no " + (folder / "a.png") + ": gnuplot is not installed");
+  BOOST_TEST(folder.empty());
+}
+
+BOOST_AUTO_TEST_CASE(failures_leave_nothing_behind) {
+  const Folder folder;
+  BOOST_CHECK_THROW(io::gnuplot("this is no command\n", folder / "a.png"), io::FileError);
+  BOOST_CHECK_THROW(io::gnuplot("plot sin(x)\n", folder / "no/such/a.png"), io::FileError);
+  const auto nothing = [](const io::FileError& error) { return says(error, "nothing to draw"); };
+  BOOST_CHECK_EXCEPTION(io::plot_lines(folder / "a.png", {}, {}), io::FileError, nothing);
+  const std::vector<io::PlotCurve> only_nan{{"a", {{0, std::nan("")}}}};
+  BOOST_CHECK_EXCEPTION(io::plot_lines(folder / "a.png", {}, only_nan), io::FileError, nothing);
+  BOOST_TEST(folder.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_script_longer_than_a_pipe_that_nobody_reads) {
+  const Folder folder;
+  const std::string script = "exit status 1\n" + std::string(1'000'000, '#') + "\n";
+  BOOST_CHECK_THROW(io::gnuplot(script, folder / "a.png"), io::FileError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(progress_bar)
+
+BOOST_AUTO_TEST_CASE(the_line) {
+  BOOST_TEST(rw::ProgressBar::text("lstm", 25, 100, 0.5, 20) ==
+             "    lstm  [#######-----------------------]  loss 0.50000   ETA 1:00");
+  BOOST_TEST(rw::ProgressBar::text("", 100, 100, 0.5, 20) ==
+             "          [##############################]  loss 0.50000   ETA 0:00");
+  BOOST_TEST(rw::ProgressBar::text("a", 3, 0, 0.5, 20) == "       a  step 3  loss 0.50000");
+  BOOST_TEST(rw::minutes(0.2) == "0:01");
+  BOOST_TEST(rw::minutes(125) == "2:05");
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_drawn_but_on_a_terminal) {
+  std::FILE* const file = std::tmpfile();
+  {
+    rw::ProgressBar bar("a", file);
+    bar.update(1, 2, 0.5);
+    bar.erase();
+    rw::ProgressBar none("a", nullptr);
+    none.update(1, 2, 0.5);
+  }
+  BOOST_TEST(std::ftell(file) == 0);
+  std::fclose(file);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,243 @@
+// The Trainer does what a loop written by hand does, bit for bit, with any batches, and what each
+// option says.
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <list>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/trainer_tasks.hpp"
+
+namespace {
+
+using namespace trainer_tasks;
+using optim_fixture::check_contains;
+using optim_fixture::not_a_number;
+using rw::Adam;
+using rw::Minibatches;
+using rw::Trainer;
+
+/// What a function writes to a file that it is given.
+std::string written_by(const std::function<void(std::FILE*)>& body) {
+  std::FILE* const file = std::tmpfile();
+  body(file);
+  std::string text(static_cast<std::size_t>(std::ftell(file)), ' ');
+  std::rewind(file);
+  BOOST_TEST(std::fread(text.data(), 1, text.size(), file) == text.size());
+  std::fclose(file);
+  return text;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(equals_the_loop_written_by_hand_bit_for_bit) {
+  Task by_hand;
+  rw::History history;
+  std::string best;
+  {
+    const rw::ParameterList weights = rw::parameters(by_hand.model);
+    Adam optimizer(weights, {.learning_rate = 3e-2});
+    optimizer.set_schedule(rw::cosine_decay(60));
+    Minibatches batches(50, {.batch = 8}, 5);
+    double least = std::numeric_limits<double>::infinity();
+    for (int epoch = 1; epoch <= 9; ++epoch) {
+      double sum = 0;
+      double rate = 0;
+      for (const Tensor& batch : batches) {
+        rw::Tape tape;
+        const Tensor loss = by_hand.loss(batch);
+        optimizer.zero_grad();
+        tape.backward(loss);
+        rw::clip_by_norm(weights, 0.5);
+        rate = optimizer.scheduled_learning_rate();
+        optimizer.step();
+        sum += loss.item();
+      }
+      history.add("loss", epoch, sum / 7.0);
+      history.add("validation", epoch, by_hand.validate());
+      history.add("learning_rate", epoch, rate);
+      if (by_hand.validate() < least) {
+        least = by_hand.validate();
+        best = by_hand.bytes();
+      }
+    }
+  }
+  Task task;
+  std::string kept;
+  Adam optimizer(rw::parameters(task.model), {.learning_rate = 3e-2});
+  optimizer.set_schedule(rw::cosine_decay(60));
+  Minibatches batches(50, {.batch = 8}, 5);
+  Trainer trainer(optimizer, silent({.epochs = 9,
+                                     .clip_norm = 0.5,
+                                     .validate = [&] { return task.validate(); },
+                                     .on_best = [&] { kept = task.bytes(); }}));
+  BOOST_TEST((trainer.fit(batches, task.step()) == history));
+  BOOST_TEST((task.bytes() == by_hand.bytes()));
+  BOOST_TEST((kept == best));
+  BOOST_TEST(trainer.epochs_done() == 9);
+  BOOST_TEST(history.last("loss") < history["loss"][0].value);  // it learns
+}
+
+BOOST_AUTO_TEST_CASE(any_range_and_any_function_that_returns_one) {
+  const std::vector<double> vector{1, 2, 4};
+  const auto result = [](auto&& batches) {
+    Slope slope;
+    Trainer trainer(slope.optimizer, silent({.epochs = 2}));
+    trainer.fit(std::forward<decltype(batches)>(batches), slope.step());
+    return slope.value();
+  };
+  BOOST_TEST(result(vector) == -13.0);
+  BOOST_TEST(result(std::vector<double>{1, 2, 4}) == -13.0);
+  BOOST_TEST(result(std::list<double>{1, 2, 4}) == -13.0);
+  BOOST_TEST(result(std::span(vector).first(2)) == -5.0);
+  int calls = 0;
+  BOOST_TEST(result([&] {
+               ++calls;
+               return std::vector<double>(2, calls);
+             }) == -5.0);
+  BOOST_TEST(calls == 2);
+  BOOST_TEST(result([&]() -> const std::vector<double>& { return vector; }) == -13.0);
+}
+
+BOOST_AUTO_TEST_CASE(chunks_of_a_stream) {
+  Slope slope;
+  rw::BpttBatches chunks(Tensor::from<double>({8}, {1, 2, 3, 4, 5, 6, 7, 8}),
+                         {.batch = 2, .steps = 2});
+  Trainer trainer(slope.optimizer, silent({.epochs = 1}));
+  trainer.fit(chunks,
+              [&](const rw::BpttBatch& chunk) { return rw::sum(chunk.y - chunk.x) * slope.w; });
+  BOOST_TEST(slope.value() == 1.0 - 6.0);
+}
+
+BOOST_AUTO_TEST_CASE(accumulated_batches_are_one_large_batch) {
+  Task large;
+  Task small;
+  const auto train = [](Task& task, std::int64_t batch, std::int64_t accumulate) {
+    rw::Sgd optimizer(rw::parameters(task.model), {.learning_rate = 0.1});
+    // 40 of the 50: whole batches, so that the means weigh the same.
+    Minibatches batches(40, {.batch = batch, .shuffle = false}, 5);
+    Trainer trainer(optimizer, silent({.epochs = 5, .clip_norm = 0.5, .accumulate = accumulate}));
+    trainer.fit(batches, task.step());
+    BOOST_TEST(optimizer.steps() == 10);
+  };
+  train(large, 20, 1);
+  train(small, 5, 4);
+  const auto a = rw::state_of(large.model);
+  const auto b = rw::state_of(small.model);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    BOOST_TEST(a[i].tensor.to_vector<float>() == b[i].tensor.to_vector<float>(),
+               boost::test_tools::tolerance(1e-5F) << boost::test_tools::per_element());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_last_update_of_an_epoch_may_have_fewer_batches) {
+  Slope slope;
+  Trainer trainer(slope.optimizer, silent({.epochs = 2, .accumulate = 2}));
+  trainer.fit(std::vector<double>{1, 3, 8}, slope.step());
+  BOOST_TEST(slope.value() == 1.0 - 2 * ((1.0 + 3.0) / 2 + 8.0));
+  BOOST_TEST(slope.optimizer.steps() == 4);
+}
+
+BOOST_AUTO_TEST_CASE(stops_early_and_keeps_the_best) {
+  const std::vector<double> validations{5, 4, 4.5, 3, 3.5, not_a_number, 3.2, 1};
+  for (const bool maximize : {false, true}) {
+    Slope slope;
+    std::size_t epoch = 0;
+    std::vector<std::size_t> best;
+    Trainer trainer(slope.optimizer,
+                    silent({.epochs = 100,
+                            .validate = [&] { return (maximize ? -1 : 1) * validations[epoch++]; },
+                            .maximize = maximize,
+                            .on_best = [&] { best.push_back(epoch); },
+                            .patience = 3}));
+    BOOST_TEST(!trainer.stopped_early());
+    trainer.fit(std::vector<double>{1}, slope.step());
+    BOOST_TEST(trainer.stopped_early());
+    BOOST_TEST(epoch == 7U);
+    BOOST_TEST((best == std::vector<std::size_t>{1, 2, 4}));
+    BOOST_TEST(trainer.best() == (maximize ? -3.0 : 3.0));
+    BOOST_TEST(trainer.history()["validation"].size() == 7U);
+    trainer.fit(std::vector<double>{1}, slope.step());
+    BOOST_TEST(epoch == 7U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(without_validation_the_training_loss_counts) {
+  Slope slope;
+  int best = 0;
+  Trainer trainer(slope.optimizer, silent({.epochs = 3, .on_best = [&] { ++best; }}));
+  trainer.fit(std::vector<double>{1}, slope.step());
+  BOOST_TEST(best == 3);  // w falls without end
+  BOOST_TEST(trainer.best() == -1.0);
+  BOOST_TEST(!trainer.history().contains("validation"));
+}
+
+BOOST_AUTO_TEST_CASE(a_plateau_lowers_the_rate) {
+  Slope slope;
+  Trainer trainer(slope.optimizer,
+                  silent({.epochs = 4,
+                          .validate = [] { return 1.0; },
+                          .maximize = true,
+                          .plateau = rw::ReduceOnPlateauOptions{.factor = 0.5, .patience = 0}}));
+  trainer.fit(std::vector<double>{0}, slope.step());
+  std::vector<double> rates;
+  for (const auto& point : trainer.history()["learning_rate"]) {
+    rates.push_back(point.value);
+  }
+  BOOST_TEST((rates == std::vector<double>{1, 1, 0.5, 0.25}));
+}
+
+BOOST_AUTO_TEST_CASE(validation_is_not_recorded) {
+  Slope slope;
+  bool recorded = false;
+  const rw::Tape outer;
+  Trainer trainer(slope.optimizer, silent({.validate = [&] {
+                    recorded = (slope.w * 2.0).requires_grad();
+                    return 0.0;
+                  }}));
+  trainer.fit(std::vector<double>{1}, slope.step());
+  BOOST_TEST(!recorded);
+  BOOST_TEST(outer.operations() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_line_for_each_epoch) {
+  Slope slope;
+  const std::string text = written_by([&](std::FILE* file) {
+    Trainer trainer(slope.optimizer, {.epochs = 2,
+                                      .validate = [&] { return slope.value() < -4 ? 9.0 : 0.25; },
+                                      .output = file,
+                                      .label = "slope"});
+    trainer.fit(std::vector<double>{1, 2}, slope.step());
+  });
+  check_contains(text, {"   slope  epoch   1   loss 0.50000   validation 0.25000   rate 1 ",
+                        " s   best\n   slope  epoch   2   loss -4.00000   validation 9.00000"});
+  BOOST_TEST(text.find("best") == text.rfind("best"));
+  BOOST_TEST(text.find('\r') == std::string::npos);  // no progress bar in a file
+}
+
+BOOST_AUTO_TEST_CASE(of_many_epochs_some_lines_and_the_last) {
+  Slope slope;
+  const std::string text = written_by([&](std::FILE* file) {
+    Trainer trainer(slope.optimizer, {.epochs = 101, .output = file});
+    trainer.fit(std::vector<double>{1}, slope.step());
+  });
+  BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 17);
+  check_contains(text, {"epoch   6 ", "epoch  96 ", "epoch 101 "});
+}
+
+BOOST_AUTO_TEST_CASE(it_says_where_it_was_stopped) {
+  Slope slope;
+  const std::string text = written_by([&](std::FILE* file) {
+    Trainer trainer(
+        slope.optimizer,
+        {.epochs = 5, .stop = [&] { return slope.optimizer.steps() == 5; }, .output = file});
+    trainer.fit(std::vector<double>{1, 1, 1}, slope.step());
+    BOOST_TEST(trainer.epochs_done() == 1);
+  });
+  check_contains(text, {"stopped in epoch 2 after 2 batches\n"});
+}
