@@ -23,7 +23,7 @@ using rw::testing::Table;
 namespace {
 
 constexpr int min_samples = 12;
-constexpr int min_checks = 1500;
+constexpr int min_checks = 3000;
 
 const Table& table() {
   static const Table all = rw::testing::operation_table();

@@ -26,11 +26,20 @@ Sequence draw(const Level& level, rw::Rng& rng) {
   for (char& symbol : text) {
     symbol = "abcd"[rng.integer(4)];
   }
-  const std::int64_t label = rng.integer(4);
+  const std::int64_t label = rng.integer(level.has_third() ? 8 : 4);
   text.front() = 'B';
   text.back() = 'E';
-  text[static_cast<std::size_t>(within(level.first, rng))] = label < 2 ? 'X' : 'Y';
-  text[static_cast<std::size_t>(within(level.second, rng))] = label % 2 == 0 ? 'X' : 'Y';
+  // The label's binary digits, the highest first: 0 is X and 1 is Y.
+  std::int64_t digit = level.has_third() ? 4 : 2;
+  const auto place = [&](const Range& range) {
+    text[static_cast<std::size_t>(within(range, rng))] = (label & digit) == 0 ? 'X' : 'Y';
+    digit /= 2;
+  };
+  place(level.first);
+  place(level.second);
+  if (level.has_third()) {
+    place(level.third);
+  }
   return {std::move(text), label};
 }
 

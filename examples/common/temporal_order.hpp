@@ -12,18 +12,23 @@ namespace examples::temporal_order {
 
 /// The order of the one-hot code.
 inline constexpr std::string_view symbols = "XYabcdBE";
-/// The classes: XX is Q, XY is R, YX is S, YY is U.
+/// The classes of two symbols: XX is Q, XY is R, YX is S, YY is U. With three, in the same manner,
+/// XXX is Q and YYY is C.
 inline constexpr std::string_view classes = "QRSU";
+inline constexpr std::string_view classes_of_three = "QRSUVABC";
 
 struct Range {
   std::int64_t low, high;  // inclusive
 };
 
-/// How long the sequences are, and at which positions, counted from 0, the two symbols that matter
-/// stand.
+/// How long the sequences are, and at which positions, counted from 0, the two or three symbols
+/// that matter stand.
 struct Level {
   std::string_view name;
   Range length, first, second;
+  Range third = {0, 0};  // nowhere
+
+  constexpr bool has_third() const { return third.high > 0; }
 };
 
 inline constexpr std::array levels{
@@ -34,17 +39,21 @@ inline constexpr std::array levels{
     Level{"nightmare", {300, 500}, {10, 80}, {250, 290}},
 };
 
+/// The paper's experiment 6b: three symbols, eight classes.
+inline constexpr Level three{"three", {100, 110}, {10, 20}, {33, 43}, {66, 76}};
+
 /// The level of that name, which must be one of them.
 const Level& level(std::string_view name);
 
-/// B, distractors a to d with an X or Y at two places among them, E; and the class that their order
-/// makes.
+/// B, distractors a to d with an X or Y at two or three places among them, E; and the class that
+/// their order makes.
 struct Sequence {
   std::string text;
   std::int64_t label;
 };
 
-/// A random sequence; every choice is uniform (Hochreiter and Schmidhuber 1997, experiment 6a).
+/// A random sequence; every choice is uniform (Hochreiter and Schmidhuber 1997, experiments 6a and
+/// 6b).
 Sequence draw(const Level& level, rw::Rng& rng);
 
 struct Batch {

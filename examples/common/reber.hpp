@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <rewind/autograd/rng.hpp>
+
+/// The embedded Reber grammar (Fahlman 1991; Hochreiter and Schmidhuber 1997, experiment 1).
+///
+/// B, then T or P, then a string of the Reber grammar, then again the same of T or P, E. What the
+/// last but one symbol must be was said at the second, any number of steps ago.
+namespace examples::reber {
+
+/// The order of the one-hot code.
+inline constexpr std::string_view symbols = "BTSXPVE";
+
+/// The symbols that may follow `prefix`; none after a whole string, or after what is not the
+/// beginning of one.
+std::string legal_after(std::string_view prefix);
+
+/// A random string: where there is a choice, both symbols are equally likely.
+std::string draw(rw::Rng& rng);
+
+/// True for every fifth string of at least 12 symbols, by a hash of its symbols: those are kept out
+/// of training. Not the short ones, which are so few that each is the only example of its kind.
+bool held_out(std::string_view text);
+
+/// The next random string that is held out, or that is not.
+std::string draw(bool from_held_out, rw::Rng& rng);
+
+/// Strings of different lengths side by side: the input is all but the last symbol, the target all
+/// but the first.
+struct Batch {
+  rw::Tensor x;        // [T, B, 7] one-hot, zeros in the padding
+  rw::Tensor target;   // int64 [T, B], 0 in the padding
+  rw::Tensor lengths;  // int64 [B]
+};
+
+Batch encode(std::span<const std::string> strings);
+
+}  // namespace examples::reber

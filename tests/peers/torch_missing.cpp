@@ -1,0 +1,11 @@
+// Takes the place of torch_peer.cpp where LibTorch is not installed.
+#include <stdexcept>
+
+#include "torch_peer.hpp"
+
+namespace rw::testing {
+
+TorchResult run_torch(const TorchProblem&) { throw std::logic_error("LibTorch is missing"); }
+std::string torch_version() { return {}; }
+
+}  // namespace rw::testing

@@ -1,0 +1,43 @@
+#pragma once
+// LibTorch's recurrent networks behind an interface of plain numbers, so that only one file sees
+// LibTorch's headers, which take long to compile and are written for C++17.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rw::testing {
+
+enum class TorchKind { rnn_tanh, rnn_relu, lstm, gru };
+
+/// A network, its weights and what goes through it. All arrays are row-major.
+struct TorchProblem {
+  TorchKind kind = TorchKind::lstm;
+  std::int64_t steps = 1, batch = 1, input = 1, hidden = 1, layers = 1;
+  std::int64_t projection = 0;  // proj_size; 0: none
+  bool bidirectional = false;
+  bool bias = true;
+  bool float64 = false;  // whether LibTorch computes in float64
+
+  /// In LibTorch's order and layout: for each layer, and in it for each direction, weight_ih,
+  /// weight_hh, bias_ih and bias_hh if there are any, weight_hr if there is a projection.
+  std::vector<std::vector<double>> weights;
+  std::vector<double> x;       // [T, B, input]
+  std::vector<double> h0, c0;  // [layers * directions, B, ...]; c0 of an LSTM only
+  /// The gradients that arrive at the outputs and at the final states.
+  std::vector<double> dy, dh, dc;
+};
+
+struct TorchResult {
+  std::vector<double> y, h, c;
+  std::vector<double> dx, dh0, dc0;
+  std::vector<std::vector<double>> dweights;
+};
+
+/// Runs the network forward and back. Throws std::logic_error where LibTorch is missing.
+TorchResult run_torch(const TorchProblem& problem);
+
+/// LibTorch's version; empty where it is missing.
+std::string torch_version();
+
+}  // namespace rw::testing

@@ -1,0 +1,234 @@
+#pragma once
+// Random configurations of recurrent networks, for the tests that compare two computations of the
+// same network, and what such a network gives.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tape.hpp>
+#include <rewind/layers/cell.hpp>
+#include <rewind/layers/sequence.hpp>
+
+namespace rw::testing {
+
+/// Around the vector lengths, the blocks of products and the powers of two.
+inline constexpr std::array<std::int64_t, 12> sizes{1, 2, 7, 15, 16, 17, 31, 32, 33, 64, 65, 128};
+
+struct Configuration {
+  std::int64_t steps = 1;
+  std::int64_t batch = 1;
+  std::int64_t input = 1;
+  std::int64_t hidden = 1;
+  std::int64_t extra = 1;  // outputs, projection or inner layer of the cells that have one
+  std::int64_t layers = 1;
+  bool bidirectional = false;
+  bool bias = true;
+  bool given_state = false;
+  std::vector<std::int64_t> lengths = {};  // empty: all sequences have T steps
+  Padding padding = Padding::after;
+
+  /// About the multiplications of a forward pass of one gate.
+  double work() const {
+    const std::int64_t in = layers == 1 ? input : std::max(input, 2 * hidden);
+    return static_cast<double>(steps * batch * layers * hidden * (in + hidden) *
+                               (bidirectional ? 2 : 1));
+  }
+  std::string text() const {
+    return fmt::format("T {} B {} input {} hidden {} extra {} layers {}{}{}{}{}[{}]", steps, batch,
+                       input, hidden, extra, layers, bidirectional ? " bidirectional" : "",
+                       bias ? "" : " without bias", given_state ? " given state" : "",
+                       padding == Padding::after ? " lengths " : " lengths after padding ",
+                       fmt::join(lengths, " "));
+  }
+};
+
+template <class T, std::size_t N>
+T any_of(const std::array<T, N>& choices, Rng& rng) {
+  return choices[static_cast<std::size_t>(rng.integer(static_cast<std::int64_t>(N)))];
+}
+
+/// Sizes from the list, T up to 64. Large ones times large ones times large ones would take all
+/// the time, so that the product has a limit, which is itself drawn: every size occurs often, and
+/// now and then they occur together.
+inline Configuration draw_configuration(Rng& rng) {
+  constexpr std::array<std::int64_t, 7> corners{1, 2, 3, 31, 32, 33, 64};
+  constexpr std::array<std::int64_t, 9> batches{1, 2, 3, 4, 5, 8, 15, 17, 33};
+  const double limit = std::exp2(rng.uniform(11.0, 23.0));
+  Configuration c;
+  do {
+    c.steps = rng.bernoulli(0.5) ? any_of(corners, rng) : 1 + rng.integer(64);
+    c.batch = any_of(batches, rng);
+    c.input = any_of(sizes, rng);
+    c.hidden = any_of(sizes, rng);
+    c.layers = 1 + rng.integer(3);
+    c.bidirectional = rng.bernoulli(0.5);
+  } while (c.work() > limit);
+  c.extra = any_of(sizes, rng);
+  c.bias = rng.bernoulli(0.8);
+  c.given_state = rng.bernoulli(0.5);
+  return c;
+}
+
+/// Gives the sequences lengths from 0 to T of their own; the first has one step at least, because
+/// the gradient of nothing cannot be asked for.
+inline void draw_lengths(Configuration& c, Rng& rng) {
+  c.lengths.clear();
+  for (std::int64_t b = 0; b < c.batch; ++b) {
+    c.lengths.push_back(b == 0 ? 1 + rng.integer(c.steps) : rng.integer(c.steps + 1));
+  }
+  c.padding = rng.bernoulli(0.5) ? Padding::after : Padding::before;
+}
+
+/// The options of any kind of cell.
+template <class Options>
+Options options_of(const Configuration& c, DType dtype) {
+  Options options;
+  options.input = c.input;
+  options.hidden = c.hidden;
+  options.layers = c.layers;
+  options.bidirectional = c.bidirectional;
+  options.dtype = dtype;
+  if constexpr (requires { options.bias; }) {
+    options.bias = c.bias;
+  }
+  if constexpr (requires { options.output; }) {
+    options.output = c.extra;
+  }
+  if constexpr (requires { options.projection; }) {
+    options.projection = c.extra;
+  }
+  if constexpr (requires { options.input_network; }) {
+    options.input_network.hidden = options.state_network.hidden = c.extra;
+  }
+  if constexpr (requires { options.epsilon; }) {
+    options.epsilon = 0.1;  // rows of so few features may have little variance
+  }
+  return options;
+}
+
+struct NamedTensor {
+  std::string name;
+  Tensor value;
+};
+
+/// All that a run gives, in the groups whose members are of one kind of magnitude.
+struct RunResult {
+  std::vector<NamedTensor> outputs;              // y and the final states
+  std::vector<NamedTensor> input_gradients;      // by x and the initial states
+  std::vector<NamedTensor> parameter_gradients;  // by every parameter
+};
+
+/// Inputs and the gradients that arrive at the outputs.
+struct RunData {
+  Sequence x;
+  std::vector<Tensor> state;  // empty: the initial state
+  Tensor dy;
+  std::vector<Tensor> dstate;
+
+  RunData to(DType dtype) const {
+    RunData converted{x.with(x.steps.to(dtype)), {}, dy.to(dtype), {}};
+    const auto all = [&](const std::vector<Tensor>& from, std::vector<Tensor>& into) {
+      std::transform(from.begin(), from.end(), std::back_inserter(into),
+                     [&](const Tensor& t) { return t.to(dtype); });
+    };
+    all(state, converted.state);
+    all(dstate, converted.dstate);
+    return converted;
+  }
+};
+
+template <class Net>
+RunData draw_data(const Net& net, const Configuration& c, Rng& rng, DType dtype = DType::float32) {
+  RunData data{rng.normal({c.steps, c.batch, c.input}, 0, 1, dtype), {}, {}, {}};
+  if (!c.lengths.empty()) {
+    data.x = {data.x.steps, Tensor::from<std::int64_t>({c.batch}, c.lengths), c.padding};
+  }
+  data.dy = rng.normal({c.steps, c.batch, net.output_size()}, 0, 1, dtype);
+  auto state = net.initial_state(c.batch);
+  for_each_tensor(state, [&](const Tensor& s) {
+    if (c.given_state) {
+      data.state.push_back(rng.normal(s.shape(), 0, 0.5, dtype));
+    }
+    data.dstate.push_back(rng.normal(s.shape(), 0, 1, dtype));
+  });
+  return data;
+}
+
+/// Random biases, gains and peepholes, so that nothing is tested at special values such as zero;
+/// matrices are random already.
+template <class Net>
+void shake_biases(Net& net, Rng& rng) {
+  for (const NamedParameter& entry : parameters(net)) {
+    const Tensor& value = entry.parameter->value();
+    if (value.rank() == 1) {
+      entry.parameter->assign(value + rng.normal(value.shape(), 0, 0.3, value.dtype()));
+    }
+  }
+}
+
+/// The same values in another type.
+template <class From, class To>
+void copy_parameters(From& from, To& to) {
+  const ParameterList source = parameters(from);
+  const ParameterList target = parameters(to);
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    target[i].parameter->assign(source[i].parameter->value().to(target[i].parameter->dtype()));
+  }
+}
+
+/// Runs `net` forward and back.
+template <class Net>
+RunResult run(Net& net, const RunData& data) {
+  Tape tape;
+  const Tensor x = tape.watch(data.x.steps);
+  auto state = net.initial_state(x.size(1));
+  std::vector<Tensor> given;
+  for (const Tensor& s : data.state) {
+    given.push_back(tape.watch(s));
+  }
+  std::size_t next = 0;
+  for_each_tensor(state, [&](Tensor& s) {
+    if (!given.empty()) {
+      s = given[next++];
+    }
+  });
+  auto [y, last] = net(data.x.with(x), std::move(state));
+
+  RunResult result;
+  result.outputs.push_back({"y", y});
+  Tensor loss = sum(y * data.dy);
+  next = 0;
+  for_each_tensor(last, [&](const Tensor& s) {
+    loss = loss + sum(s * data.dstate[next]);
+    result.outputs.push_back({fmt::format("final state {}", next++), s});
+  });
+
+  const ParameterList weights = parameters(net);
+  std::vector<TensorRef> targets(given.begin(), given.end());
+  targets.insert(targets.begin(), x);
+  for (const NamedParameter& entry : weights) {
+    targets.push_back(entry.parameter->value());
+  }
+  const std::vector<Tensor> all = tape.gradient(loss, std::span<const TensorRef>(targets));
+  for (std::size_t i = 0; i <= given.size(); ++i) {
+    result.input_gradients.push_back(
+        {i == 0 ? "gradient of x" : fmt::format("gradient of initial state {}", i - 1), all[i]});
+  }
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    result.parameter_gradients.push_back(
+        {"gradient of " + weights[i].path, all[i + 1 + given.size()]});
+  }
+  return result;
+}
+
+}  // namespace rw::testing
