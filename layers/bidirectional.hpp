@@ -34,15 +34,18 @@ struct Bidirectional {
     return forward.output_size() + (merge == Merge::concat ? backward.output_size() : 0);
   }
 
+  // Forward first, whatever order a compiler would choose: it is the order of runs and draws.
   std::pair<Tensor, State> operator()(const Sequence& x) const {
-    return merged(forward(x), backward(x));
+    auto ahead = forward(x);
+    return merged(std::move(ahead), backward(x));
   }
   std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
-    return merged(forward(x, std::move(state.first)), backward(x, std::move(state.second)));
+    auto ahead = forward(x, std::move(state.first));
+    return merged(std::move(ahead), backward(x, std::move(state.second)));
   }
   /// Training: with the dropout of the two.
   std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
-    auto ahead = forward(x, rng);  // in this order, whatever a compiler would choose
+    auto ahead = forward(x, rng);
     return merged(std::move(ahead), backward(x, rng));
   }
   std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {

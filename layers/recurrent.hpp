@@ -8,6 +8,7 @@
 #include <rewind/autograd/views.hpp>
 #include <rewind/layers/cell.hpp>
 #include <rewind/layers/detail/packing.hpp>
+#include <rewind/layers/detail/recorded_run.hpp>
 #include <rewind/layers/detail/running_state.hpp>
 #include <rewind/layers/recurrent_dropout.hpp>
 
@@ -120,21 +121,26 @@ struct Recurrent {
       const Shape& shape = x.steps.shape();
       return {zeros({shape[0], shape[1], output_size()}, x.steps.dtype()), std::move(state)};
     }
+    auto recorded = detail::begin_recording(cell, direction, dropout, packing, x, state, rng);
     detail::RunningState<State> running(packing, std::move(state));
+    Tensor y;
     if (rng != nullptr && (dropout.states > 0 || dropout.weights > 0)) {
       const C changed = detail::with_dropped_matrices(cell, dropout, *rng);
-      Tensor y = outputs(changed, packing, x, running, rng, each);
-      return {std::move(y), running.finish()};
+      y = outputs(changed, packing, x, running, rng, each, recorded.get());
+    } else {
+      y = outputs(cell, packing, x, running, rng, each, recorded.get());
     }
-    Tensor y = outputs(cell, packing, x, running, rng, each);
+    detail::end_recording(std::move(recorded));
     return {std::move(y), running.finish()};
   }
 
   /// Runs `used`, which is the cell or stands for it.
   Tensor outputs(const C& used, const detail::Packing& packing, const Sequence& x,
-                 detail::RunningState<State>& running, Rng* rng, StateVector<State>* each) const {
+                 detail::RunningState<State>& running, Rng* rng, StateVector<State>* each,
+                 detail::RecordedRun* recorded) const {
     const std::int64_t steps = packing.steps();
     const bool zones = dropout.zoneout > 0 || dropout.zoneout_cell > 0;
+    const bool observed = each != nullptr || recorded != nullptr;
     const Tensor rows = packing.packed(x.steps);
     TensorList outputs(static_cast<std::size_t>(steps));
     if (each != nullptr) {
@@ -161,13 +167,22 @@ struct Recurrent {
         State& state = running.before(t);
         auto [y, next] = stepped(used, std::move(now), state);
         if (zones) {
+          if (recorded != nullptr && rng != nullptr) {
+            recorded->steps[static_cast<std::size_t>(t)].rng.emplace(*rng);
+          }
           detail::zone_out(state, y, next, dropout, rng);
+        }
+        if (observed) {
+          if (recorded != nullptr) {
+            const Tensor read = slice(rows, 0, packing.begin(t), packing.begin(t + 1));
+            detail::note_step(*recorded, t, read, state, y, next);
+          }
+          if (each != nullptr) {
+            (*each)[static_cast<std::size_t>(t)] = next;
+          }
         }
         state = std::move(next);
         outputs[static_cast<std::size_t>(t)] = std::move(y);
-        if (each != nullptr) {
-          (*each)[static_cast<std::size_t>(t)] = state;
-        }
       }
     }
     return packing.padded(concat(std::span<const Tensor>(outputs), 0));

@@ -120,6 +120,19 @@ TorchResult run_torch(const TorchProblem& p) {
   throw std::logic_error("no such kind of network");
 }
 
+TorchCtcResult run_torch_ctc(const TorchCtcProblem& p) {
+  torch::set_num_threads(1);
+  const torch::Tensor logits = torch::tensor(p.logits, torch::kFloat64)
+                                   .reshape({p.steps, p.batch, p.classes})
+                                   .set_requires_grad(true);
+  const torch::Tensor loss = torch::ctc_loss(
+      torch::log_softmax(logits, -1), torch::tensor(p.targets, torch::kInt64),
+      torch::tensor(p.input_lengths, torch::kInt64), torch::tensor(p.target_lengths, torch::kInt64),
+      p.blank, at::Reduction::None, p.zero_infinity);
+  (loss * torch::tensor(p.dloss, torch::kFloat64)).sum().backward();
+  return {values_of(loss), values_of(logits.grad())};
+}
+
 std::string torch_version() { return TORCH_VERSION; }
 
 }  // namespace rw::testing

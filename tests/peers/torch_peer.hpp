@@ -37,6 +37,24 @@ struct TorchResult {
 /// Runs the network forward and back. Throws std::logic_error where LibTorch is missing.
 TorchResult run_torch(const TorchProblem& problem);
 
+/// Logits of a batch and the labels that they shall spell.
+struct TorchCtcProblem {
+  std::int64_t steps = 1, batch = 1, classes = 2, blank = 0;
+  std::vector<double> logits;         // [T, B, C]
+  std::vector<std::int64_t> targets;  // those of all sequences, one after another
+  std::vector<std::int64_t> input_lengths, target_lengths;
+  std::vector<double> dloss;  // [B], what arrives at the losses
+  bool zero_infinity = false;
+};
+
+struct TorchCtcResult {
+  std::vector<double> loss;     // [B]
+  std::vector<double> dlogits;  // [T, B, C]
+};
+
+/// ctc_loss of log_softmax(logits) in float64, and its gradient. Throws as run_torch does.
+TorchCtcResult run_torch_ctc(const TorchCtcProblem& problem);
+
 /// LibTorch's version; empty where it is missing.
 std::string torch_version();
 

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <rewind/autograd/rng.hpp>
+#include <rewind/layers/detail/packing.hpp>
+#include <rewind/layers/recurrent_dropout.hpp>
+#include <rewind/layers/state_rows.hpp>
+
+namespace rw {
+class StateRecorder;
+}
+
+namespace rw::detail {
+
+// Note [Recorded steps]
+// While a StateRecorder is alive, each step of a run hands on its output and its state through
+// identities on the tape. The gradient that arrives at such an identity is what comes from outside
+// the step, from later steps, the output and whatever else read the state; it is what the step has
+// to be run backwards with, alone, to find its own part of a weight's gradient. The gradient at the
+// state that went into the identity also has what came by way of the step's own output: it is the
+// dL/ds_t of the text books. In a cell whose output is its state the two differ by just that.
+//
+// A step is run again from a copy of the cell, made when the run began, so that layer, weights and
+// tape may change or end before anyone asks.
+
+/// One step of a run: the rows of the sequences that were still running.
+struct RecordedStep {
+  Tensor x;             // [rows, input]; constant, like the next
+  TensorList before;    // the state's tensors
+  TensorList computed;  // the state after the step, as the cell gave it
+  // The output and then the state, as everything outside the step reads them. An output that is
+  // part of the state is undefined here.
+  TensorList handed_on;
+  std::optional<Rng> rng;  // before zoneout drew from it
+};
+
+/// One run of a recurrent layer.
+struct RecordedRun {
+  /// Computes a step again with `weights` as the cell's parameters: the output and then the state.
+  using Replay = std::function<TensorList(std::span<const Tensor> weights, const RecordedStep& step,
+                                          const TensorList& before)>;
+
+  RecordedRun(std::string name, const Packing& packing, const Sequence& x, Direction direction);
+
+  std::string name;
+  Direction direction;
+  std::int64_t length;               // T
+  std::int64_t batch;                // B
+  std::vector<std::int64_t> places;  // step * B + sequence of each packed row
+  std::vector<RecordedStep> steps;   // as packed (Note [Packed sequences])
+  std::vector<std::int64_t> begin;   // the first row of each of them, and the number of all
+  std::vector<std::string> weight_names;
+  TensorList weights;  // copies
+  Replay replay;
+
+  /// Replaces the output and the state by what is to be handed on.
+  void note(std::int64_t step, const Tensor& x, const TensorList& before, Tensor& y,
+            TensorList& after);
+};
+
+/// The innermost recorder of this thread, or null.
+inline constinit thread_local StateRecorder* state_recorder = nullptr;
+
+/// A copy of `cell`, independent of it, that reads `weights` in the order of parameters(cell).
+template <class C>
+C with_weights(const C& cell, std::span<const Tensor> weights) {
+  const CopiesShareValues guard;
+  C copy = cell;
+  std::size_t i = 0;
+  for (const NamedParameter& entry : parameters(copy)) {
+    *entry.parameter = Parameter::standing_for(weights[i++]);
+  }
+  return copy;
+}
+
+/// `x` as part of an initial state: on the tape also where it depends on no parameter, so that what
+/// comes of it has a gradient.
+Tensor watched(const Tensor& x);
+
+/// What a run from `state` is noted in; null unless a recorder is alive.
+template <class C>
+std::unique_ptr<RecordedRun> begin_recording(const C& cell, Direction direction,
+                                             const RecurrentDropout& dropout,
+                                             const Packing& packing, const Sequence& x,
+                                             typename C::State& state, const Rng* rng) {
+  if (state_recorder == nullptr) [[likely]] {
+    return nullptr;
+  }
+  const char* name = "recurrent";
+  if constexpr (requires { C::name; }) {
+    name = C::name;
+  }
+  auto run = std::make_unique<RecordedRun>(name, packing, x, direction);
+  C copy = cell;
+  for (const NamedParameter& entry : parameters(copy)) {
+    run->weight_names.push_back(entry.path);
+    run->weights.push_back(entry.parameter->value().detach());
+  }
+  const bool drops = rng != nullptr && (dropout.states > 0 || dropout.weights > 0);
+  for_each_tensor(state, [](Tensor& tensor) { tensor = watched(tensor); });
+  run->replay = [copy, dropout, form = detach(state),
+                 matrices = drops ? std::optional<Rng>(*rng) : std::nullopt](
+                    std::span<const Tensor> weights, const RecordedStep& step,
+                    const TensorList& before) {
+    C used = with_weights(copy, weights);
+    if (matrices.has_value()) {
+      Rng same = *matrices;
+      used = with_dropped_matrices(used, dropout, same);
+    }
+    typename C::State start = form;
+    std::size_t i = 0;
+    for_each_tensor(start, [&](Tensor& tensor) { tensor = before[i++]; });
+    auto [y, next] = used(step.x, start);
+    if (dropout.zoneout > 0 || dropout.zoneout_cell > 0) {
+      std::optional<Rng> same = step.rng;
+      zone_out(start, y, next, dropout, same.has_value() ? &*same : nullptr);
+    }
+    TensorList results{y};
+    for_each_tensor(next, [&](const Tensor& tensor) { results.push_back(tensor); });
+    return results;
+  };
+  return run;
+}
+
+/// Notes one step, and puts what is to be handed on in the place of `y` and `next`.
+template <class State>
+void note_step(RecordedRun& run, std::int64_t step, const Tensor& x, const State& before, Tensor& y,
+               State& next) {
+  TensorList after = tensors_of(next);
+  run.note(step, x, tensors_of(before), y, after);
+  std::size_t i = 0;
+  for_each_tensor(next, [&](Tensor& tensor) { tensor = after[i++]; });
+}
+
+/// After the last step: gives the run to the recorder. Does nothing for null.
+void end_recording(std::unique_ptr<RecordedRun> run);
+
+}  // namespace rw::detail

@@ -1,0 +1,203 @@
+#pragma once
+
+#include <algorithm>
+
+#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/movement.hpp>
+#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/views.hpp>
+#include <rewind/layers/state_rows.hpp>
+
+namespace rw {
+
+/// Steps [begin, end) of a chunk.
+struct TimeSteps {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+
+  /// These steps of a tensor whose first axis is time, such as the targets.
+  Tensor of(const Tensor& chunk) const { return slice(chunk, 0, begin, end); }
+};
+
+struct TruncationOptions {
+  /// k1: a gradient is computed after so many steps; 0 means after each chunk, at its end.
+  std::int64_t every = 0;
+  /// k2: it flows through so many steps; 0 means as many as `every`.
+  std::int64_t back = 0;
+};
+
+namespace detail {
+
+/// The steps that windows share: the last `overlap` ones that were seen, to be run again.
+class OverlapInput {
+ public:
+  /// Throws UsageError for windows that make no sense.
+  OverlapInput(const TruncationOptions& options, const Tensor& step_like);
+
+  /// Where the group of new steps ends that begins with `begin`.
+  std::int64_t end_of_group(std::int64_t begin, std::int64_t length) const {
+    return every_ == 0 ? length : std::min(begin + every_, length);
+  }
+  /// How many old steps the window after the next begins with, if the next has `fresh` new ones.
+  std::int64_t kept_after(std::int64_t fresh) const { return std::min(overlap_, kept() + fresh); }
+  /// The old steps and then the new ones. Throws ShapeError when they do not go together.
+  Tensor window(const Tensor& fresh) const;
+  /// Keeps the last steps of a window.
+  void keep(const Tensor& window);
+  void clear() { count_ = zeros({1}, DType::int64); }
+  /// Adds what a checkpoint needs.
+  void append_state(StateList& list) const;
+
+ private:
+  std::int64_t kept() const { return count_.data<std::int64_t>()[0]; }
+
+  std::int64_t every_;
+  std::int64_t overlap_;
+  Tensor
+      steps_;  // [overlap, ...], of which the last ones count; undefined until its shape is known
+  Tensor count_;  // int64 [1], how many
+};
+
+/// Throws UsageError for a window of no steps or an x of none.
+void check_window(std::int64_t window, const Tensor& x);
+
+}  // namespace detail
+
+/// Truncated back-propagation through time, BPTT(k2; k1) (Williams & Peng 1990): streams that are
+/// too long to be played back as a whole are cut into chunks; the state goes on from one into the
+/// next as a constant, and a gradient flows through the last k2 steps only.
+///
+///     TruncatedBptt bptt(lstm.initial_state(batch), {.every = 10, .back = 30});
+///     for (const auto& chunk : bptt_batches(...)) {
+///       bptt.run(lstm, chunk.x,
+///           [&](const Tensor& y, const TimeSteps& steps) {
+///             return cross_entropy(readout(y), steps.of(chunk.targets));
+///           },
+///           [&](const Tensor& loss) { optimizer.step(); optimizer.zero_grad(); });
+///     }
+///
+/// Without options a gradient is computed at the end of each chunk, through all of it. Where k2 is
+/// larger than k1, each gradient's window begins k2 - k1 steps before its new steps, at a state
+/// that was kept; those steps are run again, with the weights as they are now, and have no loss of
+/// their own. So the gradient is exactly that of the loss of the new steps in the graph of the
+/// window. The last group of a chunk may have fewer than k1 new steps and the first windows of a
+/// stream fewer old ones; these windows are shorter than k2. Initial states count as constants, a
+/// learned one too.
+///
+/// The network is anything that is called with (x, state) and returns {y, state}: a layer, or a
+/// lambda around a whole model or one with dropout. Chunks may differ in length; x is [T, ...] with
+/// any further axes, such as token numbers [T, B].
+template <class State>
+class TruncatedBptt {
+ public:
+  /// Begins a stream with `start`. A checkpoint can be restored before the first chunk when k2 = k1
+  /// or `step_like` is given: one step of the input, whose shape and type count. Throws UsageError
+  /// for windows that make no sense.
+  explicit TruncatedBptt(const State& start, const TruncationOptions& options = {},
+                         const Tensor& step_like = {})
+      : overlap_(options, step_like), carried_(copied(start)) {}
+  TruncatedBptt(const TruncatedBptt&) = delete;
+  TruncatedBptt& operator=(const TruncatedBptt&) = delete;
+
+  /// Goes on with the chunk `x`: for each group of k1 steps, runs the window, computes the loss of
+  /// the outputs of the new steps, `loss(y, steps) -> Tensor` (a single number), adds its gradient
+  /// to the parameters', and calls `update(loss)`, which usually lets the optimiser take its step
+  /// and forgets the gradient; if it doesn't, gradients add up. An exception leaves the state at
+  /// the beginning of its group.
+  template <class Network, class Loss, class Update>
+  void run(Network&& network, const Tensor& x, Loss&& loss, Update&& update) {
+    const std::int64_t length = x.size(0);
+    for (TimeSteps steps; steps.begin < length; steps.begin = steps.end) {
+      steps.end = overlap_.end_of_group(steps.begin, length);
+      run_window(network, steps.of(x), steps, loss, update);
+    }
+  }
+
+  /// The state in which the next window begins: after the last step, or k2 - k1 steps before.
+  const State& carried() const { return carried_; }
+  /// Begins anew with `start`. Sequences of a batch that have ended begin anew, one by one, with
+  /// restart(reset_rows(carried(), ended, fresh)), where k2 = k1.
+  void restart(const State& start) {
+    carried_ = copied(start);
+    overlap_.clear();
+  }
+
+  /// For checkpoints, between chunks: what is carried on. Throws UsageError where its shape is not
+  /// known yet (see the constructor).
+  StateList state() {
+    StateList list;
+    std::size_t i = 0;
+    for_each_tensor(carried_, [&](const Tensor& tensor) {
+      list.push_back({"state/" + std::to_string(i++), tensor});
+    });
+    overlap_.append_state(list);
+    return list;
+  }
+
+ private:
+  /// The values in memory of their own: restoring a checkpoint writes into it.
+  static State copied(State state) {
+    for_each_tensor(state, [](Tensor& tensor) { tensor = tensor.clone(); });
+    return state;
+  }
+
+  template <class Network, class Loss, class Update>
+  void run_window(Network& network, const Tensor& fresh, const TimeSteps& steps, Loss& loss,
+                  Update& update) {
+    const Tensor window = overlap_.window(fresh);
+    const std::int64_t length = window.size(0);
+    // The next window begins here, so that the state there is wanted as well.
+    const std::int64_t cut = length - overlap_.kept_after(fresh.size(0));
+    Tape tape;
+    State state = carried_;
+    TensorList outputs;
+    const auto run_steps = [&](std::int64_t begin, std::int64_t end) {
+      if (begin < end) {
+        auto [y, after] = network(TimeSteps{begin, end}.of(window), std::move(state));
+        outputs.push_back(std::move(y));
+        state = std::move(after);
+      }
+    };
+    run_steps(0, cut);
+    State next = copied(detach(state));
+    run_steps(cut, length);
+    const Tensor y = concat(std::span<const Tensor>(outputs), 0);
+    const Tensor value = loss(slice(y, 0, length - fresh.size(0), length), steps);
+    tape.backward(value);
+    carried_ = std::move(next);
+    overlap_.keep(window);
+    update(value);
+  }
+
+  detail::OverlapInput overlap_;
+  State carried_;
+};
+
+/// Truncation inside one run: adds to the parameters' gradients that of sum_t loss_t, in which the
+/// loss of step t reaches no further back than the state after step t - window, which counts as a
+/// constant like `start`. With window >= T it is the full gradient. Returns the sum and the state
+/// after the last step. Throws UsageError for a window or an x of no steps.
+///
+/// `loss(y, steps)` gives the loss of one step, a single number, of its outputs y [1, ...]. Costs
+/// about `window` times as much as a full backward pass; a TruncatedBptt with k1 > 1 costs less.
+template <class Network, class State, class Loss>
+std::pair<Tensor, State> truncated_backward(Network&& network, const Tensor& x, const State& start,
+                                            std::int64_t window, Loss&& loss) {
+  detail::check_window(window, x);
+  StateVector<State> states{detach(start)};
+  Tensor total;
+  for (std::int64_t t = 0; t < x.size(0); ++t) {
+    const std::int64_t begin = std::max<std::int64_t>(0, t + 1 - window);
+    Tape tape;
+    auto [y, after] =
+        network(TimeSteps{begin, t + 1}.of(x), states[static_cast<std::size_t>(begin)]);
+    const Tensor value = loss(slice(y, 0, t - begin, t + 1 - begin), TimeSteps{t, t + 1});
+    tape.backward(value);
+    const Tensor constant = value.detach();
+    total = total.defined() ? total + constant : constant;
+    states.push_back(detach(std::move(after)));
+  }
+  return {std::move(total), std::move(states.back())};
+}
+
+}  // namespace rw
