@@ -6,6 +6,9 @@ namespace rw {
 
 namespace detail {
 
+/// Throws ShapeError unless `value` has the shape of the parameter that it shall stand for.
+void check_substitute(std::string_view name, const Tensor& value, const Parameter& parameter);
+
 /// Calls `body(name, parameter)` for each parameter below `member`, with the name that the layer
 /// which owns it gives it.
 template <class Member, class Body>
@@ -45,9 +48,7 @@ L with_values(const L& layer, const Replace& replace) {
   detail::walk_parameters("", copy, [&](std::string_view name, Parameter& parameter) {
     const Tensor value = replace(name, parameter.value());
     if (!value.same_as(parameter.value())) {
-      check_shape(value.shape() == parameter.shape(),
-                  "with_values: got {} for '{}', expected its shape {}", value.shape(), name,
-                  parameter.shape());
+      detail::check_substitute(name, value, parameter);
       parameter = Parameter::standing_for(value);
     }
   });

@@ -190,7 +190,7 @@ void save(Saved& slot, const Tensor& tensor) {
 
 Tape::Tape()
     : serial_(detail::take_serial()),
-      owner_(std::this_thread::get_id()),
+      owner_(&detail::context),
       enclosing_(detail::context.tape) {
   auto& spare = detail::spare_storage();
   if (spare.empty()) {
@@ -278,7 +278,7 @@ Tensor Tape::watch(const Tensor& x) {
 }
 
 void Tape::check_owner(const char* what) const {
-  check<UsageError>(owner_ == std::this_thread::get_id(),
+  check<UsageError>(owner_ == &detail::context,
                     "{}: this tape belongs to another thread; use it on the thread that made it, "
                     "or make one tape per thread",
                     what);

@@ -4,7 +4,6 @@
 #include <initializer_list>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <rewind/autograd/record.hpp>
@@ -94,7 +93,7 @@ class Tape {
   void check_owner(const char* what) const;
 
   std::uint64_t serial_;
-  std::thread::id owner_;
+  const void* owner_;  // the context of the thread that made it
   Tape* enclosing_;  // tape to return to when this one ends
   detail::TapeStorage* storage_;
 };

@@ -9,7 +9,7 @@
 #include <rewind/layers/cell.hpp>
 #include <rewind/layers/detail/packing.hpp>
 #include <rewind/layers/detail/recorded_run.hpp>
-#include <rewind/layers/detail/running_state.hpp>
+#include <rewind/layers/detail/running_rows.hpp>
 #include <rewind/layers/recurrent_dropout.hpp>
 
 namespace rw {
@@ -110,33 +110,30 @@ struct Recurrent {
   std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng,
                                StateVector<State>* each = nullptr) const {
     const detail::Packing packing(name, x, direction);
-    for_each_tensor(state, [&](const Tensor& s) {
-      check_shape(
-          s.rank() >= 1 && s.size(0) == packing.batch(),
-          "recurrent: the initial state is {}, expected a first axis of {}, the batch of x {}",
-          s.shape(), packing.batch(), x.steps.shape());
-    });
+    detail::RunningRows rows(packing);
+    for_each_tensor(state, [&](const Tensor& s) { rows.check(s, x.steps); });
     detail::check_probabilities(dropout);
     if (packing.steps() == 0) {
       const Shape& shape = x.steps.shape();
       return {zeros({shape[0], shape[1], output_size()}, x.steps.dtype()), std::move(state)};
     }
     auto recorded = detail::begin_recording(cell, direction, dropout, packing, x, state, rng);
-    detail::RunningState<State> running(packing, std::move(state));
+    for_each_tensor(state, [&](Tensor& s) { s = packing.by_length(s); });
     Tensor y;
     if (rng != nullptr && (dropout.states > 0 || dropout.weights > 0)) {
       const C changed = detail::with_dropped_matrices(cell, dropout, *rng);
-      y = outputs(changed, packing, x, running, rng, each, recorded.get());
+      y = outputs(changed, packing, x, rows, state, rng, each, recorded.get());
     } else {
-      y = outputs(cell, packing, x, running, rng, each, recorded.get());
+      y = outputs(cell, packing, x, rows, state, rng, each, recorded.get());
     }
     detail::end_recording(std::move(recorded));
-    return {std::move(y), running.finish()};
+    for_each_tensor(state, [&](Tensor& s) { s = rows.finish(s); });
+    return {std::move(y), std::move(state)};
   }
 
   /// Runs `used`, which is the cell or stands for it.
   Tensor outputs(const C& used, const detail::Packing& packing, const Sequence& x,
-                 detail::RunningState<State>& running, Rng* rng, StateVector<State>* each,
+                 detail::RunningRows& running, State& state, Rng* rng, StateVector<State>* each,
                  detail::RecordedRun* recorded) const {
     const std::int64_t steps = packing.steps();
     const bool zones = dropout.zoneout > 0 || dropout.zoneout_cell > 0;
@@ -164,7 +161,9 @@ struct Recurrent {
         if (exclusive) {
           detail::mark_exclusive(now);
         }
-        State& state = running.before(t);
+        if (running.ends_before(t)) {
+          for_each_tensor(state, [&](Tensor& s) { s = running.shorter(s); });
+        }
         auto [y, next] = stepped(used, std::move(now), state);
         if (zones) {
           if (recorded != nullptr && rng != nullptr) {

@@ -22,6 +22,12 @@ Tensor dropped_matrix(const Tensor& w, const RecurrentDropout& dropout, Rng& rng
   return single * dropout_mask({w.size(0), 1}, dropout.states, rng, w.dtype());
 }
 
+void check_matrices_found(bool found) {
+  check<UsageError>(found,
+                    "recurrent: dropout of states or weights needs a cell that calls its recurrent "
+                    "matrices 'w_h'; this one has none");
+}
+
 Tensor zoneout(const Tensor& previous, const Tensor& next, double p, Rng* rng) {
   if (p == 0) {
     return next;

@@ -32,6 +32,8 @@ namespace detail {
 void check_probabilities(const RecurrentDropout& dropout);
 /// The recurrent matrix `w` [hidden, ...] with its dropout.
 Tensor dropped_matrix(const Tensor& w, const RecurrentDropout& dropout, Rng& rng);
+/// Throws UsageError for a cell that has no parameter called "w_h".
+void check_matrices_found(bool found);
 /// next where a unit moves on, previous where it stays; the expectation without an Rng.
 Tensor zoneout(const Tensor& previous, const Tensor& next, double p, Rng* rng);
 
@@ -43,9 +45,7 @@ C with_dropped_matrices(const C& cell, const RecurrentDropout& dropout, Rng& rng
     found = found || name == "w_h";
     return name == "w_h" ? dropped_matrix(value, dropout, rng) : value;
   });
-  check<UsageError>(found,
-                    "recurrent: dropout of states or weights needs a cell that calls its recurrent "
-                    "matrices 'w_h'; this one has none");
+  check_matrices_found(found);
   return changed;
 }
 

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <rewind/layers/detail/packing.hpp>
+
+namespace rw::detail {
+
+/// Keeps the rows of a state that leave it where sequences end (Note [Packed sequences]). Tensors
+/// of the state go through its functions one after another, always all of them and in the same
+/// order.
+class RunningRows {
+ public:
+  explicit RunningRows(const Packing& packing) : packing_(packing), rows_(packing.batch()) {}
+
+  /// Throws ShapeError unless a tensor of the initial state has a row for each sequence of `steps`.
+  void check(const Tensor& tensor, const Tensor& steps) const;
+  /// Whether sequences end before `step`; if so, each tensor has to go through `shorter`.
+  bool ends_before(std::int64_t step);
+  Tensor shorter(const Tensor& tensor);
+  /// Each sequence's rows after its own last step, in the order of the batch.
+  Tensor finish(const Tensor& tensor);
+
+ private:
+  const Packing& packing_;
+  std::int64_t rows_;             // of the state
+  std::int64_t rows_before_ = 0;  // before the last sequences ended
+  std::size_t endings_ = 0;       // how often the state has lost rows
+  std::size_t finished_ = 0;      // tensors
+  TensorList ended_;              // the rows that left at each ending, tensor by tensor
+};
+
+}  // namespace rw::detail
