@@ -189,9 +189,7 @@ void save(Saved& slot, const Tensor& tensor) {
 }  // namespace detail
 
 Tape::Tape()
-    : serial_(detail::take_serial()),
-      owner_(&detail::context),
-      enclosing_(detail::context.tape) {
+    : serial_(detail::take_serial()), owner_(&detail::context), enclosing_(detail::context.tape) {
   auto& spare = detail::spare_storage();
   if (spare.empty()) {
     storage_ = new detail::TapeStorage;

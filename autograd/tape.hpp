@@ -94,7 +94,7 @@ class Tape {
 
   std::uint64_t serial_;
   const void* owner_;  // the context of the thread that made it
-  Tape* enclosing_;  // tape to return to when this one ends
+  Tape* enclosing_;    // tape to return to when this one ends
   detail::TapeStorage* storage_;
 };
 

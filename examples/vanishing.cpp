@@ -1,11 +1,11 @@
 /// vanishing: how far back does a gradient reach? dL/dh_t over 100 steps of RNN, LSTM and GRU
 //
 // The first symbol of a long sequence has to be named after its last; all others are noise, drawn
-// from other symbols. What
-// the loss says about the first step comes back through every step between: where dL/dh_t shrinks
-// from step to step, the network cannot learn the task; where it grows, training breaks down. (See
-// Hochreiter, "Untersuchungen zu dynamischen neuronalen Netzen", 1991; Bengio et al. 1994; Pascanu
-// et al., "On the difficulty of training recurrent neural networks", 2013, also for clipping.)
+// from other symbols. What the loss says about the first step comes back through every step
+// between: where dL/dh_t shrinks from step to step, the network cannot learn the task; where it
+// grows, training breaks down. (See Hochreiter, "Untersuchungen zu dynamischen neuronalen Netzen",
+// 1991; Bengio et al. 1994; Pascanu et al., "On the difficulty of training recurrent neural
+// networks", 2013, also for clipping.)
 
 #include <algorithm>
 #include <cmath>

@@ -64,7 +64,7 @@ void BeamSearch::add(Sequence& sequence, const Found& found) const {
 void BeamSearch::extend(Sequence& sequence, const Tensor& logits) {
   candidates_.clear();
   for (std::size_t i = 0; i < sequence.beams.size(); ++i) {
-    read_log_probabilities(who, logits, sequence.beams[i].row, step_, log_probabilities_);
+    read_row(who, logits, sequence.beams[i].row, step_, log_probabilities_);
     for (std::size_t token = 0; token < log_probabilities_.size(); ++token) {
       // Tokens that the model forbids (logit -infinity) are none.
       if (const double p = log_probabilities_[token]; std::isfinite(p)) {

@@ -17,12 +17,13 @@ namespace rw {
 ///
 ///     struct MyCell {
 ///       struct State { Tensor h; auto tensors() { return std::array{&h}; } };
-///       State initial_state(std::int64_t batch) const;                        // usually zeros
-///       [batch, hidden] std::int64_t output_size() const;                                     //
-///       features of y std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const;
-///       // x [batch, input] template <class Visit> void parameters(Visit&& visit);
+///       State initial_state(std::int64_t batch) const;  // usually zeros [batch, hidden]
+///       std::int64_t output_size() const;               // features of y
+///       std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const;
+///       template <class Visit> void parameters(Visit&& visit);
 ///     };
 ///
+/// x is [batch, input]; where sequences have ended, a step has fewer rows than the batch.
 /// State::tensors() gives pointers to its tensors, all [batch, ...], so that states can be
 /// detached, selected and compared.
 template <class C>
@@ -36,7 +37,8 @@ concept Cell = Layer<C> && std::copyable<typename C::State> &&
 
 /// A cell whose product with the input does not depend on the state. `project` maps the inputs of
 /// all steps at once, [T, batch, input] -> [T, batch, projected], and `step` takes one step from a
-/// projected input: one large product instead of T small ones.
+/// projected input: one large product instead of T small ones. It has to treat each row by itself:
+/// rows of sequences of different lengths come as [1, rows, input].
 template <class C>
 concept ProjectingCell = Cell<C> &&
     requires(const C& cell, const Tensor& x, const typename C::State& state) {

@@ -6,6 +6,7 @@
 
 #include <rewind/autograd/detail/lengths.hpp>
 #include <rewind/layers/ctc_decode.hpp>
+#include <rewind/layers/detail/log_probabilities.hpp>
 
 namespace rw {
 namespace {
@@ -28,24 +29,9 @@ Tensor checked_arguments(const char* who, const Tensor& logits, const Tensor& le
 /// log softmax of step t of sequence b.
 void read_step(const char* who, const Tensor& logits, Size t, Size b,
                std::vector<double>& log_probabilities) {
-  const Size row = t * logits.size(1) + b;
-  log_probabilities.resize(static_cast<std::size_t>(logits.columns()));
-  dispatch_floating(logits.dtype(), [&](auto type) {
-    const auto* const x = logits.data<decltype(type)>() + row * logits.row_stride();
-    std::copy_n(x, logits.columns(), log_probabilities.begin());
-  });
-  const double largest = *std::max_element(log_probabilities.begin(), log_probabilities.end());
-  double sum = 0;
-  for (const double x : log_probabilities) {
-    sum += std::exp(x - largest);
-  }
-  check<NonFiniteError>(std::isfinite(largest) && std::isfinite(sum),
-                        "{}: step {} of sequence {} holds a NaN or has no finite largest logit",
-                        who, t, b);
-  const double log_sum = std::log(sum);
-  for (double& x : log_probabilities) {
-    x = (x - largest) - log_sum;
-  }
+  check<NonFiniteError>(
+      detail::read_log_probabilities(logits, t * logits.size(1) + b, log_probabilities),
+      "{}: step {} of sequence {} holds a NaN or has no finite largest logit", who, t, b);
 }
 
 double log_add(double a, double b) {

@@ -51,10 +51,11 @@ void check_decoder_memory(const DecoderOptions& options, bool attends);
 ///     x_t = embedding[token_t]                    without attention
 ///     y_t = network(x_t),   logits_t = y_t W + b
 ///
-///     x_t = [embedding[token_t], a_{t-1}]         with attention (Luong et al. 2015, input
-///     feeding) y_t = network(x_t),   c_t = attention(y_t, memory) a_t = tanh([y_t, c_t] W_c),
-///     logits_t = a_t W + b
+///     x_t = [embedding[token_t], a_{t-1}]         with attention
+///     y_t = network(x_t),   c_t = attention(y_t, memory)
+///     a_t = tanh([y_t, c_t] W_c),   logits_t = a_t W + b
 ///
+/// The latter is input feeding (Luong et al. 2015).
 /// So the network needs as many inputs as the embedding has features, and with attention its own
 /// output_size() more, the size of a_t; a_0 is zero. That the attention of one step goes into the
 /// next is also how Bahdanau et al. (2015) have it. The network is always called without an Rng, so

@@ -4,29 +4,15 @@
 #include <tuple>
 
 #include <rewind/layers/decoding.hpp>
+#include <rewind/layers/detail/log_probabilities.hpp>
 
 namespace rw::detail {
 
-void read_log_probabilities(const char* who, const Tensor& logits, std::int64_t row,
-                            std::int64_t step, std::vector<double>& log_probabilities) {
-  log_probabilities.resize(static_cast<std::size_t>(logits.columns()));
-  dispatch_floating(logits.dtype(), [&](auto type) {
-    const auto* const x = logits.data<decltype(type)>() + row * logits.row_stride();
-    std::copy_n(x, logits.columns(), log_probabilities.begin());
-  });
-  const double largest = *std::max_element(log_probabilities.begin(), log_probabilities.end());
-  double sum = 0;
-  for (const double x : log_probabilities) {
-    sum += std::exp(x - largest);
-  }
-  check<NonFiniteError>(std::isfinite(largest) && std::isfinite(sum),
-                        "{}: step {}: row {} of the logits {} holds a NaN or has no finite "
-                        "largest",
+void read_row(const char* who, const Tensor& logits, std::int64_t row, std::int64_t step,
+              std::vector<double>& log_probabilities) {
+  check<NonFiniteError>(read_log_probabilities(logits, row, log_probabilities),
+                        "{}: step {}: row {} of the logits {} holds a NaN or has no finite largest",
                         who, step, row, logits.shape());
-  const double log_sum = std::log(sum);
-  for (double& x : log_probabilities) {
-    x = (x - largest) - log_sum;
-  }
 }
 
 void check_logits(const char* who, const Tensor& logits, std::int64_t rows,
@@ -84,7 +70,7 @@ void Writing::append(const Tensor& logits) {
     if (sequence.ended) {
       continue;
     }
-    read_log_probabilities(who_, logits, b, step_, log_probabilities_);
+    read_row(who_, logits, b, step_, log_probabilities_);
     tokens[b] = chosen(log_probabilities_);
     sequence.log_probability += log_probabilities_[static_cast<std::size_t>(tokens[b])];
     if (tokens[b] == end_) {

@@ -55,10 +55,9 @@ struct SamplingOptions {
 
 namespace detail {
 
-/// log softmax of row `row` of logits [N, V], in float64. Throws NonFiniteError, naming the step,
-/// when the row holds a NaN or has no finite largest logit.
-void read_log_probabilities(const char* who, const Tensor& logits, std::int64_t row,
-                            std::int64_t step, std::vector<double>& log_probabilities);
+/// read_log_probabilities of one row; throws NonFiniteError, naming the step, where there are none.
+void read_row(const char* who, const Tensor& logits, std::int64_t row, std::int64_t step,
+              std::vector<double>& log_probabilities);
 
 /// Throws UsageError or ShapeError unless `logits` are those of `rows` sequences and have a class
 /// for the end token.
