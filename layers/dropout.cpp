@@ -5,8 +5,7 @@ namespace rw {
 
 Tensor variational_dropout(const Tensor& x, double p, Rng& rng) {
   check_shape(x.rank() >= 2, "variational_dropout: x is {}, expected [T, B, ...]", x.shape());
-  const Tensor mask = dropout_mask(x.shape().without(0), p, rng, x.dtype());
-  return p == 0 ? x : x * mask;
+  return p == 0 ? x : x * dropout_mask(x.shape().without(0), p, rng, x.dtype());
 }
 
 }  // namespace rw

@@ -18,7 +18,8 @@ struct Dropout {
 };
 
 /// Variational dropout (Gal & Ghahramani 2016): x [T, B, features] with the same elements of [B,
-/// features] dropped at every time step. Throws as dropout does, and ShapeError for a rank below 2.
+/// features] dropped at every time step; p = 0 returns `x` and draws nothing. Throws as dropout
+/// does, and ShapeError for a rank below 2.
 Tensor variational_dropout(const Tensor& x, double p, Rng& rng);
 
 }  // namespace rw

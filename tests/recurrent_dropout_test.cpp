@@ -97,6 +97,8 @@ BOOST_AUTO_TEST_CASE(without_an_rng_or_a_probability_nothing_is_dropped_or_drawn
   BOOST_TEST((values(layer(x).first) == values(plain(x).first)));
   Rng draws(9);
   BOOST_TEST((values(plain(x, plain.initial_state(4), draws).first) == values(plain(x).first)));
+  const LSTM network({.input = 3, .hidden = 4, .layers = 2, .dtype = DType::float64}, rng);
+  BOOST_TEST((values(network(x, draws).first) == values(network(x).first)));
   BOOST_TEST(draws.next() == Rng(9).next());
 }
 
