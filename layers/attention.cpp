@@ -17,13 +17,9 @@ AttentionMemory attention_memory(const char* who, const Sequence& sequence) {
               "{}: the memory is {}, expected [T, B, features], time first: the outputs of all "
               "steps of an encoder",
               who, steps.shape());
-  const Tensor values = permute(steps, {1, 0, 2});
-  if (!sequence.lengths.defined()) {
-    return {values, values, {}};
-  }
+  const Tensor values = permute(detail::without_padding(who, sequence), {1, 0, 2});
   const Tensor mask = detail::step_mask(who, sequence);
-  const Tensor clean = detail::masked(values, unsqueeze(mask, 2), 0);
-  return {clean, clean, unsqueeze(mask, 1)};
+  return {values, values, mask.defined() ? unsqueeze(mask, 1) : Tensor()};
 }
 
 Tensor grouped_queries(const char* who, const Tensor& query, std::int64_t features,

@@ -7,6 +7,7 @@
 
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/views.hpp>
 #include <rewind/layers/gradient_flow.hpp>
 
 namespace rw {

@@ -58,12 +58,10 @@ MultiHeadAttention::Memory MultiHeadAttention::memory(const Sequence& sequence) 
   check_sequence(sequence, key.weight.shape()[0]);
   const std::int64_t steps = sequence.steps.size(0);
   const std::int64_t batch = sequence.steps.size(1);
+  const Tensor clean = detail::without_padding(name, sequence);
   const Tensor mask = detail::step_mask(name, sequence);
-  if (!mask.defined()) {
-    return {split_heads(key(sequence.steps)), split_heads(value(sequence.steps)), {}};
-  }
-  const Tensor clean = detail::masked(sequence.steps, unsqueeze(transpose(mask, 0, 1), 2), 0);
-  return {split_heads(key(clean)), split_heads(value(clean)), reshape(mask, {batch, 1, 1, steps})};
+  return {split_heads(key(clean)), split_heads(value(clean)),
+          mask.defined() ? reshape(mask, {batch, 1, 1, steps}) : Tensor()};
 }
 
 MultiHeadAttention::Result MultiHeadAttention::run(const Sequence& x, const Memory& remembered,
@@ -72,15 +70,13 @@ MultiHeadAttention::Result MultiHeadAttention::run(const Sequence& x, const Memo
   const std::int64_t batch = x.steps.size(1);
   check_shape(batch == remembered.keys.size(0), "{}: x {} has {} sequences, the memory {}", name,
               x.steps.shape(), batch, remembered.keys.size(0));
-  const Tensor own = detail::step_mask(name, x);
-  const Tensor here = own.defined() ? unsqueeze(transpose(own, 0, 1), 2) : Tensor();  // [T, B, 1]
-  const Tensor q = query(here.defined() ? detail::masked(x.steps, here, 0) : x.steps);
+  const Tensor q = query(detail::without_padding(name, x));
   const double scale = 1 / std::sqrt(static_cast<double>(q.size(2) / heads));
   const Tensor scores = matmul(split_heads(q) * scale, transposed(remembered.keys));
   const Tensor weights = detail::masked_softmax(scores, mask);
   const Tensor mixed = permute(matmul(weights, remembered.values), {2, 0, 1, 3});
   const Tensor y = output(reshape(mixed, {steps, batch, q.size(2)}));
-  return {here.defined() ? detail::masked(y, here, 0) : y, weights};
+  return {detail::without_padding(name, x.with(y)), weights};
 }
 
 MultiHeadAttention::Result MultiHeadAttention::operator()(const Sequence& x,

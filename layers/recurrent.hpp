@@ -9,6 +9,7 @@
 #include <rewind/layers/cell.hpp>
 #include <rewind/layers/detail/packing.hpp>
 #include <rewind/layers/detail/recorded_run.hpp>
+#include <rewind/layers/detail/run_layer.hpp>
 #include <rewind/layers/detail/running_rows.hpp>
 #include <rewind/layers/recurrent_dropout.hpp>
 
@@ -103,9 +104,7 @@ struct Recurrent {
  private:
   static constexpr const char* name = "recurrent";
 
-  State started(const Sequence& x) const {
-    return initial_state(detail::Packing(name, x.steps).batch());
-  }
+  State started(const Sequence& x) const { return initial_state(detail::batch_of(name, x)); }
 
   std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng,
                                StateVector<State>* each = nullptr) const {

@@ -12,18 +12,6 @@ Tensor handed_on(const Tensor& x) {
                 [](const Tensor& dy, Gradients& d) { d.add(0, [&] { return dy; }); });
 }
 
-/// Where each packed row comes from: its number is moved as the row was.
-std::vector<std::int64_t> places_of(const Packing& packing, const Sequence& x) {
-  const Shape& shape = x.steps.shape();
-  const Tensor numbers = arange(shape[0] * shape[1], DType::float64);
-  const Tensor moved = packing.packed(reshape(numbers, Shape{shape[0], shape[1], 1}));
-  std::vector<std::int64_t> places;
-  for (const double place : moved.to_vector<double>()) {
-    places.push_back(static_cast<std::int64_t>(place));
-  }
-  return places;
-}
-
 }  // namespace
 
 RecordedRun::RecordedRun(std::string name_of_cell, const Packing& packing, const Sequence& x,
@@ -32,10 +20,12 @@ RecordedRun::RecordedRun(std::string name_of_cell, const Packing& packing, const
       direction(direction_of_run),
       length(x.steps.size(0)),
       batch(packing.batch()),
-      places(places_of(packing, x)),
       steps(static_cast<std::size_t>(packing.steps())) {
   for (std::int64_t step = 0; step <= packing.steps(); ++step) {
     begin.push_back(packing.begin(step));
+  }
+  for (std::int64_t row = 0; row < begin.back(); ++row) {
+    places.push_back(packing.place(row));
   }
 }
 

@@ -1,4 +1,5 @@
 #include <rewind/autograd/math.hpp>
+#include <rewind/autograd/views.hpp>
 #include <rewind/layers/state_rows.hpp>
 
 namespace rw::detail {

@@ -63,6 +63,13 @@ bool same(const Tensor& a, const Tensor& b) {
   return a.shape() == b.shape() && a.to_vector<double>() == b.to_vector<double>();
 }
 
+/// The rows [begin, end) of a state.
+template <class State>
+State slice_rows(State state, std::int64_t begin, std::int64_t end) {
+  for_each_tensor(state, [&](Tensor& tensor) { tensor = slice(tensor, 0, begin, end); });
+  return state;
+}
+
 /// A number that depends on every output and on every part of the last state, each differently.
 template <class State>
 Tensor asymmetric_loss(const Tensor& y, const State& last) {

@@ -1,8 +1,10 @@
 #include <algorithm>
 
 #include <rewind/autograd/detail/lengths.hpp>
+#include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/pointwise.hpp>
 #include <rewind/autograd/softmax.hpp>
+#include <rewind/autograd/views.hpp>
 #include <rewind/layers/detail/masking.hpp>
 
 namespace rw::detail {
@@ -30,6 +32,12 @@ Tensor step_mask(const char* who, const Sequence& sequence) {
 Tensor masked(const Tensor& x, const Tensor& mask, double other) {
   return fuse(
       "mask", [](auto v, auto m, auto o) { return where(not_equal(m, 0), v, o); }, x, mask, other);
+}
+
+Tensor without_padding(const char* who, const Sequence& sequence) {
+  const Tensor mask = step_mask(who, sequence);
+  return mask.defined() ? masked(sequence.steps, unsqueeze(transpose(mask, 0, 1), 2), 0)
+                        : sequence.steps;
 }
 
 Tensor masked_softmax(const Tensor& scores, const Tensor& mask) {

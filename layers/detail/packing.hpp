@@ -30,6 +30,11 @@ class Packing {
     return starts_.defined() ? starts_.data<std::int64_t>()[step] : step * batch_;
   }
 
+  /// Where packed row `row` stands in the steps: step * B + sequence.
+  std::int64_t place(std::int64_t row) const {
+    return places_.defined() ? places_.data<std::int64_t>()[row] : row;
+  }
+
   /// [T, B, features] -> [N, features].
   Tensor packed(const Tensor& steps) const;
   /// Rows of whole steps with three axes again, as cells project them: [steps, B, features], or [1,

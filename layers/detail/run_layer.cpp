@@ -1,4 +1,5 @@
 #include <rewind/autograd/math.hpp>
+#include <rewind/layers/detail/masking.hpp>
 #include <rewind/layers/detail/packing.hpp>
 #include <rewind/layers/detail/run_layer.hpp>
 
@@ -11,11 +12,7 @@ Tensor residual_sum(const Sequence& x, const Tensor& y) {
               "residual: the layer makes {} of {}; only outputs of the input's size can be added "
               "to it",
               y.shape(), x.steps.shape());
-  if (!x.lengths.defined()) {
-    return x.steps + y;
-  }
-  const Packing packing("residual", x);
-  return packing.padded(packing.packed(x.steps)) + y;
+  return without_padding("residual", x) + y;
 }
 
 }  // namespace rw::detail
