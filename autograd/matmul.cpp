@@ -107,56 +107,96 @@ bool is_sole_owner(const Tensor& t) {
   return body.references == 1 && !body.shared && body.block->references == 1;
 }
 
-void mark_exclusive(Tensor& t) { t.body().exclusive_references = t.body().block->references; }
+void mark_exclusive(Tensor& t) { t.body().exclusive = true; }
 
-namespace {
 bool may_be_overwritten(const Tensor& t) {
-  const TensorBody& body = t.body();
-  return body.references == 1 && body.exclusive_references != 0 &&
-         body.exclusive_references == body.block->references;
+  return (t.body().exclusive && t.body().references == 1) || is_sole_owner(t);
 }
-}  // namespace
 
 }  // namespace detail
 
-Tensor addmm(Tensor c, const Tensor& a, const Tensor& b) {
-  check_operands(a, b);
-  const Shape& shape = a.shape();
-  if (shape.rank() != 2) {
-    const Tensor rows = reshape(a, Shape{shape.rows(), shape.columns()});
-    const Tensor start = c.rank() == 1 ? c : reshape(c, Shape{c.rows(), c.columns()});
-    return reshape(addmm(start, rows, b), shape.with(-1, b.size(-1)));
-  }
-  const Shape result{shape[0], b.size(-1)};
-  check_shape(b.rank() == 2 && (c.shape() == result || c.shape() == Shape{result.columns()}),
-              "addmm: got c {} for a {} times b {}, expected {} or [{}]", c.shape(), shape,
-              b.shape(), result, result.columns());
-  check<UsageError>(c.dtype() == a.dtype(), "addmm: c is {}, a and b are {}", name_of(c.dtype()),
-                    name_of(a.dtype()));
+namespace {
+
+/// c + a b for matrices, the product in the columns of c from `first` on.
+Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first) {
   const bool in_place = c.rank() == 2 && detail::may_be_overwritten(c);
-  Tensor y = in_place ? c.detach() : detail::make_tensor(result, a.dtype());
+  Tensor y =
+      in_place ? c.detach() : detail::make_tensor(a.shape().with(-1, c.columns()), a.dtype());
   dispatch_floating(y.dtype(), [&](auto type) {
     using T = decltype(type);
     T* const to = reinterpret_cast<T*>(y.body().data);
     if (!in_place) {
       // The product is added onto c (or onto the bias in every row), so that c is read once.
       kernels::copy_rows<T>(to, y.row_stride(), c.data<T>(), c.rank() == 1 ? 0 : c.row_stride(),
-                            result.rows(), result.columns());
+                            y.rows(), y.columns());
     }
-    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b), to, y.row_stride(),
-                         true);
+    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b), to + first,
+                         y.row_stride(), true);
   });
-  y = record(
-      "addmm", {c, a, b}, std::move(y), saved(a, b),
-      [c_shape = c.shape()](const Tensor& dy, Gradients& d, const Tensor& a_, const Tensor& b_) {
-        d.add(0, [&] { return sum_to(dy, c_shape); });
-        d.add_product(1, dy, transposed(b_));
-        d.add_product(2, transposed(a_), dy);
-      });
+  y = record("addmm", {c, a, b}, std::move(y), saved(a, b),
+             [c_shape = c.shape(), first](const Tensor& dy, Gradients& d, const Tensor& a_,
+                                          const Tensor& b_) {
+               d.add(0, [&] { return sum_to(dy, c_shape); });
+               const Tensor dp = slice(dy, 1, first, first + b_.size(1));
+               d.add_product(1, dp, transposed(b_));
+               d.add_product(2, transposed(a_), dp);
+             });
   if (in_place) {
     detail::merge_gradients(y);
   }
   return y;
+}
+
+/// `c` with its leading axes as rows; nobody else can read it afterwards if nobody could before.
+Tensor as_rows(Tensor c) {
+  const bool exclusive = detail::may_be_overwritten(c);
+  Tensor rows = reshape(c, Shape{c.rows(), c.columns()});
+  c.reset();
+  if (exclusive) {
+    detail::mark_exclusive(rows);
+  }
+  return rows;
+}
+
+void check_addmm(const char* who, const Tensor& c, const Tensor& a, const Tensor& b) {
+  check_operands(a, b);
+  check_shape(b.rank() == 2, "{}: got b {}, expected a matrix", who, b.shape());
+  check<UsageError>(c.dtype() == a.dtype(), "{}: c is {}, a and b are {}", who, name_of(c.dtype()),
+                    name_of(a.dtype()));
+}
+
+/// Any number of leading axes: they become rows.
+Tensor add_product_of_rows(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first) {
+  if (a.rank() == 2) {
+    return add_product(std::move(c), a, b, first);
+  }
+  const Shape result = a.shape().with(-1, c.columns());
+  const Tensor rows = reshape(a, Shape{a.rows(), a.columns()});
+  Tensor start = c.rank() == 1 ? std::move(c) : as_rows(std::move(c));
+  return reshape(add_product(std::move(start), rows, b, first), result);
+}
+
+}  // namespace
+
+Tensor addmm(Tensor c, const Tensor& a, const Tensor& b) {
+  check_addmm("addmm", c, a, b);
+  const Shape result = a.shape().with(-1, b.columns());
+  check_shape(c.shape() == result || (c.rank() == 1 && c.columns() == result.columns()),
+              "addmm: got c {} for a {} times b {}, expected {} or [{}]", c.shape(), a.shape(),
+              b.shape(), result, result.columns());
+  return add_product_of_rows(std::move(c), a, b, 0);
+}
+
+Tensor addmm_columns(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first) {
+  check_addmm("addmm_columns", c, a, b);
+  const Shape result = a.shape().with(-1, c.columns());
+  check_shape(c.shape() == result || c.rank() == 1,
+              "addmm_columns: got c {} for a {} times b {}, expected {} or [{}]", c.shape(),
+              a.shape(), b.shape(), result, result.columns());
+  check_shape(0 <= first && first <= c.columns() - b.columns(),
+              "addmm_columns: {} columns from {} on do not lie in c {}", b.size(1), first,
+              c.shape());
+  return add_product_of_rows(std::move(c), a, b, first);
 }
 
 }  // namespace rw

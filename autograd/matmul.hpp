@@ -23,21 +23,27 @@ Tensor matmul(const MatrixOperand& a, const MatrixOperand& b);
 /// ShapeError when sizes differ.
 Tensor addmm(Tensor c, const Tensor& a, const Tensor& b);
 
+/// The same with a wider c [m, N] (or [N]): the product is added to its columns from `first` on,
+/// the others stay as they are.
+Tensor addmm_columns(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first);
+
 namespace detail {
 
 // Note [Products in place]
 // Recurrent projects the inputs of all steps at once and hands each step its part, which nobody
-// else will read again. It says so with mark_exclusive. If the step passes that very handle on to
-// addmm, and no other view of the memory has been made since, the product is added in place: the
-// result takes over the memory, and in the backward pass its gradient is that part of the
-// sequence's gradient, so that nothing is copied either way. The count of references of the block
-// proves that no other handle came into being, so a cell that keeps or reads its input elsewhere is
-// served by the ordinary way.
+// else will read again. It says so with mark_exclusive; split hands the mark on to the parts of a
+// tensor that it was given with std::move, and any other new view takes it away. If the step passes
+// such a handle, or the only one to its memory, on to addmm with std::move, the product is added in
+// place: the result takes over the memory, and in the backward pass its gradient is that part of
+// the sequence's gradient, so that nothing is copied either way. A cell that keeps or reads its
+// input elsewhere is served by the ordinary way.
 
 /// Whether `t` is the only handle to its memory.
 bool is_sole_owner(const Tensor& t);
 /// Says that only this handle will be used to read its part of the memory.
 void mark_exclusive(Tensor& t);
+/// Whether no other handle can read what `t` shows.
+bool may_be_overwritten(const Tensor& t);
 
 }  // namespace detail
 

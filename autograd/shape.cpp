@@ -26,14 +26,16 @@ void Shape::assign(std::span<const std::int64_t> sizes) {
     sizes_[i] = sizes[i];
     has_zero = has_zero || sizes[i] == 0;
   }
-  elements_ = has_zero ? 0 : 1;
+  // Sizes beside a zero are bounded too, so that no product of a part of the axes overflows.
+  std::int64_t product = 1;
   for (const std::int64_t& size : sizes) {
-    // Sizes beside a zero are bounded too, so that no product of a part of the axes overflows.
-    check_shape(size <= max_elements / std::max<std::int64_t>(elements_, 1),
+    const bool overflows =
+        __builtin_mul_overflow(product, std::max<std::int64_t>(size, 1), &product);
+    check_shape(!overflows && product <= max_elements,
                 "shape: {} axes ending at axis {} hold more than 2^60 elements", rank_,
                 &size - sizes.data());
-    elements_ *= size;
   }
+  elements_ = has_zero ? 0 : product;
 }
 
 Shape Shape::with(int axis, std::int64_t size) const {

@@ -174,7 +174,10 @@ void merge_gradients(const Tensor& result) {
     return;
   }
   const Region* const region = node->inputs[0].region;
-  if (region == nullptr || region->row_stride == region->shape.columns()) {
+  // In a region with gaps between its rows, only parts of rows can be found again: the result must
+  // have such gaps too, so that nobody can look at it in another shape.
+  if (region == nullptr || region->row_stride == region->shape.columns() ||
+      region->shape.rows() == 1 || !result.is_contiguous()) {
     node->slots[0].merged = &node->inputs[0];
   }
 }

@@ -19,7 +19,10 @@ Block* home_of(TensorBody* body) {
 }
 
 /// A body for another view of `from`'s storage.
-TensorBody* make_view_body(const TensorBody& from) {
+TensorBody* make_view_body(TensorBody& from) {
+  if (from.exclusive) {
+    from.exclusive = false;
+  }
   auto* const body = new (allocate_block(0)->body) TensorBody;
   body->dtype = from.dtype;
   from.block->retain();
@@ -54,7 +57,7 @@ Tensor make_tensor(const Shape& shape, DType dtype) {
 Tensor make_view(const Tensor& base, const Link& link, const Shape& shape, std::int64_t offset,
                  std::int64_t row_stride, std::int64_t gradient_offset,
                  std::int64_t gradient_row_stride) {
-  const TensorBody& from = base.body();
+  TensorBody& from = base.body();
   TensorBody* const body = make_view_body(from);
   body->shape = shape;
   body->row_stride = row_stride;
@@ -123,7 +126,7 @@ double Tensor::item() const {
 }
 
 Tensor Tensor::detach() const {
-  const detail::TensorBody& from = body();
+  detail::TensorBody& from = body();
   detail::TensorBody* const to = detail::make_view_body(from);
   to->shape = from.shape;
   to->row_stride = from.row_stride;

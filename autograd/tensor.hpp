@@ -43,9 +43,8 @@ struct TensorBody : Counted {
   Shape shape;
   Link link;
   ParameterBody* parameter = nullptr;  // set for a parameter's value
-  // While the block has just this many references, nobody else will read this part of it again
-  // (Note [Products in place]); 0 where that was never said.
-  std::uint32_t exclusive_references = 0;
+  // Nobody else will read this part of the block again (Note [Products in place]).
+  bool exclusive = false;
 };
 
 void recycle_body(TensorBody* body) noexcept;

@@ -1,4 +1,5 @@
 #include <rewind/autograd/detail/strided.hpp>
+#include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/views.hpp>
 
 namespace rw {
@@ -56,6 +57,11 @@ Tensor part(const Tensor& x, const Region& region) {
   const Tensor dense = contiguous(x);
   return make_view(dense, link_of(dense), region.shape, region.offset, region.row_stride,
                    region.offset, region.row_stride);
+}
+
+Tensor alias(const char* name, const Tensor& x) {
+  return record(name, {x}, x.detach(), saved(),
+                [](const Tensor& dy, Gradients& d) { d.add(0, [&] { return dy; }); });
 }
 
 Tensor place(const Tensor& x, const Shape& shape, int axis, std::int64_t begin, std::int64_t end) {
@@ -144,16 +150,35 @@ Tensor select(const Tensor& x, int axis, std::int64_t index) {
   return reshape(slice(x, axis, front, front + 1), shape.without(axis));
 }
 
+void detail::split_into(Tensor x, std::span<const std::int64_t> sizes, int axis,
+                        std::span<Tensor> parts) {
+  const auto count = static_cast<std::int64_t>(parts.size());
+  const std::int64_t all = x.size(axis);
+  std::int64_t sum = sizes.empty() ? all / count * count : 0;
+  for (const std::int64_t size : sizes) {
+    sum += size;
+  }
+  check_shape(sum == all, "split: axis {} of {} does not divide into {} parts{}", axis, x.shape(),
+              count, sizes.empty() ? "" : " of the sizes given");
+  const bool exclusive = may_be_overwritten(x);
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::int64_t end = begin + (sizes.empty() ? all / count : sizes[i]);
+    parts[i] = slice(x, axis, begin, end);
+    begin = end;
+  }
+  x.reset();
+  for (Tensor& part : parts) {
+    if (exclusive) {
+      mark_exclusive(part);
+    }
+  }
+}
+
 TensorList split(const Tensor& x, int parts, int axis) {
   check<UsageError>(parts > 0, "split: got {} parts, expected at least 1", parts);
-  const std::int64_t size = x.size(axis) / parts;
-  check_shape(size * parts == x.size(axis), "split: axis {} of {} does not divide into {} parts",
-              axis, x.shape(), parts);
-  TensorList result;
-  result.reserve(static_cast<std::size_t>(parts));
-  for (int i = 0; i < parts; ++i) {
-    result.push_back(slice(x, axis, i * size, (i + 1) * size));
-  }
+  TensorList result(static_cast<std::size_t>(parts));
+  detail::split_into(x, {}, axis, result);
   return result;
 }
 

@@ -34,21 +34,34 @@ Tensor select(const Tensor& x, int axis, std::int64_t index);
 /// `parts` slices of equal size along `axis`.
 TensorList split(const Tensor& x, int parts, int axis = -1);
 
-/// The same with the number known at compile time: auto [i, f, g, o] = split<4>(z).
+namespace detail {
+/// Slices of the sizes `sizes` into `parts`; of the one size axis / parts without them.
+void split_into(Tensor x, std::span<const std::int64_t> sizes, int axis, std::span<Tensor> parts);
+}  // namespace detail
+
+/// The same with the number known at compile time: auto [i, f, g, o] = split<4>(z). A tensor given
+/// with std::move hands on to its parts that nobody else reads them (Note [Products in place]).
 template <int Parts>
-std::array<Tensor, Parts> split(const Tensor& x, int axis = -1) {
-  const std::int64_t size = x.size(axis) / Parts;
-  check_shape(size * Parts == x.size(axis), "split: axis {} of {} does not divide into {} parts",
-              axis, x.shape(), Parts);
-  return [&]<int... I>(std::integer_sequence<int, I...>) {
-    return std::array<Tensor, Parts>{slice(x, axis, I * size, (I + 1) * size)...};
-  }
-  (std::make_integer_sequence<int, Parts>{});
+std::array<Tensor, Parts> split(Tensor x, int axis = -1) {
+  std::array<Tensor, Parts> parts;
+  detail::split_into(std::move(x), {}, axis, parts);
+  return parts;
+}
+/// The same with parts of these sizes: auto [gates, candidate] = split(z, {2 * hidden, hidden}).
+/// Throws ShapeError unless they add up to the axis.
+template <std::size_t Parts>
+std::array<Tensor, Parts> split(Tensor x, const std::int64_t (&sizes)[Parts], int axis = -1) {
+  std::array<Tensor, Parts> parts;
+  detail::split_into(std::move(x), sizes, axis, parts);
+  return parts;
 }
 
 namespace detail {
 /// The part of `x` that `region` describes; the adjoint of adding into that part of a gradient.
 Tensor part(const Tensor& x, const Region& region);
+/// `x` as the result of an operation of its own: what is added to its gradient is summed before it
+/// reaches x.
+Tensor alias(const char* name, const Tensor& x);
 /// Zeros of `shape` with `x` in the part [begin, end) of `axis`; the adjoint of slice.
 Tensor place(const Tensor& x, const Shape& shape, int axis, std::int64_t begin, std::int64_t end);
 }  // namespace detail

@@ -27,12 +27,12 @@ struct MinimalGatedUnit {
 
   Tensor project(const Tensor& x) const { return addmm(bias, x, w_x); }
 
-  std::pair<Tensor, State> step(const Tensor& projected, const State& s) const {
-    const auto [x_f, x_n] = split<2>(projected);
-    const Tensor f = addmm(x_f, s.h, u_f);
+  std::pair<Tensor, State> step(Tensor projected, const State& s) const {
+    auto [x_f, x_n] = split<2>(std::move(projected));
+    const Tensor f = addmm(std::move(x_f), s.h, u_f);
     const Tensor kept = fuse(
         "mgu_forget", [](auto f_, auto h) { return sigmoid(f_) * h; }, f, s.h);
-    const Tensor n = addmm(x_n, kept, u_n);
+    const Tensor n = addmm(std::move(x_n), kept, u_n);
     const Tensor h = fuse(
         "mgu_update", [](auto f_, auto n_, auto h_) { return h_ + sigmoid(f_) * (tanh(n_) - h_); },
         f, n, s.h);

@@ -27,14 +27,12 @@ ElmanCell::State ElmanCell::initial_state(std::int64_t batch) const {
 
 Tensor ElmanCell::project(const Tensor& x) const { return affine(name, x, w_x, bias); }
 
-std::pair<Tensor, ElmanCell::State> ElmanCell::step(const Tensor& projected,
-                                                    const State& state) const {
+std::pair<Tensor, ElmanCell::State> ElmanCell::step(Tensor projected, const State& state) const {
   const std::int64_t hidden = w_h.shape()[0];
   check_state(name, "h", state.h, projected.size(0), hidden);
-  const Tensor z = slice(projected, -1, 0, hidden);
-  const Tensor v = slice(projected, -1, hidden, hidden + output_size());
-  const Tensor h = activate(activation, addmm(z, state.h, w_h));
-  return {activate(output_activation, addmm(v, h, w_o)), {h}};
+  auto [z, v] = split(std::move(projected), {hidden, output_size()});
+  const Tensor h = activate(activation, addmm(std::move(z), state.h, w_h));
+  return {activate(output_activation, addmm(std::move(v), h, w_o)), {h}};
 }
 
 }  // namespace rw

@@ -46,7 +46,7 @@ struct ElmanCell {
   std::int64_t output_size() const { return w_o.shape()[1]; }
 
   Tensor project(const Tensor& x) const;
-  std::pair<Tensor, State> step(const Tensor& projected, const State& state) const;
+  std::pair<Tensor, State> step(Tensor projected, const State& state) const;
   std::pair<Tensor, State> operator()(const Tensor& x, const State& state) const {
     return step(project(x), state);
   }

@@ -22,13 +22,13 @@ MguCell::State MguCell::initial_state(std::int64_t batch) const {
 
 Tensor MguCell::project(const Tensor& x) const { return affine(name, x, w_x, bias); }
 
-std::pair<Tensor, MguCell::State> MguCell::step(const Tensor& projected, const State& state) const {
+std::pair<Tensor, MguCell::State> MguCell::step(Tensor projected, const State& state) const {
   check_state(name, "h", state.h, projected.size(0), output_size());
-  const auto [x_f, x_n] = split<2>(projected);
-  const Tensor f = addmm(x_f, state.h, u_f);
+  auto [x_f, x_n] = split<2>(std::move(projected));
+  const Tensor f = addmm(std::move(x_f), state.h, u_f);
   const Tensor kept = fuse(
       "mgu_forget", [](auto f_, auto h_) { return sigmoid(f_) * h_; }, f, state.h);
-  const Tensor n = addmm(x_n, kept, u_n);
+  const Tensor n = addmm(std::move(x_n), kept, u_n);
   const Tensor h = fuse(
       "mgu_update", [](auto f_, auto n_, auto h_) { return h_ + sigmoid(f_) * (tanh(n_) - h_); }, f,
       n, state.h);

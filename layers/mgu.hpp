@@ -26,7 +26,7 @@ struct MguCell {
   std::int64_t output_size() const { return u_f.shape()[0]; }
 
   Tensor project(const Tensor& x) const;
-  std::pair<Tensor, State> step(const Tensor& projected, const State& state) const;
+  std::pair<Tensor, State> step(Tensor projected, const State& state) const;
   std::pair<Tensor, State> operator()(const Tensor& x, const State& state) const {
     return step(project(x), state);
   }

@@ -172,7 +172,8 @@ BOOST_AUTO_TEST_CASE(a_users_cell_gets_everything) {
 namespace {
 
 /// Cells that pass their projected input on to addmm in every way: nobody else reads it, it was
-/// read before, it is read afterwards, through the handle or through a view.
+/// read before, it is read afterwards, through the handle or through a view; or they pass on its
+/// columns by themselves, one of which was read, or a product for the last of them only.
 struct KeepingCell {
   using State = HiddenState;
   int kind;
@@ -194,11 +195,30 @@ struct KeepingCell {
     } else if (kind == 3) {
       kept = slice(projected, 1, 1, 2);
     }
+    if (kind >= 4) {
+      return columns_apart(std::move(projected), s.h);
+    }
     Tensor h = tanh(addmm(std::move(projected), s.h, w_h)) + extra;
     if (kept.defined()) {
       h = h + 0.3 * sin(kept);
     }
     return {h, {h}};
+  }
+  std::pair<Tensor, State> columns_apart(Tensor projected, const Tensor& h) const {
+    const auto [w_a, w_b] = split(w_h, {2, 1});
+    if (kind == 6) {
+      const Tensor y = tanh(addmm_columns(std::move(projected), h, w_b, 2)) + 0.1 * h;
+      return {y, {y}};
+    }
+    auto [a, b] = split(std::move(projected), {2, 1});
+    const Tensor kept = kind == 5 ? slice(a, 1, 0, 1) : Tensor();
+    const Tensor first = tanh(addmm(std::move(a), h, w_a));
+    const Tensor second = addmm(std::move(b), h * sum(first, {1}, true), w_b);
+    Tensor y = concat({first, sin(second)}, 1);
+    if (kept.defined()) {
+      y = y + 0.3 * sin(kept);
+    }
+    return {y, {y}};
   }
   std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const {
     return step(project(x), s);
@@ -213,7 +233,7 @@ struct KeepingCell {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(products_in_place_disturb_nobody) {
-  for (const int kind : {0, 1, 2, 3}) {
+  for (const int kind : {0, 1, 2, 3, 4, 5, 6}) {
     BOOST_TEST_CONTEXT("kind " << kind) {
       Rng rng(5);
       Recurrent<KeepingCell> layer{{kind, Parameter(xavier_uniform({2, 3}, rng, DType::float64)),

@@ -106,11 +106,41 @@ Operation addmm_row() {
   return row;
 }
 
+Operation addmm_columns_row() {
+  Values values(71);
+  Operation row{"addmm_columns", {}};
+  const auto sample = [&](const Shape& c, const Shape& a, const Shape& b, std::int64_t first) {
+    row.samples.push_back(
+        {[first](Inputs x) { return addmm_columns(x[0], x[1], x[2], first); },
+         {values.uniform(c, -1, 1), values.uniform(a, -1, 1), values.uniform(b, -1, 1)}});
+  };
+  sample({5}, {2, 3}, {3, 2}, 0);
+  sample({5}, {2, 3}, {3, 2}, 3);
+  sample({2, 5}, {2, 3}, {3, 2}, 1);
+  sample({2, 3, 4}, {2, 3, 2}, {2, 1}, 2);
+  sample({1, 3}, {1, 2}, {2, 3}, 0);
+  sample({2, 3}, {2, 2}, {2, 0}, 3);
+  sample({0, 3}, {0, 2}, {2, 1}, 1);
+  sample({4}, {3, 2}, {2, 3}, 1);
+  sample({3, 4}, {3, 0}, {0, 2}, 2);
+  sample({3, 4}, {3, 2}, {2, 4}, 0);
+  sample({2, 1, 3}, {2, 1, 2}, {2, 2}, 1);
+  sample({6}, {1, 4}, {4, 3}, 2);
+  row.samples.push_back({[](Inputs x) {
+                           // The second product is added in place.
+                           return addmm_columns(addmm_columns(x[0], x[1], x[2], 2), x[1], x[3], 0);
+                         },
+                         {values.uniform({5}, -1, 1), values.uniform({2, 2, 3}, -1, 1),
+                          values.uniform({3, 3}, -1, 1), values.uniform({3, 2}, -1, 1)}});
+  return row;
+}
+
 }  // namespace
 
 void add_product_rows(Table& table) {
   table.push_back(matmul_row());
   table.push_back(addmm_row());
+  table.push_back(addmm_columns_row());
 }
 
 }  // namespace rw::testing

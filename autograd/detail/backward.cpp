@@ -314,8 +314,7 @@ void BackwardPass::finish_merged(Slot& slot) {
   if (place.slot->filled_begin > place.begin() || place.slot->filled_end < place.end()) {
     cover(*place.slot, place.begin(), place.end());
   }
-  slot.gradient =
-      part(place.slot->gradient.detach(), {place.offset, slot.shape.columns(), slot.shape});
+  slot.gradient = part(place.slot->gradient.detach(), {place.offset, place.row_stride, slot.shape});
   if (slot.keep) {
     slot.gradient = slot.gradient.clone();
   }

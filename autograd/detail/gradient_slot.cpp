@@ -44,12 +44,23 @@ Place Place::of(const Input& input) {
   while (slot->merged != nullptr) {
     slot->touched = true;
     const Input& origin = *slot->merged;
+    if (origin.region != nullptr) {
+      place.move_into(*origin.region);
+    }
     slot = &origin.node->slots[origin.output];
-    // The part that was taken over is dense, so that offsets add up.
-    place.offset += origin.region == nullptr ? 0 : origin.region->offset;
     place.slot = slot;
   }
   return place;
+}
+
+void Place::move_into(const Region& region) {
+  const std::int64_t width = region.shape.columns();
+  if (region.row_stride != width && region.shape.rows() > 1) {
+    // Rows with gaps between them: this place consists of parts of such rows.
+    offset = offset / width * region.row_stride + offset % width;
+    row_stride = row_stride / width * region.row_stride;
+  }
+  offset += region.offset;
 }
 
 void make_unique(Tensor& gradient) {

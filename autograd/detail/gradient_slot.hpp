@@ -17,6 +17,8 @@ struct Place {
 
   /// Where the gradient of an input lies; follows merged gradients to the one that has memory.
   static Place of(const Input& input);
+  /// From a place in a tensor of its own to the same in `region` of a larger one.
+  void move_into(const Region& region);
 
   std::int64_t begin() const { return offset; }
   std::int64_t end() const {

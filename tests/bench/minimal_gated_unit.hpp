@@ -26,12 +26,12 @@ struct MinimalGatedUnit {
 
   rw::Tensor project(const rw::Tensor& x) const { return rw::addmm(bias, x, w_x); }
 
-  std::pair<rw::Tensor, State> step(const rw::Tensor& projected, const State& s) const {
-    const auto [x_f, x_n] = rw::split<2>(projected);
-    const rw::Tensor f = rw::addmm(x_f, s.h, u_f);
+  std::pair<rw::Tensor, State> step(rw::Tensor projected, const State& s) const {
+    auto [x_f, x_n] = rw::split<2>(std::move(projected));
+    const rw::Tensor f = rw::addmm(std::move(x_f), s.h, u_f);
     const rw::Tensor kept = rw::fuse(
         "mgu_forget", [](auto f_, auto h) { return sigmoid(f_) * h; }, f, s.h);
-    const rw::Tensor n = rw::addmm(x_n, kept, u_n);
+    const rw::Tensor n = rw::addmm(std::move(x_n), kept, u_n);
     const rw::Tensor h = rw::fuse(
         "mgu_update", [](auto f_, auto n_, auto h_) { return h_ + sigmoid(f_) * (tanh(n_) - h_); },
         f, n, s.h);
