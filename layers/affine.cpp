@@ -3,7 +3,7 @@
 
 namespace rw {
 
-Tensor affine(const char* who, const Tensor& x, const Parameter& weight, const Parameter& bias) {
+void check_features(const char* who, const Tensor& x, const Parameter& weight) {
   const std::int64_t input = weight.shape()[0];
   check_shape(x.rank() >= 2 && x.columns() == input,
               "{}: input has {} features, expected {} (x is {}); the last axis holds the features",
@@ -11,6 +11,10 @@ Tensor affine(const char* who, const Tensor& x, const Parameter& weight, const P
   check<UsageError>(x.dtype() == weight.dtype(),
                     "{}: input is {}, the weights are {}; convert one of them with to()", who,
                     name_of(x.dtype()), name_of(weight.dtype()));
+}
+
+Tensor affine(const char* who, const Tensor& x, const Parameter& weight, const Parameter& bias) {
+  check_features(who, x, weight);
   return bias.defined() ? addmm(bias, x, weight) : matmul(x, weight);
 }
 

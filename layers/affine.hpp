@@ -4,6 +4,10 @@
 
 namespace rw {
 
+/// Throws ShapeError, in the name of the layer `who`, when x [..., features] does not fit `weight`
+/// [input, output], UsageError for another type.
+void check_features(const char* who, const Tensor& x, const Parameter& weight);
+
 /// x W + b, or x W where b is empty. `who` names the layer in the ShapeError when x [..., features]
 /// does not fit W [input, output].
 Tensor affine(const char* who, const Tensor& x, const Parameter& weight, const Parameter& bias);

@@ -7,6 +7,13 @@
 
 namespace rw {
 
+namespace {
+Tensor updated(const Tensor& z, const Tensor& n, const Tensor& h) {
+  return fuse(
+      "gru_update", [](auto z_, auto n_, auto h_) { return n_ + z_ * (h_ - n_); }, z, n, h);
+}
+}  // namespace
+
 GruCell::GruCell(const Options& options, Rng& rng)
     : w_x(xavier_uniform({options.input, 3 * options.hidden}, rng, options.dtype)),
       w_h(orthogonal_gates(options.hidden, 3, rng, options.dtype)),
@@ -25,67 +32,73 @@ GruCell::State GruCell::initial_state(std::int64_t batch) const {
   return {zeros({batch, output_size()}, w_h.dtype())};
 }
 
-Tensor GruCell::project(const Tensor& x) const { return affine(name, x, w_x, bias); }
+// Reset after the product: [x W_n + b_n | x W_r + b_r | x W_z + b_z | b_h]. The product with the
+// state belongs to the last three parts, which so lie side by side.
+Tensor GruCell::project(const Tensor& x) const {
+  if (reset == Reset::before) {
+    return affine(name, x, w_x, bias);
+  }
+  check_features(name, x, w_x);
+  const std::int64_t hidden = output_size();
+  const auto [w_gates, w_n] = split(w_x, {2 * hidden, hidden});
+  Tensor start;
+  if (bias.defined()) {
+    const auto [b_gates, b_n] = split(bias, {2 * hidden, hidden});
+    start = concat({b_n, b_gates, bias_h}, 0);
+  } else {
+    start = zeros({4 * hidden}, w_x.dtype());
+  }
+  // Summed first, the gradient of x is the same whatever else has been added to it.
+  const Tensor rows = detail::alias("gru_input", x);
+  return addmm_columns(addmm_columns(start, rows, w_gates, hidden), rows, w_n, 0);
+}
 
-std::pair<Tensor, GruCell::State> GruCell::step(const Tensor& projected, const State& state) const {
+std::pair<Tensor, GruCell::State> GruCell::step(Tensor projected, const State& state) const {
   check_state(name, "h", state.h, projected.size(0), output_size());
-  const bool usual = activation == Activation::tanh && gate_activation == Activation::sigmoid;
-  const Tensor h = !usual                  ? activated(projected, state.h)
-                   : reset == Reset::after ? reset_after(projected, state.h)
-                                           : reset_before(projected, state.h);
+  const Tensor h = reset == Reset::after ? reset_after(std::move(projected), state.h)
+                                         : reset_before(std::move(projected), state.h);
   return {h, {h}};
 }
 
-Tensor GruCell::reset_after(const Tensor& projected, const Tensor& h) const {
-  const auto [xr, xz, xn] = split<3>(projected);
-  const auto [hr, hz, hn] = split<3>(matmul(h, w_h));
-  const Operand b = bias_h.defined() ? Operand(bias_h) : Operand(0.0);
-  return fuse(
-      "gru_gates",
-      [](auto xr_, auto xz_, auto xn_, auto hr_, auto hz_, auto hn_, auto b_, auto h_) {
-        const auto z = sigmoid(xz_ + hz_);
-        const auto n = tanh(xn_ + sigmoid(xr_ + hr_) * (hn_ + b_));
-        return n + z * (h_ - n);
-      },
-      xr, xz, xn, hr, hz, hn, b, h);
-}
-
-Tensor GruCell::reset_before(const Tensor& projected, const Tensor& h) const {
+Tensor GruCell::reset_after(Tensor projected, const Tensor& h) const {
   const std::int64_t hidden = output_size();
-  const Tensor u_gates = slice(w_h, 1, 0, 2 * hidden);
-  const Tensor u_n = slice(w_h, 1, 2 * hidden, 3 * hidden);
-  const auto [r, z] = split<2>(addmm(slice(projected, -1, 0, 2 * hidden), h, u_gates));
-  const Tensor kept = fuse(
-      "gru_reset", [](auto r_, auto h_) { return sigmoid(r_) * h_; }, r, h);
-  const Tensor n = addmm(slice(projected, -1, 2 * hidden, 3 * hidden), kept, u_n);
-  return fuse(
-      "gru_gates",
-      [](auto z_, auto n_, auto h_) {
-        const auto candidate = tanh(n_);
-        return candidate + sigmoid(z_) * (h_ - candidate);
-      },
-      z, n, h);
-}
-
-Tensor GruCell::activated(const Tensor& projected, const Tensor& h) const {
-  const std::int64_t hidden = output_size();
-  const auto gates = [&](const Tensor& t) { return slice(t, -1, 0, 2 * hidden); };
-  const auto candidate = [&](const Tensor& t) { return slice(t, -1, 2 * hidden, 3 * hidden); };
-  const auto update = [&](const Tensor& z, const Tensor& n) {
+  const Tensor sums = addmm_columns(std::move(projected), h, w_h, hidden);
+  if (is_usual()) {
+    const auto [xn, r, z, hn] = split<4>(sums);
     return fuse(
-        "gru_update", [](auto z_, auto n_, auto h_) { return n_ + z_ * (h_ - n_); }, z, n, h);
-  };
-  if (reset == Reset::before) {
-    const auto [r, z] = split<2>(activate(gate_activation, addmm(gates(projected), h, gates(w_h))));
-    return update(z, activate(activation, addmm(candidate(projected), r * h, candidate(w_h))));
+        "gru_gates",
+        [](auto xn_, auto r_, auto z_, auto hn_, auto h_) {
+          const auto n = tanh(xn_ + sigmoid(r_) * hn_);
+          return n + sigmoid(z_) * (h_ - n);
+        },
+        xn, r, z, hn, h);
   }
-  const Tensor recurrent = matmul(h, w_h);
-  const auto [r, z] = split<2>(activate(gate_activation, gates(projected) + gates(recurrent)));
+  const auto [xn, gates, hn] = split(sums, {hidden, 2 * hidden, hidden});
+  const auto [r, z] = split<2>(activate(gate_activation, gates));
   const Tensor n = fuse(
-      "gru_candidate", [](auto x, auto r_, auto h_, auto b) { return x + r_ * (h_ + b); },
-      candidate(projected), r, candidate(recurrent),
-      bias_h.defined() ? Operand(bias_h) : Operand(0.0));
-  return update(z, activate(activation, n));
+      "gru_candidate", [](auto x_, auto r_, auto h_) { return x_ + r_ * h_; }, xn, r, hn);
+  return updated(z, activate(activation, n), h);
+}
+
+Tensor GruCell::reset_before(Tensor projected, const Tensor& h) const {
+  const std::int64_t hidden = output_size();
+  const auto [u_gates, u_n] = split(w_h, {2 * hidden, hidden});
+  auto [x_gates, x_n] = split(std::move(projected), {2 * hidden, hidden});
+  const Tensor gates = addmm(std::move(x_gates), h, u_gates);
+  if (is_usual()) {
+    const auto [r, z] = split<2>(gates);
+    const Tensor kept = fuse(
+        "gru_reset", [](auto r_, auto h_) { return sigmoid(r_) * h_; }, r, h);
+    return fuse(
+        "gru_gates",
+        [](auto z_, auto n_, auto h_) {
+          const auto candidate = tanh(n_);
+          return candidate + sigmoid(z_) * (h_ - candidate);
+        },
+        z, addmm(std::move(x_n), kept, u_n), h);
+  }
+  const auto [r, z] = split<2>(activate(gate_activation, gates));
+  return updated(z, activate(activation, addmm(std::move(x_n), r * h, u_n)), h);
 }
 
 }  // namespace rw

@@ -55,7 +55,7 @@ struct GruCell {
   std::int64_t output_size() const { return w_h.shape()[0]; }
 
   Tensor project(const Tensor& x) const;
-  std::pair<Tensor, State> step(const Tensor& projected, const State& state) const;
+  std::pair<Tensor, State> step(Tensor projected, const State& state) const;
   std::pair<Tensor, State> operator()(const Tensor& x, const State& state) const {
     return step(project(x), state);
   }
@@ -69,9 +69,11 @@ struct GruCell {
   }
 
  private:
-  Tensor reset_after(const Tensor& projected, const Tensor& h) const;
-  Tensor reset_before(const Tensor& projected, const Tensor& h) const;
-  Tensor activated(const Tensor& projected, const Tensor& h) const;
+  bool is_usual() const {
+    return activation == Activation::tanh && gate_activation == Activation::sigmoid;
+  }
+  Tensor reset_after(Tensor projected, const Tensor& h) const;
+  Tensor reset_before(Tensor projected, const Tensor& h) const;
 };
 
 /// Stacked, optionally bidirectional GRU.

@@ -231,10 +231,13 @@ BOOST_AUTO_TEST_CASE(reset_before_merges_residuals_and_learned_states_as_if_alon
     options = options_of<GRU>();
     options.layers = 3;
     options.bidirectional = true;
-    GRU net(options, {.merge = merge, .residual = true, .learned_state = true}, rng);
-    BOOST_TEST(net.output_size() == (merge == Merge::concat ? 2 * hidden : hidden));
-    check_alone(net, {4, 1, 6, 0}, 6, Padding::after, rng);
-    check_alone(net, {4, 1, 6, 0}, 7, Padding::before, rng);
+    for (const Reset reset : {Reset::before, Reset::after}) {
+      options.reset = reset;
+      GRU net(options, {.merge = merge, .residual = true, .learned_state = true}, rng);
+      BOOST_TEST(net.output_size() == (merge == Merge::concat ? 2 * hidden : hidden));
+      check_alone(net, {4, 1, 6, 0}, 6, Padding::after, rng);
+      check_alone(net, {4, 1, 6, 0}, 7, Padding::before, rng);
+    }
   }
   Residual<Recurrent<MguCell>> residual{
       {MguCell({.input = input, .hidden = input, .dtype = DType::float64}, rng)}};
