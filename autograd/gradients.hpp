@@ -76,8 +76,32 @@ class Gradients {
   /// Not while recording.
   void locate(std::span<Target> targets);
 
+  /// For an input that is a whole output (no region) and wanted: whether its gradient can be
+  /// written or added to in one piece, and where. Not while recording.
+  bool takes_whole(int input) const {
+    const detail::Slot& slot = slot_of(input);
+    return slot.merged == nullptr && slot.products == nullptr &&
+           (!slot.gradient.defined() ||
+            (slot.owned && slot.filled_begin == 0 && slot.filled_end == slot.shape.elements()));
+  }
+  Target whole_target(int input) {
+    detail::Slot& slot = slot_of(input);
+    const bool accumulate = slot.gradient.defined();
+    if (!accumulate) {
+      slot.gradient = detail::make_tensor(slot.shape, slot.dtype);
+      slot.owned = true;
+      slot.filled_begin = 0;
+      slot.filled_end = slot.shape.elements();
+    }
+    return {input, slot.gradient.body().data, slot.shape.columns(), accumulate};
+  }
+
  private:
   friend class detail::BackwardPass;
+  detail::Slot& slot_of(int input) const {
+    const detail::Input& place = node_.inputs[input];
+    return place.node->slots[place.output];
+  }
   Gradients(const detail::Node& node, bool recording, detail::BackwardPass& pass)
       : node_(node), recording_(recording), pass_(pass) {}
 

@@ -1,3 +1,5 @@
+#include <bit>
+
 #include <rewind/autograd/detail/fused_rule.hpp>
 #include <rewind/autograd/detail/pointwise_loop.hpp>
 #include <rewind/autograd/detail/pointwise_rows.hpp>
@@ -7,6 +9,28 @@
 
 namespace rw::pointwise {
 namespace {
+
+/// Note [Plain operations]
+template <class T>
+void compute_plain(const FusedOperation& operation, std::span<const Operand> arguments,
+                   const Shape& common, std::span<const Tensor> results) {
+  Scalars<T> scalars;
+  Block block;
+  block.rows = 1;
+  block.columns = common.elements();
+  for (std::size_t k = 0; k < arguments.size(); ++k) {
+    if (arguments[k].is_tensor()) {
+      block.arguments[k] = whole(arguments[k].tensor());
+    } else {
+      scalars[k] = static_cast<T>(arguments[k].scalar());
+      block.arguments[k] = repeated(&scalars[k]);
+    }
+  }
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    block.results[k] = whole(results[k]);
+  }
+  (sizeof(T) == 4 ? operation.forward32 : operation.forward64)(block);
+}
 
 /// False when the arguments need more than rows and columns.
 template <class T>
@@ -33,7 +57,11 @@ bool compute_rows(const FusedOperation& operation, std::span<const Operand> argu
 
 template <class T>
 void compute(const FusedOperation& operation, std::span<const Operand> arguments,
-             const Shape& common, std::span<Tensor> results) {
+             const Shape& common, bool plain, std::span<Tensor> results) {
+  if (plain) {
+    compute_plain<T>(operation, arguments, common, results);
+    return;
+  }
   Scalars<T> scalars;
   if (compute_rows(operation, arguments, scalars, common, results)) {
     return;
@@ -55,36 +83,32 @@ void compute(const FusedOperation& operation, std::span<const Operand> arguments
 }
 
 void record_fused(const char* name, const FusedOperation& operation,
-                  std::span<const Operand> arguments, std::span<const Tensor> results) {
+                  std::span<const Operand> arguments, bool plain, std::span<const Tensor> results) {
   std::array<TensorRef, max_arguments> inputs;
   std::size_t input_count = 0;
-  FusedRule rule{&operation, 0, nullptr};
-  std::size_t saved_count = 0;
+  FusedRule rule{&operation, 0, plain, nullptr};
   for (std::size_t k = 0; k < arguments.size(); ++k) {
     if (arguments[k].is_tensor()) {
       inputs[input_count++] = arguments[k].tensor();
       rule.tensors |= 1U << k;
-      saved_count += bit(operation.derivative_reads, k) ? 1 : 0;
     }
   }
-  for (std::size_t k = 0; k < results.size(); ++k) {
-    saved_count += bit(operation.derivative_reads, arguments.size() + k) ? 1 : 0;
-  }
-  detail::Node* const node = detail::begin_node(name, {inputs.data(), input_count}, results,
-                                                saved_count, sizeof(FusedRule));
+  // The gradient reads arguments first, then results: of both what it reads is saved.
+  const std::uint64_t result_bits = ((std::uint64_t{1} << results.size()) - 1) << arguments.size();
+  std::uint64_t to_save = operation.derivative_reads & (rule.tensors | result_bits);
+  detail::Node* const node =
+      detail::begin_node(name, {inputs.data(), input_count}, results,
+                         static_cast<std::size_t>(std::popcount(to_save)), sizeof(FusedRule));
   if (node == nullptr) {
     return;
   }
-  std::size_t next = 0;
-  for (std::size_t k = 0; k < arguments.size(); ++k) {
-    if (bit(rule.tensors, k) && bit(operation.derivative_reads, k)) {
-      detail::save(node->saved[next++], arguments[k].tensor());
-    }
+  for (const detail::Input& input : node->input_span()) {
+    rule.plain = rule.plain && input.region == nullptr;
   }
-  for (std::size_t k = 0; k < results.size(); ++k) {
-    if (bit(operation.derivative_reads, arguments.size() + k)) {
-      detail::save(node->saved[next++], results[k]);
-    }
+  for (detail::Saved* place = node->saved; to_save != 0; to_save &= to_save - 1, ++place) {
+    const auto k = static_cast<std::size_t>(std::countr_zero(to_save));
+    detail::save(*place,
+                 k < arguments.size() ? arguments[k].tensor() : results[k - arguments.size()]);
   }
   if (input_count < arguments.size()) {
     auto* const scalars =
@@ -105,6 +129,7 @@ void apply_fused(const char* name, const FusedOperation& operation,
   const Tensor* first = nullptr;
   const Shape* common = nullptr;
   Shape broadcasted;
+  bool plain = true;
   for (const Operand& argument : arguments) {
     if (!argument.is_tensor()) {
       continue;
@@ -123,23 +148,28 @@ void apply_fused(const char* name, const FusedOperation& operation,
       if (tensor.shape() != *common) {
         broadcasted = broadcast(name, *common, tensor.shape());
         common = &broadcasted;
+        plain = false;
       }
     }
+    plain = plain && tensor.is_contiguous();
   }
   check<UsageError>(first != nullptr, "{}: got numbers only, expected a tensor among them", name);
+  plain =
+      plain && common->elements() < Rows::least_work &&
+      common->elements() * static_cast<std::int64_t>(operation.derivative->size) < Rows::least_work;
   for (Tensor& result : results) {
     result = detail::make_tensor(*common, first->dtype());
   }
   if (first->dtype() == DType::float32) {
-    compute<float>(operation, arguments, *common, results);
+    compute<float>(operation, arguments, *common, plain, results);
   } else {
-    compute<double>(operation, arguments, *common, results);
+    compute<double>(operation, arguments, *common, plain, results);
   }
   if (detail::context.anomaly) {
     detail::check_finite_outputs(name, results);
   }
   if (detail::context.tape != nullptr) {
-    record_fused(name, operation, arguments, results);
+    record_fused(name, operation, arguments, plain, results);
   }
 }
 

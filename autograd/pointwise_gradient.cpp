@@ -48,9 +48,68 @@ void clear_stretched(Gradients::Target& target, const Shape& shape, const Shape&
   target.accumulate = true;
 }
 
+/// Note [Plain operations]; false, and nothing done, where a gradient has no memory that can be
+/// written or added to as a whole.
+template <class T>
+[[gnu::noinline]] bool add_plain_gradients(const detail::Node& node, const FusedRule& rule,
+                                           Gradients& d) {
+  const FusedOperation& operation = *rule.operation;
+  const std::size_t n = operation.program->argument_count;
+  const std::size_t m = operation.program->output_count;
+  const auto inputs = static_cast<int>(node.input_count);
+  for (std::size_t k = 0; k < m; ++k) {
+    const Tensor& cotangent = d.cotangent(static_cast<int>(k));
+    if (cotangent.defined() && !cotangent.is_contiguous()) {
+      return false;
+    }
+  }
+  for (int input = 0; input < inputs; ++input) {
+    if (d.wants(input) && !d.takes_whole(input)) {
+      return false;
+    }
+  }
+  Scalars<T> scalars;
+  Block block;
+  block.rows = 1;
+  block.columns = node.slots[0].shape.elements();
+  scalars[0] = T(0);
+  std::size_t next = 0;
+  int input = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    const bool is_tensor = bit(rule.tensors, k);
+    if (is_tensor && bit(operation.derivative_reads, k)) {
+      block.arguments[k] = whole(node.saved[next++].tensor);
+    } else if (is_tensor) {
+      block.arguments[k] = repeated(&scalars[0]);
+    } else {
+      scalars[k + 1] = static_cast<T>(rule.scalars[k]);
+      block.arguments[k] = repeated(&scalars[k + 1]);
+    }
+    if (is_tensor && d.wants(input)) {
+      const Gradients::Target target = d.whole_target(input);
+      block.results[k] = {target.data, 0, 1, target.accumulate};
+    } else {
+      block.results[k] = {nullptr, 0, 1, false};
+    }
+    input += is_tensor ? 1 : 0;
+  }
+  for (std::size_t k = 0; k < m; ++k) {
+    block.arguments[n + k] = bit(operation.derivative_reads, n + k)
+                                 ? whole(node.saved[next++].tensor)
+                                 : repeated(&scalars[0]);
+    const Tensor& cotangent = d.cotangent(static_cast<int>(k));
+    block.arguments[n + m + k] = cotangent.defined() ? whole(cotangent) : repeated(&scalars[0]);
+  }
+  (sizeof(T) == 4 ? operation.backward32 : operation.backward64)(block);
+  return true;
+}
+
 /// The gradient as one fused pass that writes or adds straight into the inputs' gradients.
 template <class T>
 void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradients& d) {
+  if (rule.plain && add_plain_gradients<T>(node, rule, d)) {
+    return;
+  }
   const FusedOperation& operation = *rule.operation;
   const std::size_t n = operation.program->argument_count;
   const std::size_t m = operation.program->output_count;

@@ -45,7 +45,10 @@ Node* begin_node(const char* name, std::span<const TensorRef> inputs,
 /// For AnomalyMode: throw a NonFiniteError that names the operation.
 void check_finite_outputs(const char* name, std::span<const Tensor> outputs);
 void check_finite_gradient(const char* name, const Tensor& gradient);
-void save(Saved& slot, const Tensor& tensor);
+inline void save(Saved& slot, const Tensor& tensor) {
+  slot.version = tensor.body().block->version;
+  slot.tensor = tensor;
+}
 /// Memory that lives as long as the active tape's nodes, for what a rule captures by pointer.
 void* tape_memory(std::size_t bytes);
 

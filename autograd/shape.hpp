@@ -63,15 +63,12 @@ class Shape {
   Shape inserted(int axis, std::int64_t size) const;
 
   friend bool operator==(const Shape& a, const Shape& b) {
-    if (a.rank_ != b.rank_) {
-      return false;
+    // Sizes beyond the rank are 0: all of them are compared, without a branch.
+    std::int64_t difference = a.rank_ ^ b.rank_;
+    for (std::size_t i = 0; i < max_rank; ++i) {
+      difference |= a.sizes_[i] ^ b.sizes_[i];
     }
-    for (int i = 0; i < a.rank_; ++i) {
-      if (a.sizes_[static_cast<std::size_t>(i)] != b.sizes_[static_cast<std::size_t>(i)]) {
-        return false;
-      }
-    }
-    return true;
+    return difference == 0;
   }
 
  private:

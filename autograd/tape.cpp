@@ -140,16 +140,21 @@ Node* begin_node(const char* name, std::span<const TensorRef> inputs,
   bool tracked = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& x = inputs[i].get();
-    const Link link = link_of(x);
+    const TensorBody& body = x.body();
+    // Most inputs are constants or come from this tape.
+    const bool is_usual =
+        body.parameter == nullptr && (body.link.node == nullptr || body.link.tape == tape.serial_);
+    const Link other = is_usual ? Link{} : link_of(x);
+    const Link& link = is_usual ? body.link : other;
     if (link.node == nullptr) {
       continue;
     }
     tracked = true;
     node->inputs[i].node = link.node;
     node->inputs[i].output = link.output;
-    if (!is_whole(link, x.shape())) {
+    if (!is_whole(link, body.shape)) {
       node->inputs[i].region = new (storage.arena.allocate(sizeof(Region)))
-          Region{link.offset, link.row_stride, x.shape()};
+          Region{link.offset, link.row_stride, body.shape};
     }
   }
   if (!tracked) {
@@ -183,11 +188,6 @@ void merge_gradients(const Tensor& result) {
 }
 
 void* tape_memory(std::size_t bytes) { return context.tape->storage_->arena.allocate(bytes); }
-
-void save(Saved& slot, const Tensor& tensor) {
-  slot.version = tensor.body().block->version;
-  slot.tensor = tensor;
-}
 
 }  // namespace detail
 

@@ -4,6 +4,7 @@
 
 #include <rewind/autograd/detail/node.hpp>
 #include <rewind/autograd/fused_operation.hpp>
+#include <rewind/autograd/pointwise_kernel.hpp>
 
 namespace rw::pointwise {
 
@@ -11,8 +12,21 @@ namespace rw::pointwise {
 struct FusedRule {
   const FusedOperation* operation;
   std::uint32_t tensors;  // bit k: argument k is a tensor, and so an input of the node
+  bool plain;             // Note [Plain operations]
   const double* scalars;  // the arguments that are numbers, by argument
 };
+
+// Note [Plain operations]
+// Most operations of a small network are on tensors of one shape without gaps, not views, and too
+// small to share among threads. They take a way of their own, forward and backward, which finds
+// that out once and then asks no more about rows, regions and broadcasting: what it would cost to
+// ask is more than the arithmetic.
+
+/// All elements of a tensor without gaps as one row.
+inline Block::Stream whole(const Tensor& tensor) { return {tensor.body().data, 0, 1, false}; }
+inline Block::Stream repeated(const void* number) {
+  return {const_cast<void*>(number), 0, 0, false};
+}
 
 inline bool bit(std::uint64_t bits, std::size_t k) { return ((bits >> k) & 1) != 0; }
 

@@ -114,7 +114,6 @@ struct Parts {
 template <class T>
 void Rows::run(void (*formula)(const Block&), std::size_t terms) {
   constexpr auto lanes = static_cast<std::int64_t>(simd::Batch<T>::size);
-  constexpr double least_work = 0x1p16;  // terms times elements, several microseconds
   if (block_.rows == 0 || block_.columns == 0) {
     return;
   }

@@ -16,6 +16,10 @@ class Rows {
     block_.columns = common.columns();
   }
 
+  /// Terms times elements from which on a formula may be worth sharing among threads: several
+  /// microseconds of work.
+  static constexpr std::int64_t least_work = 0x10000;
+
   /// An argument or a result that the rows walk without further ado: of the common shape, one row
   /// for all of them, or a single number. False for any other.
   bool add_argument(const void* data, const Shape& shape, std::int64_t row_stride) {
