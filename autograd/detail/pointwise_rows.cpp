@@ -1,8 +1,41 @@
+#include <cstring>
+
 #include <rewind/autograd/detail/pointwise_rows.hpp>
 #include <rewind/autograd/detail/threads.hpp>
 
 namespace rw::pointwise {
 namespace {
+
+/// Copies rows of N elements, which is one move each.
+template <std::size_t N, class T>
+void copy_pieces(const T* from, std::int64_t from_step, T* to, std::int64_t to_step,
+                 std::int64_t rows) {
+  for (std::int64_t row = 0; row < rows; ++row, from += from_step, to += to_step) {
+    std::memcpy(to, from, N * sizeof(T));
+  }
+}
+
+/// Copies rows of `columns` <= lanes elements; false where that takes more than one move for each.
+template <class T>
+bool copy_short(const T* from, std::int64_t from_step, T* to, std::int64_t to_step,
+                std::int64_t rows, std::int64_t columns) {
+  switch (columns) {
+    case 1:
+      copy_pieces<1>(from, from_step, to, to_step, rows);
+      return true;
+    case 2:
+      copy_pieces<2>(from, from_step, to, to_step, rows);
+      return true;
+    case 4:
+      copy_pieces<4>(from, from_step, to, to_step, rows);
+      return true;
+    case 8:
+      copy_pieces<8>(from, from_step, to, to_step, rows);
+      return true;
+    default:
+      return false;
+  }
+}
 
 /// Copies short rows together, so that a register holds several of them, and the results apart
 /// again: the formula costs more than the copies.
@@ -48,6 +81,10 @@ class ShortRows {
     const T* from = static_cast<const T*>(stream.data) + first * stream.row_step;
     const auto columns = static_cast<std::size_t>(block_.columns);
     T* to = buffer;
+    if (stream.column_step == 1 &&
+        copy_short(from, stream.row_step, to, block_.columns, rows_, block_.columns)) {
+      return {buffer, 0, 1, false};
+    }
     for (std::int64_t row = 0; row < rows_; ++row, from += stream.row_step, to += columns) {
       (stream.column_step == 0 ? V(*from) : simd::load_part(from, columns)).store_unaligned(to);
     }
@@ -57,6 +94,10 @@ class ShortRows {
   void spread(const Block::Stream& stream, std::int64_t first, const T* buffer) const {
     T* to = static_cast<T*>(stream.data) + first * stream.row_step;
     const auto columns = static_cast<std::size_t>(block_.columns);
+    if (stream.column_step == 1 && !stream.accumulate &&
+        copy_short(buffer, block_.columns, to, stream.row_step, rows_, block_.columns)) {
+      return;
+    }
     for (std::int64_t row = 0; row < rows_; ++row, to += stream.row_step, buffer += columns) {
       if (stream.column_step == 0) {
         for (std::size_t i = 0; i < columns; ++i) {
