@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include <rewind/autograd/detail/splitmix.hpp>
 #include <rewind/autograd/rng.hpp>
 
 namespace rw {
@@ -54,14 +55,10 @@ std::pair<double, double> normal_pair(Rng& rng) {
 
 Rng::Rng(std::uint64_t seed)
     : state_(detail::make_tensor(Shape{4}, DType::int64)), words_(words_of(state_)) {
-  // splitmix64 (Steele, Lea & Flood 2014), as xoshiro's authors recommend; it never leaves all four
-  // words zero.
+  // As xoshiro's authors recommend: splitmix64 never leaves all four words zero.
   for (int i = 0; i < 4; ++i) {
-    seed += 0x9e3779b97f4a7c15U;
-    std::uint64_t z = seed;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    words_[i] = z ^ (z >> 31);
+    seed += detail::mix_increment;
+    words_[i] = detail::mixed(seed);
   }
 }
 

@@ -3,7 +3,7 @@
 #include <numeric>
 #include <utility>
 
-#include <rewind/io/detail/mix.hpp>
+#include <rewind/autograd/detail/splitmix.hpp>
 #include <rewind/io/minibatches.hpp>
 
 namespace rw {
@@ -73,8 +73,8 @@ void Minibatches::arrange_epoch() {
     return;
   }
   // Mixed, so that the epochs of one seed are not those of the next.
-  Rng rng(io::detail::mixed(std::bit_cast<std::uint64_t>(seed) +
-                            static_cast<std::uint64_t>(epoch()) * io::detail::mix_increment));
+  Rng rng(detail::mixed(std::bit_cast<std::uint64_t>(seed) +
+                        static_cast<std::uint64_t>(epoch()) * detail::mix_increment));
   order_ = options_.shuffle ? rng.permutation(examples_) : counted(examples_);
   // Before sorting, so that it is not always the longest that are left out.
   order_.resize(static_cast<std::size_t>(options_.drop_last ? size() * options_.batch : examples_));

@@ -1,8 +1,8 @@
 #include <array>
 
+#include <rewind/autograd/detail/splitmix.hpp>
 #include <rewind/autograd/error.hpp>
 #include <rewind/autograd/rng.hpp>
-#include <rewind/io/detail/mix.hpp>
 #include <rewind/io/split.hpp>
 
 namespace rw {
@@ -27,7 +27,7 @@ std::uint64_t stable_hash(std::string_view bytes, std::uint64_t seed) {
   for (const char byte : bytes) {
     hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001B3;
   }
-  return io::detail::mixed(hash + seed * io::detail::mix_increment);
+  return detail::mixed(hash + seed * detail::mix_increment);
 }
 
 std::uint64_t stable_hash(std::int64_t number, std::uint64_t seed) {

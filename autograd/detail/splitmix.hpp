@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace rw::io::detail {
+namespace rw::detail {
 
 /// The finaliser of splitmix64 (Steele, Lea and Flood 2014): a bijection after which every bit of
 /// the result depends on every bit of `x`.
@@ -15,4 +15,4 @@ constexpr std::uint64_t mixed(std::uint64_t x) {
 /// splitmix64's increment, for the n-th of a sequence of seeds: mixed(seed + n * increment).
 inline constexpr std::uint64_t mix_increment = 0x9E3779B97F4A7C15;
 
-}  // namespace rw::io::detail
+}  // namespace rw::detail
