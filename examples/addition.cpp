@@ -19,8 +19,8 @@
 #include "common/characters.hpp"
 #include "common/colour.hpp"
 #include "common/interrupt.hpp"
+#include "common/load_or_train.hpp"
 #include "common/options.hpp"
-#include "common/plot.hpp"
 #include "common/training.hpp"
 
 namespace {
@@ -200,17 +200,7 @@ int addition(int argc, char** argv) {
       "addition of {} digits: two LSTMs of {} units, {} weights, {} epochs, Adam {}, seed {}\n",
       s.digits, s.hidden, count(model), s.epochs, s.learning_rate, line.seed);
   const Stopwatch watch;
-  if (!line.load.empty()) {
-    io::load(line.load, "model", model);
-  } else {
-    stop_training_on_interrupt();
-    const Curve curve = train(model, s, train_rng);
-    if (!line.save.empty()) {
-      io::save(line.save, line.attributes(), "model", model);
-      fmt::print("wrote {}\n", line.save);
-    }
-    plot_curves(line.plot, {curve});
-  }
+  load_or_train(line, model, [&] { return train(model, s, train_rng); });
   const Tally right = test(model, s, test_rng);
   fmt::print("{} of {} unseen sums are right\n", right.hits, right.total);
   fmt::print("result accuracy={:.6f} seconds={:.2f} seed={} digits={} hidden={} epochs={}\n",

@@ -14,9 +14,9 @@
 
 #include "common/copy_task.hpp"
 #include "common/interrupt.hpp"
+#include "common/load_or_train.hpp"
 #include "common/model.hpp"
 #include "common/options.hpp"
-#include "common/plot.hpp"
 #include "common/training.hpp"
 
 namespace {
@@ -123,17 +123,7 @@ int copy_memory(int argc, char** argv) {
                s.hidden, count(model), s.learning_rate, line.seed);
     set_memory(parameters(model), s.cell, s.delay + 2 * copy_task::length, rng);
     const Stopwatch watch;
-    if (!line.load.empty()) {
-      io::load(line.load, "model", model);
-    } else {
-      stop_training_on_interrupt();
-      const Curve curve = train(model, s, train_rng);
-      if (!line.save.empty()) {
-        io::save(line.save, line.attributes(), "model", model);
-        fmt::print("wrote {}\n", line.save);
-      }
-      plot_curves(line.plot, {curve});
-    }
+    load_or_train(line, model, [&] { return train(model, s, train_rng); });
     const Score score = test(model, s, test_rng);
     fmt::print("test loss {:.6f}, {:.4f} of the baseline {:.4f}; {} of {} steps wrong\n",
                score.loss(), score.loss() / baseline, baseline, score.wrong(), score.count());

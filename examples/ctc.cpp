@@ -16,9 +16,9 @@
 #include "common/alignment_task.hpp"
 #include "common/colour.hpp"
 #include "common/interrupt.hpp"
+#include "common/load_or_train.hpp"
 #include "common/model.hpp"
 #include "common/options.hpp"
-#include "common/plot.hpp"
 #include "common/training.hpp"
 
 namespace {
@@ -188,17 +188,7 @@ int ctc(int argc, char** argv) {
   fmt::print("letters from frames: 2 x {} units, {} weights, Adam {}, noise {}, seed {}\n",
              s.hidden, count(model), s.learning_rate, s.noise, line.seed);
   const Stopwatch watch;
-  if (!line.load.empty()) {
-    io::load(line.load, "model", model);
-  } else {
-    stop_training_on_interrupt();
-    const Curve curve = train(model, s, train_rng);
-    if (!line.save.empty()) {
-      io::save(line.save, line.attributes(), "model", model);
-      fmt::print("wrote {}\n", line.save);
-    }
-    plot_curves(line.plot, {curve});
-  }
+  load_or_train(line, model, [&] { return train(model, s, train_rng); });
   const TestResult result = test(model, s, test_rng);
   const double seconds = watch.seconds();
   show(model, s, test_rng);

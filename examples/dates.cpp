@@ -20,6 +20,7 @@
 #include "common/colour.hpp"
 #include "common/date_task.hpp"
 #include "common/interrupt.hpp"
+#include "common/load_or_train.hpp"
 #include "common/options.hpp"
 #include "common/plot.hpp"
 #include "common/training.hpp"
@@ -196,17 +197,7 @@ int dates_experiment(int argc, char** argv) {
       dates::formats.size(), s.hidden, s.hidden, count(model), s.epochs, s.learning_rate,
       line.seed);
   const Stopwatch watch;
-  if (!line.load.empty()) {
-    io::load(line.load, "model", model);
-  } else {
-    stop_training_on_interrupt();
-    const Curve curve = train(model, s, train_rng);
-    if (!line.save.empty()) {
-      io::save(line.save, line.attributes(), "model", model);
-      fmt::print("wrote {}\n", line.save);
-    }
-    plot_curves(line.plot, {curve});
-  }
+  load_or_train(line, model, [&] { return train(model, s, train_rng); });
   const Tally right = test(model, test_rng);
   const double seconds = watch.seconds();
   show_attention(model, line.plot);

@@ -15,9 +15,9 @@
 
 #include "common/echo_task.hpp"
 #include "common/interrupt.hpp"
+#include "common/load_or_train.hpp"
 #include "common/model.hpp"
 #include "common/options.hpp"
-#include "common/plot.hpp"
 #include "common/training.hpp"
 
 namespace {
@@ -139,17 +139,7 @@ template <class Network>
 int run(Model<Network>& model, const CommandLine& line, const Settings& s, Rng& train_rng,
         Rng& test_rng) {
   const Stopwatch watch;
-  if (!line.load.empty()) {
-    io::load(line.load, "model", model);
-  } else {
-    stop_training_on_interrupt();
-    const Curve curve = train(model, s, train_rng);
-    if (!line.save.empty()) {
-      io::save(line.save, line.attributes(), "model", model);
-      fmt::print("wrote {}\n", line.save);
-    }
-    plot_curves(line.plot, {curve});
-  }
+  load_or_train(line, model, [&] { return train(model, s, train_rng); });
   const Score score = test(model, s, test_rng);
   fmt::print("test accuracy {}, loss {:.6f}: {} of {} bits wrong\n", percent(score.accuracy()),
              score.loss(), score.wrong(), score.count());

@@ -19,9 +19,9 @@
 
 #include "common/colour.hpp"
 #include "common/interrupt.hpp"
+#include "common/load_or_train.hpp"
 #include "common/model.hpp"
 #include "common/options.hpp"
-#include "common/plot.hpp"
 #include "common/training.hpp"
 
 namespace {
@@ -181,17 +181,7 @@ int reber_grammar(int argc, char** argv) {
                s.hidden, count(model), s.learning_rate, line.seed);
     set_memory(parameters(model), s.cell, s.memory, rng);
     const Stopwatch watch;
-    if (!line.load.empty()) {
-      io::load(line.load, "model", model);
-    } else {
-      stop_training_on_interrupt();
-      const Curve curve = train(model, s, train_rng);
-      if (!line.save.empty()) {
-        io::save(line.save, line.attributes(), "model", model);
-        fmt::print("wrote {}\n", line.save);
-      }
-      plot_curves(line.plot, {curve});
-    }
+    load_or_train(line, model, [&] { return train(model, s, train_rng); });
     const Score score = test(model, s, test_rng);
     const double seconds = watch.seconds();
     show(model, test_rng);

@@ -12,9 +12,9 @@
 #include <rewind/rewind.hpp>
 
 #include "common/interrupt.hpp"
+#include "common/load_or_train.hpp"
 #include "common/model.hpp"
 #include "common/options.hpp"
-#include "common/plot.hpp"
 #include "common/temporal_order.hpp"
 #include "common/training.hpp"
 
@@ -128,17 +128,7 @@ int temporal_order3(int argc, char** argv) {
                s.hidden, count(model), s.learning_rate, line.seed);
     set_memory(parameters(model), s.cell, s.memory, rng);
     const Stopwatch watch;
-    if (!line.load.empty()) {
-      io::load(line.load, "model", model);
-    } else {
-      stop_training_on_interrupt();
-      const Curve curve = train(model, s, train_rng);
-      if (!line.save.empty()) {
-        io::save(line.save, line.attributes(), "model", model);
-        fmt::print("wrote {}\n", line.save);
-      }
-      plot_curves(line.plot, {curve});
-    }
+    load_or_train(line, model, [&] { return train(model, s, train_rng); });
     const Score score = test(model, s, test_rng);
     fmt::print("test accuracy {}, loss {:.6f}: {} of {} sequences wrong\n",
                percent(score.accuracy()), score.loss(), score.wrong(), score.count());
