@@ -56,45 +56,33 @@ void lstm_backward_by_hand(const float* z, const float* c, const float* dh, std:
   }
 }
 
-void gru_forward_by_hand(const float* z, const float* p, const float* b, const float* h,
-                         std::int64_t rows, std::int64_t n, float* h_next) {
+void gru_forward_by_hand(const float* z, const float* h, std::int64_t rows, std::int64_t n,
+                         float* h_next) {
   for (std::int64_t row = 0; row < rows; ++row) {
-    const float* const x = z + row * 3 * n;
-    const float* const y = p + row * 3 * n;
+    const float* const zr = z + row * 4 * n;
     for (std::int64_t j = 0; j < n; j += width) {
-      const V reset = sigmoid(load(x + j) + load(y + j));
-      const V update = sigmoid(load(x + n + j) + load(y + n + j));
-      const V candidate = tanh(load(x + 2 * n + j) + reset * (load(y + 2 * n + j) + load(b + j)));
+      const V reset = sigmoid(load(zr + n + j)), update = sigmoid(load(zr + 2 * n + j));
+      const V candidate = tanh(load(zr + j) + reset * load(zr + 3 * n + j));
       store(candidate + update * (load(h + row * n + j) - candidate), h_next + row * n + j);
     }
   }
 }
 
-void gru_backward_by_hand(const float* z, const float* p, const float* b, const float* h,
-                          const float* d, std::int64_t rows, std::int64_t n, float* dz, float* dp,
-                          float* db, float* dh) {
-  std::fill_n(db, n, 0.0F);
+void gru_backward_by_hand(const float* z, const float* h, const float* d, std::int64_t rows,
+                          std::int64_t n, float* dz, float* dh) {
   for (std::int64_t row = 0; row < rows; ++row) {
-    const float* const x = z + row * 3 * n;
-    const float* const y = p + row * 3 * n;
-    float* const dx = dz + row * 3 * n;
-    float* const dy = dp + row * 3 * n;
+    const float* const zr = z + row * 4 * n;
+    float* const dzr = dz + row * 4 * n;
     for (std::int64_t j = 0; j < n; j += width) {
       const std::int64_t at = row * n + j;
-      const V reset = sigmoid(load(x + j) + load(y + j));
-      const V update = sigmoid(load(x + n + j) + load(y + n + j));
-      const V inside = load(y + 2 * n + j) + load(b + j);
-      const V candidate = tanh(load(x + 2 * n + j) + reset * inside);
+      const V reset = sigmoid(load(zr + n + j)), update = sigmoid(load(zr + 2 * n + j));
+      const V inside = load(zr + 3 * n + j);
+      const V candidate = tanh(load(zr + j) + reset * inside);
       const V dn = load(d + at) * (V(1) - update) * tanh_slope(candidate);
-      const V d_reset = dn * inside * sigmoid_slope(reset);
-      const V d_update = load(d + at) * (load(h + at) - candidate) * sigmoid_slope(update);
-      store(d_reset, dx + j);
-      store(d_reset, dy + j);
-      store(d_update, dx + n + j);
-      store(d_update, dy + n + j);
-      store(dn, dx + 2 * n + j);
-      store(dn * reset, dy + 2 * n + j);
-      store(load(db + j) + dn * reset, db + j);
+      store(dn, dzr + j);
+      store(dn * inside * sigmoid_slope(reset), dzr + n + j);
+      store(load(d + at) * (load(h + at) - candidate) * sigmoid_slope(update), dzr + 2 * n + j);
+      store(dn * reset, dzr + 3 * n + j);
       store(load(d + at) * update, dh + at);
     }
   }

@@ -14,14 +14,13 @@ void lstm_forward_by_hand(const float* z, const float* c, std::int64_t rows, std
 void lstm_backward_by_hand(const float* z, const float* c, const float* dh, std::int64_t rows,
                            std::int64_t n, float* dz, float* dc);
 
-/// z [rows, 3 n] and p [rows, 3 n], the products of input and state, gates r z n; b [n] the bias
-/// inside the reset; h [rows, n] -> h' [rows, n].
-void gru_forward_by_hand(const float* z, const float* p, const float* b, const float* h,
-                         std::int64_t rows, std::int64_t n, float* h_next);
-/// Gradients of z, p, b and h.
-void gru_backward_by_hand(const float* z, const float* p, const float* b, const float* h,
-                          const float* d, std::int64_t rows, std::int64_t n, float* dz, float* dp,
-                          float* db, float* dh);
+/// z [rows, 4 n]: candidate, reset gate, update gate, and the candidate's product with the state;
+/// h [rows, n] -> h' [rows, n].
+void gru_forward_by_hand(const float* z, const float* h, std::int64_t rows, std::int64_t n,
+                         float* h_next);
+/// Gradients of z and h.
+void gru_backward_by_hand(const float* z, const float* h, const float* d, std::int64_t rows,
+                          std::int64_t n, float* dz, float* dh);
 
 /// sigmoid(r) h, the gated state of the GRU with reset before and of the minimal gated unit, and
 /// its gradients.
