@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <rewind/io/plot.hpp>
+
 #include "common/colour.hpp"
 #include "common/plot.hpp"
 
@@ -11,12 +13,11 @@ namespace examples {
 
 namespace {
 
-/// gnuplot's labels for the characters of `text`; within single quotes, a quote is written twice.
+/// gnuplot's labels for the characters of `text`.
 std::string labels(const std::string& text) {
   std::string list;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    list += fmt::format("{}'{}' {}", i == 0 ? "" : ", ",
-                        text[i] == '\'' ? std::string("''") : std::string(1, text[i]), i);
+    list += fmt::format("{}{} {}", i == 0 ? "" : ", ", rw::io::gnuplot_text({text[i]}), i);
   }
   return list;
 }
