@@ -41,13 +41,11 @@ Tensor GruCell::project(const Tensor& x) const {
   check_features(name, x, w_x);
   const std::int64_t hidden = output_size();
   const auto [w_gates, w_n] = split(w_x, {2 * hidden, hidden});
-  Tensor start;
-  if (bias.defined()) {
-    const auto [b_gates, b_n] = split(bias, {2 * hidden, hidden});
-    start = concat({b_n, b_gates, bias_h}, 0);
-  } else {
-    start = zeros({4 * hidden}, w_x.dtype());
-  }
+  const auto or_zeros = [&](const Parameter& b, std::int64_t size) {
+    return b.defined() ? b.value() : zeros({size}, w_x.dtype());
+  };
+  const auto [b_gates, b_n] = split(or_zeros(bias, 3 * hidden), {2 * hidden, hidden});
+  const Tensor start = concat({b_n, b_gates, or_zeros(bias_h, hidden)}, 0);
   // Summed first, the gradient of x is the same whatever else has been added to it.
   const Tensor rows = detail::alias("gru_input", x);
   return addmm_columns(addmm_columns(start, rows, w_gates, hidden), rows, w_n, 0);

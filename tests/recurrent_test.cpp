@@ -313,6 +313,24 @@ BOOST_AUTO_TEST_CASE(one_step_by_hand) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_gru_without_one_of_its_biases_has_zeros_there) {
+  Rng rng(8);
+  const Configuration c{1, 2, 1, false, false};
+  for (const bool without_bias_h : {true, false}) {
+    GruCell zeroed(options_of<GRU>(c), rng);
+    zeroed.bias.assign(rng.normal({3 * hidden}, 0, 1, DType::float64));
+    zeroed.bias_h.assign(rng.normal({hidden}, 0, 1, DType::float64));
+    Parameter& bias = without_bias_h ? zeroed.bias_h : zeroed.bias;
+    bias.assign(zeros_like(bias.value()));
+    GruCell lacking = zeroed;
+    (without_bias_h ? lacking.bias_h : lacking.bias) = Parameter();
+    const Tensor x = rng.normal({2, input}, 0, 1, DType::float64);
+    const HiddenState state{rng.normal({2, hidden}, 0, 1, DType::float64)};
+    BOOST_TEST(lacking(x, state).first.to_vector<double>() ==
+               zeroed(x, state).first.to_vector<double>());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_hand_written_loop_gives_the_same_bits) {
   Rng rng(7);
   const Configuration c{6, 4, 1, false, false};
