@@ -5,6 +5,7 @@
 namespace rw {
 
 class GradientFlow;
+class Tape;
 
 /// While alive, every recurrent layer that runs on this thread notes each of its steps here, by
 /// itself or inside a stack, a bidirectional layer or a model made by hand: the input, the state
