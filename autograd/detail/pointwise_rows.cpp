@@ -1,41 +1,9 @@
-#include <cstring>
-
 #include <rewind/autograd/detail/pointwise_rows.hpp>
+#include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/detail/threads.hpp>
 
 namespace rw::pointwise {
 namespace {
-
-/// Copies rows of N elements, which is one move each.
-template <std::size_t N, class T>
-void copy_pieces(const T* from, std::int64_t from_step, T* to, std::int64_t to_step,
-                 std::int64_t rows) {
-  for (std::int64_t row = 0; row < rows; ++row, from += from_step, to += to_step) {
-    std::memcpy(to, from, N * sizeof(T));
-  }
-}
-
-/// Copies rows of `columns` <= lanes elements; false where that takes more than one move for each.
-template <class T>
-bool copy_short(const T* from, std::int64_t from_step, T* to, std::int64_t to_step,
-                std::int64_t rows, std::int64_t columns) {
-  switch (columns) {
-    case 1:
-      copy_pieces<1>(from, from_step, to, to_step, rows);
-      return true;
-    case 2:
-      copy_pieces<2>(from, from_step, to, to_step, rows);
-      return true;
-    case 4:
-      copy_pieces<4>(from, from_step, to, to_step, rows);
-      return true;
-    case 8:
-      copy_pieces<8>(from, from_step, to, to_step, rows);
-      return true;
-    default:
-      return false;
-  }
-}
 
 /// Copies short rows together, so that a register holds several of them, and the results apart
 /// again: the formula costs more than the copies.
@@ -79,14 +47,12 @@ class ShortRows {
       return stream;
     }
     const T* from = static_cast<const T*>(stream.data) + first * stream.row_step;
-    const auto columns = static_cast<std::size_t>(block_.columns);
-    T* to = buffer;
-    if (stream.column_step == 1 &&
-        copy_short(from, stream.row_step, to, block_.columns, rows_, block_.columns)) {
-      return {buffer, 0, 1, false};
-    }
-    for (std::int64_t row = 0; row < rows_; ++row, from += stream.row_step, to += columns) {
-      (stream.column_step == 0 ? V(*from) : simd::load_part(from, columns)).store_unaligned(to);
+    if (stream.column_step != 0) {
+      kernels::copy_rows<T>(buffer, block_.columns, from, stream.row_step, rows_, block_.columns);
+    } else {
+      for (std::int64_t row = 0; row < rows_; ++row) {
+        V(from[row * stream.row_step]).store_unaligned(buffer + row * block_.columns);
+      }
     }
     return {buffer, 0, 1, false};
   }
@@ -94,8 +60,8 @@ class ShortRows {
   void spread(const Block::Stream& stream, std::int64_t first, const T* buffer) const {
     T* to = static_cast<T*>(stream.data) + first * stream.row_step;
     const auto columns = static_cast<std::size_t>(block_.columns);
-    if (stream.column_step == 1 && !stream.accumulate &&
-        copy_short(buffer, block_.columns, to, stream.row_step, rows_, block_.columns)) {
+    if (stream.column_step != 0 && !stream.accumulate) {
+      kernels::copy_rows<T>(to, stream.row_step, buffer, block_.columns, rows_, block_.columns);
       return;
     }
     for (std::int64_t row = 0; row < rows_; ++row, to += stream.row_step, buffer += columns) {
@@ -105,9 +71,7 @@ class ShortRows {
         }
         continue;
       }
-      const V result = V::load_unaligned(buffer);
-      simd::store_part(stream.accumulate ? result + simd::load_part(to, columns) : result, to,
-                       columns);
+      simd::store_part(V::load_unaligned(buffer) + simd::load_part(to, columns), to, columns);
     }
   }
 

@@ -4,8 +4,18 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace rw::kernels {
+
+/// Rows of a length that the compiler knows: each is a move or two.
+template <std::size_t Columns, class T>
+void copy_short_rows(T* to, std::int64_t to_stride, const T* from, std::int64_t from_stride,
+                     std::int64_t rows) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    std::memmove(to + r * to_stride, from + r * from_stride, Columns * sizeof(T));
+  }
+}
 
 template <class T>
 void copy_rows(T* to, std::int64_t to_stride, const T* from, std::int64_t from_stride,
@@ -17,9 +27,15 @@ void copy_rows(T* to, std::int64_t to_stride, const T* from, std::int64_t from_s
     columns *= rows;
     rows = rows == 0 ? 0 : 1;
   }
-  for (std::int64_t r = 0; r < rows; ++r) {
-    std::memmove(to + r * to_stride, from + r * from_stride,
-                 static_cast<std::size_t>(columns) * sizeof(T));
+  const auto length = static_cast<std::size_t>(columns);
+  const bool is_short = [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return ((length == I + 1 &&
+             (copy_short_rows<I + 1>(to, to_stride, from, from_stride, rows), true)) ||
+            ...);
+  }
+  (std::make_index_sequence<8>{});
+  for (std::int64_t r = 0; !is_short && r < rows; ++r) {
+    std::memmove(to + r * to_stride, from + r * from_stride, length * sizeof(T));
   }
 }
 
