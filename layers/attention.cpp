@@ -17,8 +17,8 @@ AttentionMemory attention_memory(const char* who, const Sequence& sequence) {
               "{}: the memory is {}, expected [T, B, features], time first: the outputs of all "
               "steps of an encoder",
               who, steps.shape());
-  const Tensor values = permute(detail::without_padding(who, sequence), {1, 0, 2});
   const Tensor mask = detail::step_mask(who, sequence);
+  const Tensor values = permute(detail::without_padding(steps, mask), {1, 0, 2});
   return {values, values, mask.defined() ? unsqueeze(mask, 1) : Tensor()};
 }
 

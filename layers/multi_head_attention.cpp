@@ -58,8 +58,8 @@ MultiHeadAttention::Memory MultiHeadAttention::memory(const Sequence& sequence) 
   check_sequence(sequence, key.weight.shape()[0]);
   const std::int64_t steps = sequence.steps.size(0);
   const std::int64_t batch = sequence.steps.size(1);
-  const Tensor clean = detail::without_padding(name, sequence);
   const Tensor mask = detail::step_mask(name, sequence);
+  const Tensor clean = detail::without_padding(sequence.steps, mask);
   return {split_heads(key(clean)), split_heads(value(clean)),
           mask.defined() ? reshape(mask, {batch, 1, 1, steps}) : Tensor()};
 }
@@ -70,13 +70,14 @@ MultiHeadAttention::Result MultiHeadAttention::run(const Sequence& x, const Memo
   const std::int64_t batch = x.steps.size(1);
   check_shape(batch == remembered.keys.size(0), "{}: x {} has {} sequences, the memory {}", name,
               x.steps.shape(), batch, remembered.keys.size(0));
-  const Tensor q = query(detail::without_padding(name, x));
+  const Tensor own = detail::step_mask(name, x);
+  const Tensor q = query(detail::without_padding(x.steps, own));
   const double scale = 1 / std::sqrt(static_cast<double>(q.size(2) / heads));
   const Tensor scores = matmul(split_heads(q) * scale, transposed(remembered.keys));
   const Tensor weights = detail::masked_softmax(scores, mask);
   const Tensor mixed = permute(matmul(weights, remembered.values), {2, 0, 1, 3});
   const Tensor y = output(reshape(mixed, {steps, batch, q.size(2)}));
-  return {detail::without_padding(name, x.with(y)), weights};
+  return {detail::without_padding(y, own), weights};
 }
 
 MultiHeadAttention::Result MultiHeadAttention::operator()(const Sequence& x,

@@ -34,10 +34,8 @@ Tensor masked(const Tensor& x, const Tensor& mask, double other) {
       "mask", [](auto v, auto m, auto o) { return where(not_equal(m, 0), v, o); }, x, mask, other);
 }
 
-Tensor without_padding(const char* who, const Sequence& sequence) {
-  const Tensor mask = step_mask(who, sequence);
-  return mask.defined() ? masked(sequence.steps, unsqueeze(transpose(mask, 0, 1), 2), 0)
-                        : sequence.steps;
+Tensor without_padding(const Tensor& steps, const Tensor& mask) {
+  return mask.defined() ? masked(steps, unsqueeze(transpose(mask, 0, 1), 2), 0) : steps;
 }
 
 Tensor masked_softmax(const Tensor& scores, const Tensor& mask) {

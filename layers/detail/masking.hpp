@@ -11,8 +11,9 @@ Tensor step_mask(const char* who, const Sequence& sequence);
 /// x where the mask is not 0, `other` elsewhere, whatever x is there; the mask broadcasts.
 Tensor masked(const Tensor& x, const Tensor& mask, double other);
 
-/// The steps [T, B, features] with zeros in the padding, whatever is there.
-Tensor without_padding(const char* who, const Sequence& sequence);
+/// Steps [T, B, features] with zeros where the mask [B, T] of step_mask has them, whatever is
+/// there; as they are where there is none.
+Tensor without_padding(const Tensor& steps, const Tensor& mask);
 
 /// softmax over the last axis among the scores whose mask is not 0; the others get 0, and so do all
 /// where there are none. The mask broadcasts; undefined: softmax.

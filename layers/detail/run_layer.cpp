@@ -12,7 +12,7 @@ Tensor residual_sum(const Sequence& x, const Tensor& y) {
               "residual: the layer makes {} of {}; only outputs of the input's size can be added "
               "to it",
               y.shape(), x.steps.shape());
-  return without_padding("residual", x) + y;
+  return without_padding(x.steps, step_mask("residual", x)) + y;
 }
 
 }  // namespace rw::detail
