@@ -108,28 +108,10 @@ void TapeStorage::clear() noexcept {
 }
 
 Link link_of(const Tensor& x) {
-  Tape* const tape = context.tape;
-  if (tape == nullptr) {
-    return {};
-  }
-  const TensorBody& body = x.body();
-  if (body.parameter != nullptr) {
-    if (!body.parameter->trainable) {
-      return {};
-    }
-    return {tape->serial_, tape->leaf_of(*body.parameter), 0, 0, body.shape.columns()};
-  }
-  if (body.link.node == nullptr) {
-    return {};
-  }
-  if (body.link.tape == tape->serial_) {
-    return body.link;
-  }
-  check<UsageError>(!is_live(body.link.tape),
-                    "tape: a tensor of shape {} was recorded on another tape that is still alive; "
-                    "detach() it to use it as a constant, or end that tape first",
-                    body.shape);
-  return {};
+  Link leaf;
+  const Link* const link =
+      context.tape == nullptr ? nullptr : context.tape->find_link(x.body(), leaf);
+  return link == nullptr ? Link{} : *link;
 }
 
 Node* begin_node(const char* name, std::span<const TensorRef> inputs,
@@ -139,22 +121,18 @@ Node* begin_node(const char* name, std::span<const TensorRef> inputs,
   Node* const node = tape.make_node(name, inputs.size(), outputs.size(), saved_count, rule_bytes);
   bool tracked = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Tensor& x = inputs[i].get();
-    const TensorBody& body = x.body();
-    // Most inputs are constants or come from this tape.
-    const bool is_usual =
-        body.parameter == nullptr && (body.link.node == nullptr || body.link.tape == tape.serial_);
-    const Link other = is_usual ? Link{} : link_of(x);
-    const Link& link = is_usual ? body.link : other;
-    if (link.node == nullptr) {
+    const TensorBody& body = inputs[i].get().body();
+    Link leaf;
+    const Link* const link = tape.find_link(body, leaf);
+    if (link == nullptr) {
       continue;
     }
     tracked = true;
-    node->inputs[i].node = link.node;
-    node->inputs[i].output = link.output;
-    if (!is_whole(link, body.shape)) {
+    node->inputs[i].node = link->node;
+    node->inputs[i].output = link->output;
+    if (!is_whole(*link, body.shape)) {
       node->inputs[i].region = new (storage.arena.allocate(sizeof(Region)))
-          Region{link.offset, link.row_stride, body.shape};
+          Region{link->offset, link->row_stride, body.shape};
     }
   }
   if (!tracked) {
@@ -267,6 +245,27 @@ detail::Node* Tape::leaf_of(detail::ParameterBody& parameter) {
     entry.leaf->parameter = &parameter;
   }
   return entry.leaf;
+}
+
+const detail::Link* Tape::find_link(const detail::TensorBody& body, detail::Link& leaf) {
+  if (body.parameter != nullptr) {
+    if (!body.parameter->trainable) {
+      return nullptr;
+    }
+    leaf = {serial_, leaf_of(*body.parameter), 0, 0, body.shape.columns()};
+    return &leaf;
+  }
+  if (body.link.node == nullptr) {
+    return nullptr;
+  }
+  if (body.link.tape == serial_) {
+    return &body.link;
+  }
+  check<UsageError>(!detail::is_live(body.link.tape),
+                    "tape: a tensor of shape {} was recorded on another tape that is still alive; "
+                    "detach() it to use it as a constant, or end that tape first",
+                    body.shape);
+  return nullptr;
 }
 
 Tensor Tape::watch(const Tensor& x) {

@@ -89,6 +89,9 @@ class Tape {
                           std::size_t saved, std::size_t rule_bytes);
   void append(detail::Node* node);
   detail::Node* leaf_of(detail::ParameterBody& parameter);
+  /// Where a tensor came from on this tape: its own link, or that of a parameter's leaf, which is
+  /// put into `leaf`; null for a constant. Throws as link_of does.
+  const detail::Link* find_link(const detail::TensorBody& body, detail::Link& leaf);
   detail::Node* append_leaf(const char* name, const Tensor& value);
   void check_owner(const char* what) const;
 
