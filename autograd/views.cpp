@@ -165,13 +165,10 @@ void detail::split_into(Tensor x, std::span<const std::int64_t> sizes, int axis,
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const std::int64_t end = begin + (sizes.empty() ? all / count : sizes[i]);
     parts[i] = slice(x, axis, begin, end);
-    begin = end;
-  }
-  x.reset();
-  for (Tensor& part : parts) {
     if (exclusive) {
-      mark_exclusive(part);
+      mark_exclusive(parts[i]);
     }
+    begin = end;
   }
 }
 
