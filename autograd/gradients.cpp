@@ -1,4 +1,5 @@
 #include <rewind/autograd/detail/backward.hpp>
+#include <rewind/autograd/detail/gradient_slot.hpp>
 #include <rewind/autograd/detail/matrix_view.hpp>
 #include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/tape.hpp>
@@ -12,6 +13,10 @@ void Gradients::add_tensor(int input, const Tensor& contribution) {
 }
 
 void Gradients::locate(std::span<Target> targets) { pass_.locate(node_, targets); }
+
+bool Gradients::prepare_whole(detail::Slot& slot) {
+  return detail::prepare(slot, 0, slot.shape.elements(), true);
+}
 
 void Gradients::add_product(int input, const MatrixOperand& a, const MatrixOperand& b) {
   if (!wants(input)) {

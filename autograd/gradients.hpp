@@ -76,22 +76,16 @@ class Gradients {
   /// Not while recording.
   void locate(std::span<Target> targets);
 
-  /// For an input that is a whole output (no region) and wanted: whether its gradient can be
-  /// written or added to in one piece, and where. Not while recording.
-  bool takes_whole(int input) const {
-    const detail::Slot& slot = slot_of(input);
-    return slot.merged == nullptr && slot.products == nullptr &&
-           (!slot.gradient.defined() ||
-            (slot.owned && slot.filled_begin == 0 && slot.filled_end == slot.shape.elements()));
-  }
-  Target whole_target(int input) {
+  /// Whether the gradient of `input`, which is a whole output (no region), has memory of its own,
+  /// and that memory, to be written or added to. Not while recording.
+  bool is_apart(int input) const { return slot_of(input).merged == nullptr; }
+  Target locate_whole(int input) {
     detail::Slot& slot = slot_of(input);
-    const bool accumulate = slot.gradient.defined();
-    if (!accumulate) {
-      slot.gradient = detail::make_tensor(slot.shape, slot.dtype);
-      slot.owned = true;
-      slot.filled_begin = 0;
-      slot.filled_end = slot.shape.elements();
+    bool accumulate = false;
+    if (slot.gradient.defined()) {
+      accumulate = prepare_whole(slot);
+    } else {
+      slot.start(0, slot.shape.elements());
     }
     return {input, slot.gradient.body().data, slot.shape.columns(), accumulate};
   }
@@ -106,6 +100,7 @@ class Gradients {
       : node_(node), recording_(recording), pass_(pass) {}
 
   void add_tensor(int input, const Tensor& contribution);
+  static bool prepare_whole(detail::Slot& slot);
 
   const detail::Node& node_;
   bool recording_;

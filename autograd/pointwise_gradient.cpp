@@ -48,57 +48,57 @@ void clear_stretched(Gradients::Target& target, const Shape& shape, const Shape&
   target.accumulate = true;
 }
 
-/// Note [Plain operations]; false, and nothing done, where a gradient has no memory that can be
-/// written or added to as a whole.
+/// What a gradient's argument is in place of a tensor: a number, or 0 for the gradient of an output
+/// that does not reach the loss and for an argument that is not read.
+template <class T>
+T number_of(const FusedRule& rule, std::size_t k) {
+  const bool is_number = k < rule.operation->program->argument_count && !bit(rule.tensors, k);
+  return is_number ? static_cast<T>(rule.scalars[k]) : T(0);
+}
+
+/// Note [Plain operations]; false, and nothing done, where a gradient lies among others or has
+/// gaps. Not inlined: the general way has a large frame.
 template <class T>
 [[gnu::noinline]] bool add_plain_gradients(const detail::Node& node, const FusedRule& rule,
                                            Gradients& d) {
   const FusedOperation& operation = *rule.operation;
   const std::size_t n = operation.program->argument_count;
   const std::size_t m = operation.program->output_count;
-  const auto inputs = static_cast<int>(node.input_count);
   for (std::size_t k = 0; k < m; ++k) {
     const Tensor& cotangent = d.cotangent(static_cast<int>(k));
     if (cotangent.defined() && !cotangent.is_contiguous()) {
       return false;
     }
   }
-  for (int input = 0; input < inputs; ++input) {
-    if (d.wants(input) && !d.takes_whole(input)) {
+  for (int input = 0; input < static_cast<int>(node.input_count); ++input) {
+    if (d.wants(input) && !d.is_apart(input)) {
       return false;
     }
   }
   Scalars<T> scalars;
+  std::array<const Tensor*, max_streams> arguments;
+  find_arguments(node, rule, d, arguments.data());
   Block block;
   block.rows = 1;
   block.columns = node.slots[0].shape.elements();
-  scalars[0] = T(0);
-  std::size_t next = 0;
+  for (std::size_t k = 0; k < n + 2 * m; ++k) {
+    if (arguments[k] != nullptr) {
+      block.arguments[k] = whole(*arguments[k]);
+    } else {
+      scalars[k] = number_of<T>(rule, k);
+      block.arguments[k] = repeated(&scalars[k]);
+    }
+  }
   int input = 0;
   for (std::size_t k = 0; k < n; ++k) {
-    const bool is_tensor = bit(rule.tensors, k);
-    if (is_tensor && bit(operation.derivative_reads, k)) {
-      block.arguments[k] = whole(node.saved[next++].tensor);
-    } else if (is_tensor) {
-      block.arguments[k] = repeated(&scalars[0]);
-    } else {
-      scalars[k + 1] = static_cast<T>(rule.scalars[k]);
-      block.arguments[k] = repeated(&scalars[k + 1]);
+    block.results[k] = nowhere;
+    if (bit(rule.tensors, k)) {
+      if (d.wants(input)) {
+        const Gradients::Target target = d.locate_whole(input);
+        block.results[k] = {target.data, 0, 1, target.accumulate};
+      }
+      ++input;
     }
-    if (is_tensor && d.wants(input)) {
-      const Gradients::Target target = d.whole_target(input);
-      block.results[k] = {target.data, 0, 1, target.accumulate};
-    } else {
-      block.results[k] = {nullptr, 0, 1, false};
-    }
-    input += is_tensor ? 1 : 0;
-  }
-  for (std::size_t k = 0; k < m; ++k) {
-    block.arguments[n + k] = bit(operation.derivative_reads, n + k)
-                                 ? whole(node.saved[next++].tensor)
-                                 : repeated(&scalars[0]);
-    const Tensor& cotangent = d.cotangent(static_cast<int>(k));
-    block.arguments[n + m + k] = cotangent.defined() ? whole(cotangent) : repeated(&scalars[0]);
   }
   (sizeof(T) == 4 ? operation.backward32 : operation.backward64)(block);
   return true;
@@ -137,15 +137,11 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
     return target_of[k] < 0 ? nullptr : &targets[static_cast<std::size_t>(target_of[k])];
   };
 
-  // A number, the gradient of an output that does not reach the loss, and an argument that is not
-  // read are one value for all elements.
   Scalars<T> scalars;
   std::array<const Tensor*, max_streams> arguments;
   find_arguments(node, rule, d, arguments.data());
   for (std::size_t k = 0; k < n + 2 * m; ++k) {
-    scalars[k] = arguments[k] == nullptr && k < n && !bit(rule.tensors, k)
-                     ? static_cast<T>(rule.scalars[k])
-                     : T(0);
+    scalars[k] = number_of<T>(rule, k);
   }
 
   void (*const run)(const Block&) = sizeof(T) == 4 ? operation.backward32 : operation.backward64;

@@ -4,7 +4,6 @@
 
 #include <rewind/autograd/detail/node.hpp>
 #include <rewind/autograd/fused_operation.hpp>
-#include <rewind/autograd/pointwise_kernel.hpp>
 
 namespace rw::pointwise {
 
@@ -21,12 +20,6 @@ struct FusedRule {
 // small to share among threads. They take a way of their own, forward and backward, which finds
 // that out once and then asks no more about rows, regions and broadcasting: what it would cost to
 // ask is more than the arithmetic.
-
-/// All elements of a tensor without gaps as one row.
-inline Block::Stream whole(const Tensor& tensor) { return {tensor.body().data, 0, 1, false}; }
-inline Block::Stream repeated(const void* number) {
-  return {const_cast<void*>(number), 0, 0, false};
-}
 
 inline bool bit(std::uint64_t bits, std::size_t k) { return ((bits >> k) & 1) != 0; }
 

@@ -92,12 +92,11 @@ namespace {
 /// Makes the slot's gradient memory of its own, which may be written.
 void own(Slot& slot, std::int64_t begin) {
   if (!slot.gradient.defined()) {
-    slot.gradient = make_tensor(slot.shape, slot.dtype);
-    slot.filled_begin = slot.filled_end = begin;
+    slot.start(begin, begin);
   } else if (!slot.owned) {
     make_unique(slot.gradient);
+    slot.owned = true;
   }
-  slot.owned = true;
 }
 
 }  // namespace

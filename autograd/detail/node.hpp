@@ -81,6 +81,13 @@ struct Slot {
   bool reached() const {
     return gradient.defined() || contributions != nullptr || products != nullptr || touched;
   }
+  /// Memory of its own, whose elements [begin, end) are about to be written.
+  void start(std::int64_t begin, std::int64_t end) {
+    gradient = make_tensor(shape, dtype);
+    owned = true;
+    filled_begin = begin;
+    filled_end = end;
+  }
   /// Forgets everything that a backward pass has left here.
   void clear() noexcept {
     gradient.reset();

@@ -3,9 +3,17 @@
 #include <cstddef>
 
 #include <rewind/autograd/pointwise_kernel.hpp>
-#include <rewind/autograd/shape.hpp>
+#include <rewind/autograd/tensor.hpp>
 
 namespace rw::pointwise {
+
+/// All elements of a tensor without gaps as one row.
+inline Block::Stream whole(const Tensor& tensor) { return {tensor.body().data, 0, 1, false}; }
+inline Block::Stream repeated(const void* number) {
+  return {const_cast<void*>(number), 0, 0, false};
+}
+/// For a result that nobody wants.
+inline constexpr Block::Stream nowhere{nullptr, 0, 1, false};
 
 /// A block over the rows of one shape, built stream by stream. Streams are described in the order
 /// of their numbers.
@@ -28,10 +36,8 @@ class Rows {
   bool add_result(void* data, const Shape& shape, std::int64_t row_stride, bool accumulate) {
     return place(block_.results[results_++], data, shape, row_stride, accumulate);
   }
-  void add_number(const void* number) {
-    block_.arguments[arguments_++] = {const_cast<void*>(number), 0, 0, false};
-  }
-  void skip_result() { block_.results[results_++] = {nullptr, 0, 1, false}; }
+  void add_number(const void* number) { block_.arguments[arguments_++] = repeated(number); }
+  void skip_result() { block_.results[results_++] = nowhere; }
 
   /// Runs a formula over the block: rows that follow each other without gaps as one, rows much
   /// shorter than a register several at a time, on several threads where that is worth their
