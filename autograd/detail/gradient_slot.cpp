@@ -233,30 +233,49 @@ bool rows_follow(const Tensor& first, const Tensor& second) {
          first.body().data + first.rows() * first.row_stride() * size == second.body().data;
 }
 
-/// The factors `which` of the waiting products as one matrix, the last product's rows first.
-Tensor gathered(const PendingProducts& products, Tensor PendingProduct::*which) {
-  const Tensor& first = products.last->*which;
-  const auto size = static_cast<std::int64_t>(size_of(first.dtype()));
-  bool follows = true;
+/// Whether the waiting products' factors `which` lie one after another without gaps, from the last
+/// product to the first or from the first to the last.
+bool lie_together(const PendingProducts& products, Tensor PendingProduct::*which, bool last_first) {
   for (const PendingProduct* p = products.last; p->next != nullptr; p = p->next) {
-    follows = follows && rows_follow(p->*which, p->next->*which);
+    const Tensor& later = p->*which;
+    const Tensor& earlier = p->next->*which;
+    if (!(last_first ? rows_follow(later, earlier) : rows_follow(earlier, later))) {
+      return false;
+    }
   }
+  return true;
+}
+
+/// The factors `which` as one matrix.
+Tensor gathered(const PendingProducts& products, Tensor PendingProduct::*which, bool last_first) {
+  const PendingProduct* top = products.last;
+  while (!last_first && top->next != nullptr) {
+    top = top->next;
+  }
+  const Tensor& first = top->*which;
   const Shape shape{products.rows, first.columns()};
-  if (follows) {
+  if (lie_together(products, which, last_first)) {
     return make_view(first, {}, shape, 0, first.row_stride(), 0, first.row_stride());
   }
   Tensor together = make_tensor(shape, first.dtype());
-  std::byte* to = together.body().data;
+  std::int64_t row = last_first ? 0 : products.rows;
   for (const PendingProduct* p = products.last; p != nullptr; p = p->next) {
-    put(to, shape.columns(), false, p->*which);
-    to += (p->*which).elements() * size;
+    const Tensor& factor = p->*which;
+    row -= last_first ? 0 : factor.rows();
+    put(together.body().data +
+            row * shape.columns() * static_cast<std::int64_t>(size_of(first.dtype())),
+        shape.columns(), false, factor);
+    row += last_first ? factor.rows() : 0;
   }
   return together;
 }
 
 void compute_products(Slot& slot, PendingProducts& products) {
-  const Tensor x = gathered(products, &PendingProduct::x);
-  const Tensor dy = gathered(products, &PendingProduct::dy);
+  // A layer that runs from the last step to the first is gone through backwards from the first on.
+  const bool last_first = lie_together(products, &PendingProduct::dy, true) ||
+                          !lie_together(products, &PendingProduct::dy, false);
+  const Tensor x = gathered(products, &PendingProduct::x, last_first);
+  const Tensor dy = gathered(products, &PendingProduct::dy, last_first);
   products.clear();
   const Place place{&slot, products.first_column, slot.shape.columns(), slot.shape.rows(),
                     products.columns};
@@ -287,7 +306,8 @@ void defer_product(const Place& place, const Tensor& x, const Tensor& dy, Arena&
   constexpr std::int64_t enough_rows = 1024;
   constexpr std::int64_t fair_rows = 256;  // enough where going on would mean copying
   PendingProducts& products = products_of(place, arena);
-  if (products.rows >= fair_rows && !rows_follow(dy, products.last->dy)) {
+  if (products.rows >= fair_rows && !rows_follow(dy, products.last->dy) &&
+      !rows_follow(products.last->dy, dy)) {
     compute_products(*place.slot, products);
   }
   products.last = new (arena.allocate(sizeof(PendingProduct))) PendingProduct{x, dy, products.last};
