@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include <rewind/autograd/detail/axis.hpp>
+#include <rewind/autograd/detail/growing_concat.hpp>
+#include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/detail/strided_copy.hpp>
 #include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/views.hpp>
@@ -10,14 +12,16 @@ namespace {
 
 using TensorRefs = std::vector<TensorRef, detail::PoolAllocator<TensorRef>>;
 
+void check_type(const char* name, std::size_t i, DType got, DType expected) {
+  check<UsageError>(got == expected,
+                    "{}: tensor {} is {}, expected {} as the others are; convert with to()", name,
+                    i, name_of(got), name_of(expected));
+}
+
 void check_some(const char* name, std::span<const TensorRef> tensors) {
   check<UsageError>(!tensors.empty(), "{}: got no tensors, expected at least one", name);
-  const DType dtype = tensors[0].get().dtype();
   for (std::size_t i = 1; i < tensors.size(); ++i) {
-    const DType other = tensors[i].get().dtype();
-    check<UsageError>(other == dtype,
-                      "{}: tensor {} is {}, expected {} as tensor 0 is; convert with to()", name, i,
-                      name_of(other), name_of(dtype));
+    check_type(name, i, tensors[i].get().dtype(), tensors[0].get().dtype());
   }
 }
 
@@ -38,26 +42,17 @@ void fill(Tensor& y, int axis, const kernels::Strides& to, std::span<const Tenso
   });
 }
 
-Tensor concatenated(std::span<const TensorRef> tensors, int axis) {
-  check_some("concat", tensors);
-  const Shape& model = tensors[0].get().shape();
-  const int front = detail::front_axis("concat", model, axis);
-  std::int64_t total = 0;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const Shape& shape = tensors[i].get().shape();
-    bool fits = shape.rank() == model.rank();
-    for (int a = 0; fits && a < model.rank(); ++a) {
-      fits = a == front || shape[a] == model[a];
-    }
-    check_shape(fits, "concat: tensor {} has shape {}, expected {} in all axes but axis {}", i,
-                shape, model, front);
-    total += shape[front];
+void check_fits(std::size_t i, const Shape& shape, const Shape& model, int front) {
+  bool fits = shape.rank() == model.rank();
+  for (int a = 0; fits && a < model.rank(); ++a) {
+    fits = a == front || shape[a] == model[a];
   }
-  if (tensors.size() == 1) {
-    return tensors[0].get();
-  }
-  Tensor y = detail::make_tensor(model.with(front, total), tensors[0].get().dtype());
-  fill(y, front, kernels::strides_of(y), tensors, [&](const Tensor& x) { return x.size(front); });
+  check_shape(fits, "concat: tensor {} has shape {}, expected {} in all axes but axis {}", i, shape,
+              model, front);
+}
+
+/// `y`, which holds the tensors one after another along axis `front`.
+Tensor record_concat(std::span<const TensorRef> tensors, int front, Tensor y) {
   std::int64_t* ends = nullptr;
   if (detail::context.tape != nullptr) {
     ends = static_cast<std::int64_t*>(detail::tape_memory(tensors.size() * sizeof(std::int64_t)));
@@ -74,6 +69,24 @@ Tensor concatenated(std::span<const TensorRef> tensors, int axis) {
                           [&] { return slice(dy, front, i == 0 ? 0 : ends[i - 1], ends[i]); });
                   }
                 });
+}
+
+Tensor concatenated(std::span<const TensorRef> tensors, int axis) {
+  check_some("concat", tensors);
+  const Shape& model = tensors[0].get().shape();
+  const int front = detail::front_axis("concat", model, axis);
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const Shape& shape = tensors[i].get().shape();
+    check_fits(i, shape, model, front);
+    total += shape[front];
+  }
+  if (tensors.size() == 1) {
+    return tensors[0].get();
+  }
+  Tensor y = detail::make_tensor(model.with(front, total), tensors[0].get().dtype());
+  fill(y, front, kernels::strides_of(y), tensors, [&](const Tensor& x) { return x.size(front); });
+  return record_concat(tensors, front, std::move(y));
 }
 
 Tensor stacked(std::span<const TensorRef> tensors, int axis) {
@@ -109,6 +122,34 @@ Tensor stacked(std::span<const TensorRef> tensors, int axis) {
 }
 
 }  // namespace
+
+const Tensor& detail::GrowingConcat::put(std::size_t i, std::int64_t begin, std::int64_t end,
+                                         const Tensor& part) {
+  if (!whole_.defined()) {
+    check_shape(part.rank() > 0, "concat: tensor {} is a single number, expected axes", i);
+    whole_ = make_tensor(part.shape().with(0, size_), part.dtype());
+  }
+  check_type("concat", i, part.dtype(), whole_.dtype());
+  const Shape expected = whole_.shape().with(0, end - begin);
+  check_shape(part.shape() == expected, "concat: tensor {} has shape {}, expected {}", i,
+              part.shape(), expected);
+  const std::int64_t columns = part.columns();
+  const std::int64_t offset = begin * whole_.shape().product(1, whole_.rank());
+  dispatch(part.dtype(), [&](auto type) {
+    using T = decltype(type);
+    kernels::copy_rows(reinterpret_cast<T*>(whole_.body().data) + offset, columns, part.data<T>(),
+                       part.row_stride(), part.elements() == 0 ? 0 : part.rows(), columns);
+  });
+  const Link link = link_of(part);
+  return parts_[i] = make_view(whole_, link, expected, offset, columns, 0, link.row_stride);
+}
+
+Tensor detail::GrowingConcat::finish() {
+  if (parts_.size() == 1) {
+    return parts_[0];
+  }
+  return record_concat(TensorRefs(parts_.begin(), parts_.end()), 0, std::move(whole_));
+}
 
 Tensor concat(std::span<const Tensor> tensors, int axis) {
   return concatenated(TensorRefs(tensors.begin(), tensors.end()), axis);

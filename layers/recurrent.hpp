@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <rewind/autograd/detail/growing_concat.hpp>
 #include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/reduce.hpp>
@@ -138,7 +139,7 @@ struct Recurrent {
     const bool zones = dropout.zoneout > 0 || dropout.zoneout_cell > 0;
     const bool observed = each != nullptr || recorded != nullptr;
     const Tensor rows = packing.packed(x.steps);
-    TensorList outputs(static_cast<std::size_t>(steps));
+    detail::GrowingConcat outputs(static_cast<std::size_t>(steps), rows.size(0));
     if (each != nullptr) {
       each->resize(static_cast<std::size_t>(steps));
     }
@@ -179,11 +180,25 @@ struct Recurrent {
             (*each)[static_cast<std::size_t>(t)] = next;
           }
         }
+        const Tensor& placed =
+            outputs.put(static_cast<std::size_t>(t), packing.begin(t), packing.begin(t + 1), y);
+        if (!observed && done + 1 < steps) {
+          // What others will see of the state stays apart from the outputs.
+          read_instead(next, y, placed);
+        }
         state = std::move(next);
-        outputs[static_cast<std::size_t>(t)] = std::move(y);
       }
     }
-    return packing.padded(concat(std::span<const Tensor>(outputs), 0));
+    return packing.padded(outputs.finish());
+  }
+
+  /// An output that is part of the state as well: the next step reads it where the outputs lie.
+  static void read_instead(State& state, const Tensor& output, const Tensor& placed) {
+    for_each_tensor(state, [&](Tensor& tensor) {
+      if (tensor.same_as(output)) {
+        tensor = placed;
+      }
+    });
   }
 
   static std::pair<Tensor, State> stepped(const C& used, Tensor now, const State& state) {
