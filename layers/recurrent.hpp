@@ -211,24 +211,24 @@ struct Recurrent {
 
   // The projected inputs of several steps make one efficient product; those of a long sequence
   // would fall out of the processor's caches before their steps come, in both directions. Hence
-  // chunks: enough rows for the product, and not much more.
+  // chunks: enough rows for the product, and not much more; all of about the same size.
   static std::pair<std::int64_t, std::int64_t> next_chunk(const detail::Packing& packing,
                                                           std::int64_t done) {
     constexpr std::int64_t enough_rows = 512;
     const std::int64_t steps = packing.steps();
-    if (!packing.falling()) {
-      std::int64_t last = done + 1;
-      while (last < steps && packing.begin(last + 1) - packing.begin(done) <= enough_rows) {
-        ++last;
-      }
-      return {done, last};
+    const bool falling = packing.falling();
+    // Rows of the next n steps.
+    const auto rows = [&](std::int64_t n) {
+      return falling ? packing.begin(steps - done) - packing.begin(steps - done - n)
+                     : packing.begin(done + n) - packing.begin(done);
+    };
+    const std::int64_t left = rows(steps - done);
+    const std::int64_t chunks = (left + enough_rows - 1) / enough_rows;
+    std::int64_t n = 1;
+    while (done + n < steps && rows(n + 1) * chunks <= left) {
+      ++n;
     }
-    const std::int64_t last = steps - done;
-    std::int64_t first = last - 1;
-    while (first > 0 && packing.begin(last) - packing.begin(first - 1) <= enough_rows) {
-      --first;
-    }
-    return {first, last};
+    return falling ? std::pair{steps - done - n, steps - done} : std::pair{done, done + n};
   }
 
   static Tensor projected(const C& used, const Tensor& chunk, const Tensor& x) {
