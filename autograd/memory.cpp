@@ -35,14 +35,21 @@ std::size_t capacity_of(std::uint32_t size_class) {
 
 struct Pool {
   std::array<Block*, classes> free_lists{};
-  MemoryStatistics statistics;
+  std::int64_t live_bytes = 0;
+  std::int64_t peak_bytes = 0;
+  std::int64_t held_bytes = 0;  // live and pooled ones
 
+  /// `block` is handed out.
+  void count(const Block& block) {
+    live_bytes += static_cast<std::int64_t>(block.capacity);
+    peak_bytes = std::max(peak_bytes, live_bytes);
+  }
   void trim() noexcept {
     for (Block*& list : free_lists) {
       while (list != nullptr) {
         Block* block = list;
         list = block->next_free;
-        statistics.pooled_bytes -= static_cast<std::int64_t>(block->capacity);
+        held_bytes -= static_cast<std::int64_t>(block->capacity);
         ::operator delete (block, std::align_val_t{64});
       }
     }
@@ -73,30 +80,37 @@ Pool* current_pool() {
 
 }  // namespace
 
+namespace {
+
+/// Apart, so that the usual way has nothing to put by.
+[[gnu::noinline]] Block* allocate_from_heap(std::uint32_t size_class) {
+  const std::size_t capacity = capacity_of(size_class);
+  auto* const block = new (::operator new (sizeof(Block) + capacity, std::align_val_t{64})) Block;
+  block->size_class = size_class;
+  block->capacity = capacity;
+  if (Pool* const owner = current_pool()) {
+    owner->held_bytes += static_cast<std::int64_t>(capacity);
+    owner->count(*block);
+  }
+  return block;
+}
+
+}  // namespace
+
 Block* allocate_block(std::size_t bytes) {
   if (bytes > std::numeric_limits<std::size_t>::max() / 4) [[unlikely]] {
     throw std::bad_alloc();
   }
   const std::uint32_t size_class = class_of(bytes);
-  Pool* const owner = current_pool();
-  Block* block = nullptr;
-  if (owner != nullptr && owner->free_lists[size_class] != nullptr) {
-    block = owner->free_lists[size_class];
-    owner->free_lists[size_class] = block->next_free;
-    owner->statistics.pooled_bytes -= static_cast<std::int64_t>(block->capacity);
-    block->references = 1;
-    block->shared = false;
-  } else {
-    const std::size_t capacity = capacity_of(size_class);
-    block = new (::operator new (sizeof(Block) + capacity, std::align_val_t{64})) Block;
-    block->size_class = size_class;
-    block->capacity = capacity;
+  Pool* const owner = pool;
+  if (owner == nullptr || owner->free_lists[size_class] == nullptr) [[unlikely]] {
+    return allocate_from_heap(size_class);
   }
-  if (owner != nullptr) {
-    MemoryStatistics& s = owner->statistics;
-    s.live_bytes += static_cast<std::int64_t>(block->capacity);
-    s.peak_bytes = std::max(s.peak_bytes, s.live_bytes);
-  }
+  Block* const block = owner->free_lists[size_class];
+  owner->free_lists[size_class] = block->next_free;
+  block->references = 1;
+  block->shared = false;
+  owner->count(*block);
   return block;
 }
 
@@ -106,8 +120,7 @@ void recycle_block(Block* block) noexcept {
     ::operator delete (block, std::align_val_t{64});
     return;
   }
-  owner->statistics.live_bytes -= static_cast<std::int64_t>(block->capacity);
-  owner->statistics.pooled_bytes += static_cast<std::int64_t>(block->capacity);
+  owner->live_bytes -= static_cast<std::int64_t>(block->capacity);
   block->next_free = owner->free_lists[block->size_class];
   owner->free_lists[block->size_class] = block;
 }
@@ -116,12 +129,15 @@ void recycle_block(Block* block) noexcept {
 
 MemoryStatistics memory_statistics() {
   const detail::Pool* const owner = detail::current_pool();
-  return owner == nullptr ? MemoryStatistics{} : owner->statistics;
+  if (owner == nullptr) {
+    return {};
+  }
+  return {owner->live_bytes, owner->peak_bytes, owner->held_bytes - owner->live_bytes};
 }
 
 void reset_peak_memory() {
   if (detail::Pool* const owner = detail::current_pool()) {
-    owner->statistics.peak_bytes = owner->statistics.live_bytes;
+    owner->peak_bytes = owner->live_bytes;
   }
 }
 
