@@ -14,6 +14,8 @@ struct Block;
 struct FusedOperation {
   const Program* program;
   const Program* derivative;
+  std::uint32_t forward_work;  // of one element (work_of)
+  std::uint32_t backward_work;
   std::uint64_t derivative_reads;  // bit k: the gradient reads its argument k
   void (*forward32)(const Block&);
   void (*forward64)(const Block&);

@@ -76,26 +76,21 @@ class Gradients {
   /// Not while recording.
   void locate(std::span<Target> targets);
 
-  /// Whether the gradient of `input`, which is a whole output (no region), has memory of its own,
-  /// and that memory, to be written or added to. Not while recording.
-  bool is_apart(int input) const { return slot_of(input).merged == nullptr; }
-  Target locate_whole(int input) {
-    detail::Slot& slot = slot_of(input);
-    bool accumulate = false;
-    if (slot.gradient.defined()) {
-      accumulate = prepare_whole(slot);
-    } else {
+  /// Finds memory for all of the gradient of `input`, which is a whole output (no region) with a
+  /// gradient of its own. Not while recording.
+  void* locate_whole(int input, bool& accumulate) {
+    detail::Slot& slot = node_.inputs[input].slot();
+    if (!slot.gradient.defined()) {
       slot.start(0, slot.shape.elements());
+      accumulate = false;
+    } else {
+      accumulate = (slot.owned && slot.is_full()) || prepare_whole(slot);
     }
-    return {input, slot.gradient.body().data, slot.shape.columns(), accumulate};
+    return slot.gradient.body().data;
   }
 
  private:
   friend class detail::BackwardPass;
-  detail::Slot& slot_of(int input) const {
-    const detail::Input& place = node_.inputs[input];
-    return place.node->slots[place.output];
-  }
   Gradients(const detail::Node& node, bool recording, detail::BackwardPass& pass)
       : node_(node), recording_(recording), pass_(pass) {}
 

@@ -1,5 +1,7 @@
 #include <bit>
 
+#include <fmt/format.h>
+
 #include <rewind/autograd/detail/fused_rule.hpp>
 #include <rewind/autograd/detail/pointwise_loop.hpp>
 #include <rewind/autograd/detail/pointwise_rows.hpp>
@@ -11,8 +13,8 @@ namespace rw::pointwise {
 namespace {
 
 /// Note [Plain operations]
-template <class T>
-void compute_plain(const FusedOperation& operation, std::span<const Operand> arguments,
+template <class T, std::size_t N>
+void compute_plain(const FusedOperation& operation, std::span<const Operand, N> arguments,
                    const Shape& common, std::span<const Tensor> results) {
   Scalars<T> scalars;
   Block block;
@@ -51,17 +53,13 @@ bool compute_rows(const FusedOperation& operation, std::span<const Operand> argu
   for (const Tensor& result : results) {
     rows.add_result(result.body().data, common, common.columns(), false);
   }
-  rows.run<T>(sizeof(T) == 4 ? operation.forward32 : operation.forward64, operation.program->size);
+  rows.run<T>(sizeof(T) == 4 ? operation.forward32 : operation.forward64, operation.forward_work);
   return true;
 }
 
 template <class T>
 void compute(const FusedOperation& operation, std::span<const Operand> arguments,
-             const Shape& common, bool plain, std::span<Tensor> results) {
-  if (plain) {
-    compute_plain<T>(operation, arguments, common, results);
-    return;
-  }
+             const Shape& common, std::span<Tensor> results) {
   Scalars<T> scalars;
   if (compute_rows(operation, arguments, scalars, common, results)) {
     return;
@@ -82,11 +80,18 @@ void compute(const FusedOperation& operation, std::span<const Operand> arguments
   loop.run(sizeof(T) == 4 ? operation.forward32 : operation.forward64, sizeof(T));
 }
 
+[[noreturn]] void fail_types(const char* name, DType first, DType other) {
+  throw UsageError(fmt::format("{}: got {} and {}, expected one type; convert with to()", name,
+                               name_of(first), name_of(other)));
+}
+
+template <std::size_t N>
 void record_fused(const char* name, const FusedOperation& operation,
-                  std::span<const Operand> arguments, bool plain, std::span<const Tensor> results) {
+                  std::span<const Operand, N> arguments, bool plain,
+                  std::span<const Tensor> results) {
   std::array<TensorRef, max_arguments> inputs;
   std::size_t input_count = 0;
-  FusedRule rule{&operation, 0, plain, nullptr};
+  FusedRule rule{&operation, nullptr, 0};
   for (std::size_t k = 0; k < arguments.size(); ++k) {
     if (arguments[k].is_tensor()) {
       inputs[input_count++] = arguments[k].tensor();
@@ -103,7 +108,8 @@ void record_fused(const char* name, const FusedOperation& operation,
     return;
   }
   for (const detail::Input& input : node->input_span()) {
-    rule.plain = rule.plain && input.region == nullptr;
+    plain = plain &&
+            (input.node == nullptr || (input.region == nullptr && input.slot().merged == nullptr));
   }
   for (detail::Saved* place = node->saved; to_save != 0; to_save &= to_save - 1, ++place) {
     const auto k = static_cast<std::size_t>(std::countr_zero(to_save));
@@ -119,14 +125,13 @@ void record_fused(const char* name, const FusedOperation& operation,
     rule.scalars = scalars;
   }
   new (const_cast<void*>(node->rule)) FusedRule(rule);
-  node->run = &run_fused_rule;
+  node->run = plain ? &run_plain_rule : &run_fused_rule;
 }
 
-}  // namespace
-
-void apply_fused(const char* name, const FusedOperation& operation,
-                 std::span<const Operand> arguments, std::span<Tensor> results) {
-  const Tensor* first = nullptr;
+template <std::size_t N>
+void apply(const char* name, const FusedOperation& operation, std::span<const Operand, N> arguments,
+           std::span<Tensor> results) {
+  const detail::TensorBody* first = nullptr;
   const Shape* common = nullptr;
   Shape broadcasted;
   bool plain = true;
@@ -134,42 +139,56 @@ void apply_fused(const char* name, const FusedOperation& operation,
     if (!argument.is_tensor()) {
       continue;
     }
-    const Tensor& tensor = argument.tensor();
+    const detail::TensorBody& body = argument.tensor().body();
     if (first == nullptr) {
-      first = &tensor;
-      common = &tensor.shape();
-      check<UsageError>(is_floating(tensor.dtype()),
-                        "{}: got an int64 tensor, expected float32 or float64; convert with to()",
-                        name);
-    } else {
-      check<UsageError>(tensor.dtype() == first->dtype(),
-                        "{}: got {} and {}, expected one type; convert with to()", name,
-                        name_of(first->dtype()), name_of(tensor.dtype()));
-      if (tensor.shape() != *common) {
-        broadcasted = broadcast(name, *common, tensor.shape());
-        common = &broadcasted;
-        plain = false;
-      }
+      first = &body;
+      common = &body.shape;
+    } else if (body.dtype != first->dtype) [[unlikely]] {
+      fail_types(name, first->dtype, body.dtype);
+    } else if (body.shape != *common) {
+      broadcasted = broadcast(name, *common, body.shape);
+      common = &broadcasted;
+      plain = false;
     }
-    plain = plain && tensor.is_contiguous();
+    plain = plain && body.gapless;
   }
   check<UsageError>(first != nullptr, "{}: got numbers only, expected a tensor among them", name);
-  plain =
-      plain && common->elements() < Rows::least_work &&
-      common->elements() * static_cast<std::int64_t>(operation.derivative->size) < Rows::least_work;
+  const DType dtype = first->dtype;
+  check<UsageError>(is_floating(dtype),
+                    "{}: got an int64 tensor, expected float32 or float64; convert with to()",
+                    name);
+  plain = plain && common->elements() < Rows::least_work &&
+          common->elements() * operation.backward_work < Rows::least_work;
   for (Tensor& result : results) {
-    result = detail::make_tensor(*common, first->dtype());
+    result = detail::make_tensor(*common, dtype);
   }
-  if (first->dtype() == DType::float32) {
-    compute<float>(operation, arguments, *common, plain, results);
+  if (plain) {
+    dtype == DType::float32 ? compute_plain<float>(operation, arguments, *common, results)
+                            : compute_plain<double>(operation, arguments, *common, results);
   } else {
-    compute<double>(operation, arguments, *common, plain, results);
+    dtype == DType::float32 ? compute<float>(operation, arguments, *common, results)
+                            : compute<double>(operation, arguments, *common, results);
   }
   if (detail::context.anomaly) {
     detail::check_finite_outputs(name, results);
   }
   if (detail::context.tape != nullptr) {
     record_fused(name, operation, arguments, plain, results);
+  }
+}
+
+}  // namespace
+
+void apply_fused(const char* name, const FusedOperation& operation,
+                 std::span<const Operand> arguments, std::span<Tensor> results) {
+  // Loops over a number of arguments that the compiler knows are none.
+  switch (arguments.size()) {
+    case 1:
+      return apply(name, operation, arguments.first<1>(), results);
+    case 2:
+      return apply(name, operation, arguments.first<2>(), results);
+    default:
+      return apply(name, operation, arguments, results);
   }
 }
 

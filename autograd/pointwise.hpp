@@ -12,6 +12,8 @@ template <class F, std::size_t N>
 inline constexpr FusedOperation fused_operation = {
     &program_of<F, N>,
     &derivative_of<F, N>,
+    work_of(program_of<F, N>),
+    work_of(derivative_of<F, N>),
     derivative_of<F, N>.used_arguments(),
     &run_block<program_of<F, N>, float>,
     &run_block<program_of<F, N>, double>,

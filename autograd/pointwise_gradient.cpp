@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <bit>
 #include <vector>
 
 #include <rewind/autograd/detail/fused_rule.hpp>
@@ -12,26 +14,27 @@
 namespace rw::pointwise {
 namespace {
 
-/// The arguments of a fused node's gradient: x..., y..., dy...; null for one that was not saved or
-/// does not reach the loss.
-void find_arguments(const detail::Node& node, const FusedRule& rule, const Gradients& d,
-                    const Tensor** tensors) {
+/// Calls body(k, tensor) for each argument that a fused node's gradient reads, of x..., y...,
+/// dy...; null for a number, and for the gradient of an output that does not reach the loss.
+template <class Body>
+void for_arguments(const detail::Node& node, const FusedRule& rule, const Gradients& d,
+                   Body&& body) {
   const std::size_t n = rule.operation->program->argument_count;
   const std::size_t m = rule.operation->program->output_count;
-  std::size_t next = 0;
-  for (std::size_t k = 0; k < n + m; ++k) {
-    const bool is_saved =
-        bit(rule.operation->derivative_reads, k) && (k >= n || bit(rule.tensors, k));
-    tensors[k] = is_saved ? &node.saved[next++].tensor : nullptr;
-  }
-  for (std::size_t k = 0; k < m; ++k) {
-    const Tensor& cotangent = d.cotangent(static_cast<int>(k));
-    tensors[n + m + k] = cotangent.defined() ? &cotangent : nullptr;
+  const detail::Saved* saved = node.saved;
+  for (std::uint64_t bits = rule.operation->derivative_reads; bits != 0; bits &= bits - 1) {
+    const auto k = static_cast<std::size_t>(std::countr_zero(bits));
+    if (k >= n + m) {
+      const Tensor& cotangent = d.cotangent(static_cast<int>(k - n - m));
+      body(k, cotangent.defined() ? &cotangent : nullptr);
+    } else {
+      body(k, k >= n || bit(rule.tensors, k) ? &saved++->tensor : nullptr);
+    }
   }
 }
 
 const Shape& shape_of(const detail::Input& input) {
-  return input.region != nullptr ? input.region->shape : input.node->slots[input.output].shape;
+  return input.region != nullptr ? input.region->shape : input.slot().shape;
 }
 
 /// Where an argument was stretched to `common`, the gradients of its copies are summed: they are
@@ -56,60 +59,40 @@ T number_of(const FusedRule& rule, std::size_t k) {
   return is_number ? static_cast<T>(rule.scalars[k]) : T(0);
 }
 
-/// Note [Plain operations]; false, and nothing done, where a gradient lies among others or has
-/// gaps. Not inlined: the general way has a large frame.
+/// Note [Plain operations]. Not inlined: the general way has a large frame.
 template <class T>
-[[gnu::noinline]] bool add_plain_gradients(const detail::Node& node, const FusedRule& rule,
+[[gnu::noinline]] void add_plain_gradients(const detail::Node& node, const FusedRule& rule,
                                            Gradients& d) {
   const FusedOperation& operation = *rule.operation;
-  const std::size_t n = operation.program->argument_count;
-  const std::size_t m = operation.program->output_count;
-  for (std::size_t k = 0; k < m; ++k) {
-    const Tensor& cotangent = d.cotangent(static_cast<int>(k));
-    if (cotangent.defined() && !cotangent.is_contiguous()) {
-      return false;
-    }
-  }
-  for (int input = 0; input < static_cast<int>(node.input_count); ++input) {
-    if (d.wants(input) && !d.is_apart(input)) {
-      return false;
-    }
-  }
   Scalars<T> scalars;
-  std::array<const Tensor*, max_streams> arguments;
-  find_arguments(node, rule, d, arguments.data());
   Block block;
   block.rows = 1;
   block.columns = node.slots[0].shape.elements();
-  for (std::size_t k = 0; k < n + 2 * m; ++k) {
-    if (arguments[k] != nullptr) {
-      block.arguments[k] = whole(*arguments[k]);
+  for_arguments(node, rule, d, [&](std::size_t k, const Tensor* tensor) {
+    if (tensor != nullptr) {
+      block.arguments[k] = whole(*tensor);
     } else {
       scalars[k] = number_of<T>(rule, k);
       block.arguments[k] = repeated(&scalars[k]);
     }
-  }
+  });
   int input = 0;
-  for (std::size_t k = 0; k < n; ++k) {
-    block.results[k] = nowhere;
+  for (std::size_t k = 0; k < operation.program->argument_count; ++k) {
+    Block::Stream& result = block.results[k];
+    result = nowhere;
     if (bit(rule.tensors, k)) {
       if (d.wants(input)) {
-        const Gradients::Target target = d.locate_whole(input);
-        block.results[k] = {target.data, 0, 1, target.accumulate};
+        result.data = d.locate_whole(input, result.accumulate);
       }
       ++input;
     }
   }
   (sizeof(T) == 4 ? operation.backward32 : operation.backward64)(block);
-  return true;
 }
 
 /// The gradient as one fused pass that writes or adds straight into the inputs' gradients.
 template <class T>
 void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradients& d) {
-  if (rule.plain && add_plain_gradients<T>(node, rule, d)) {
-    return;
-  }
   const FusedOperation& operation = *rule.operation;
   const std::size_t n = operation.program->argument_count;
   const std::size_t m = operation.program->output_count;
@@ -139,10 +122,11 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
 
   Scalars<T> scalars;
   std::array<const Tensor*, max_streams> arguments;
-  find_arguments(node, rule, d, arguments.data());
   for (std::size_t k = 0; k < n + 2 * m; ++k) {
     scalars[k] = number_of<T>(rule, k);
+    arguments[k] = nullptr;
   }
+  for_arguments(node, rule, d, [&](std::size_t k, const Tensor* tensor) { arguments[k] = tensor; });
 
   void (*const run)(const Block&) = sizeof(T) == 4 ? operation.backward32 : operation.backward64;
   Rows rows(common);
@@ -164,7 +148,7 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
     }
   }
   if (only_rows) {
-    rows.run<T>(run, operation.derivative->size);
+    rows.run<T>(run, operation.backward_work);
     return;
   }
 
@@ -192,8 +176,8 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
 void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gradients& d) {
   const Program& program = *rule.operation->derivative;
   const std::size_t n = rule.operation->program->argument_count;
-  std::array<const Tensor*, max_streams> arguments;
-  find_arguments(node, rule, d, arguments.data());
+  std::array<const Tensor*, max_streams> arguments{};
+  for_arguments(node, rule, d, [&](std::size_t k, const Tensor* tensor) { arguments[k] = tensor; });
   const DType dtype = node.slots[0].dtype;
 
   std::vector<bool> needed(program.size);
@@ -262,6 +246,21 @@ void run_fused_rule(const detail::Node& node, Gradients& d) {
     add_gradients_now<float>(node, rule, d);
   } else {
     add_gradients_now<double>(node, rule, d);
+  }
+}
+
+void run_plain_rule(const detail::Node& node, Gradients& d) {
+  const auto& rule = *static_cast<const FusedRule*>(node.rule);
+  const std::span<const detail::Slot> outputs = node.slot_span();
+  const bool plain = std::all_of(outputs.begin(), outputs.end(), [](const detail::Slot& slot) {
+    return !slot.gradient.defined() || slot.gradient.is_contiguous();
+  });
+  if (d.recording() || !plain) {
+    run_fused_rule(node, d);
+  } else if (outputs[0].dtype == DType::float32) {
+    add_plain_gradients<float>(node, rule, d);
+  } else {
+    add_plain_gradients<double>(node, rule, d);
   }
 }
 

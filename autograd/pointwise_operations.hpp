@@ -326,4 +326,18 @@ constexpr void visit_operation(std::uint8_t index, Body&& body) {
   (std::make_index_sequence<Operations::size>{});
 }
 
+/// The terms of a formula, weighted by about what they cost beside an addition.
+constexpr std::uint32_t work_of(const Program& program) {
+  std::uint32_t work = 0;
+  for (std::size_t i = 0; i < program.size; ++i) {
+    bool costly = false;
+    if (program.terms[i].kind == Term::Kind::operation) {
+      visit_operation(program.terms[i].operation,
+                      [&]<class Operation>() { costly = is_costly<Operation>; });
+    }
+    work += costly ? 8 : 1;
+  }
+  return work;
+}
+
 }  // namespace rw::pointwise

@@ -26,7 +26,7 @@ class TensorRef {
   explicit(false) operator const Tensor&() const { return *tensor_; }
 
  private:
-  const Tensor* tensor_ = nullptr;
+  const Tensor* tensor_;
 };
 
 namespace detail {
@@ -45,9 +45,9 @@ Node* begin_node(const char* name, std::span<const TensorRef> inputs,
 /// For AnomalyMode: throw a NonFiniteError that names the operation.
 void check_finite_outputs(const char* name, std::span<const Tensor> outputs);
 void check_finite_gradient(const char* name, const Tensor& gradient);
-inline void save(Saved& slot, const Tensor& tensor) {
-  slot.version = tensor.body().block->version;
-  slot.tensor = tensor;
+/// Fills a place that is still empty.
+inline void save(Saved& place, const Tensor& tensor) {
+  new (&place) Saved{tensor, tensor.body().block->version};
 }
 /// Memory that lives as long as the active tape's nodes, for what a rule captures by pointer.
 void* tape_memory(std::size_t bytes);

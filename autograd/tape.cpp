@@ -46,11 +46,6 @@ std::vector<std::unique_ptr<TapeStorage>>& spare_storage() {
   return spare;
 }
 
-bool is_whole(const Link& link, const Shape& shape) {
-  return link.offset == 0 && link.row_stride == shape.columns() &&
-         shape == link.node->slots[link.output].shape;
-}
-
 }  // namespace
 
 LeafTable::Entry& LeafTable::probe(ParameterBody* parameter) {
@@ -108,10 +103,14 @@ void TapeStorage::clear() noexcept {
 }
 
 Link link_of(const Tensor& x) {
-  Link leaf;
-  const Link* const link =
-      context.tape == nullptr ? nullptr : context.tape->find_link(x.body(), leaf);
-  return link == nullptr ? Link{} : *link;
+  const Tape::Origin origin =
+      context.tape == nullptr ? Tape::Origin{} : context.tape->origin_of(x.body());
+  if (origin.node == nullptr) {
+    return {};
+  }
+  return origin.link != nullptr
+             ? *origin.link
+             : Link{context.tape->serial_, origin.node, 0, true, 0, x.shape().columns()};
 }
 
 Node* begin_node(const char* name, std::span<const TensorRef> inputs,
@@ -122,17 +121,15 @@ Node* begin_node(const char* name, std::span<const TensorRef> inputs,
   bool tracked = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const TensorBody& body = inputs[i].get().body();
-    Link leaf;
-    const Link* const link = tape.find_link(body, leaf);
-    if (link == nullptr) {
-      continue;
-    }
-    tracked = true;
-    node->inputs[i].node = link->node;
-    node->inputs[i].output = link->output;
-    if (!is_whole(*link, body.shape)) {
-      node->inputs[i].region = new (storage.arena.allocate(sizeof(Region)))
-          Region{link->offset, link->row_stride, body.shape};
+    const auto [source, link] = tape.origin_of(body);
+    tracked = tracked || source != nullptr;
+    Input& input = *new (node->inputs + i) Input{source};
+    if (source != nullptr && link != nullptr) {
+      input.output = link->output;
+      if (!link->whole) {
+        input.region = new (storage.arena.allocate(sizeof(Region)))
+            Region{link->offset, link->row_stride, body.shape};
+      }
     }
   }
   if (!tracked) {
@@ -144,9 +141,8 @@ Node* begin_node(const char* name, std::span<const TensorRef> inputs,
   ++storage.operations;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     TensorBody& body = outputs[i].body();
-    node->slots[i].shape = body.shape;
-    node->slots[i].dtype = body.dtype;
-    body.link = {tape.serial_, node, static_cast<std::uint32_t>(i), 0, body.shape.columns()};
+    new (node->slots + i) Slot{.shape = body.shape, .dtype = body.dtype};
+    body.link = {tape.serial_, node, static_cast<std::uint32_t>(i), true, 0, body.shape.columns()};
   }
   return node;
 }
@@ -194,8 +190,8 @@ Tape::~Tape() {
   detail::spare_storage().emplace_back(storage_);
 }
 
-detail::Node* Tape::make_node(const char* name, std::size_t inputs, std::size_t outputs,
-                              std::size_t saved, std::size_t rule_bytes) {
+inline detail::Node* Tape::make_node(const char* name, std::size_t inputs, std::size_t outputs,
+                                     std::size_t saved, std::size_t rule_bytes) {
   using detail::Node;
   const auto aligned = [](std::size_t bytes) { return (bytes + 7) & ~std::size_t{7}; };
   const std::size_t inputs_at = sizeof(Node);
@@ -204,16 +200,18 @@ detail::Node* Tape::make_node(const char* name, std::size_t inputs, std::size_t 
   const std::size_t rule_at = saved_at + saved * sizeof(detail::Saved);
   auto* const memory =
       static_cast<std::byte*>(storage_->arena.allocate(rule_at + aligned(rule_bytes)));
-  Node* const node = new (memory) Node;
-  node->name = name;
-  node->inputs = new (memory + inputs_at) detail::Input[inputs];
-  node->slots = new (memory + slots_at) detail::Slot[outputs];
-  node->saved = new (memory + saved_at) detail::Saved[saved];
-  node->rule = memory + rule_at;
-  node->input_count = static_cast<std::uint32_t>(inputs);
-  node->output_count = static_cast<std::uint32_t>(outputs);
-  node->saved_count = static_cast<std::uint32_t>(saved);
-  return node;
+  auto* const saved_tensors = reinterpret_cast<detail::Saved*>(memory + saved_at);
+  for (std::size_t i = 0; i < saved; ++i) {
+    new (saved_tensors + i) detail::Saved{};
+  }
+  return new (memory) Node{.name = name,
+                           .rule = memory + rule_at,
+                           .inputs = reinterpret_cast<detail::Input*>(memory + inputs_at),
+                           .slots = reinterpret_cast<detail::Slot*>(memory + slots_at),
+                           .saved = saved_tensors,
+                           .input_count = static_cast<std::uint32_t>(inputs),
+                           .output_count = static_cast<std::uint32_t>(outputs),
+                           .saved_count = static_cast<std::uint32_t>(saved)};
 }
 
 void Tape::append(detail::Node* node) {
@@ -231,8 +229,7 @@ void Tape::append(detail::Node* node) {
 detail::Node* Tape::append_leaf(const char* name, const Tensor& value) {
   detail::Node* const leaf = make_node(name, 0, 1, 0, 0);
   append(leaf);
-  leaf->slots[0].shape = value.shape();
-  leaf->slots[0].dtype = value.dtype();
+  new (leaf->slots) detail::Slot{.shape = value.shape(), .dtype = value.dtype()};
   leaf->previous_leaf = std::exchange(storage_->last_leaf, leaf);
   return leaf;
 }
@@ -247,25 +244,19 @@ detail::Node* Tape::leaf_of(detail::ParameterBody& parameter) {
   return entry.leaf;
 }
 
-const detail::Link* Tape::find_link(const detail::TensorBody& body, detail::Link& leaf) {
+Tape::Origin Tape::origin_of(const detail::TensorBody& body) {
   if (body.parameter != nullptr) {
-    if (!body.parameter->trainable) {
-      return nullptr;
-    }
-    leaf = {serial_, leaf_of(*body.parameter), 0, 0, body.shape.columns()};
-    return &leaf;
+    return body.parameter->trainable ? Origin{leaf_of(*body.parameter)} : Origin{};
   }
-  if (body.link.node == nullptr) {
-    return nullptr;
+  const detail::Link& link = body.link;
+  if (link.node == nullptr || link.tape == serial_) {
+    return {link.node, &link};
   }
-  if (body.link.tape == serial_) {
-    return &body.link;
-  }
-  check<UsageError>(!detail::is_live(body.link.tape),
+  check<UsageError>(!detail::is_live(link.tape),
                     "tape: a tensor of shape {} was recorded on another tape that is still alive; "
                     "detach() it to use it as a constant, or end that tape first",
                     body.shape);
-  return nullptr;
+  return {};
 }
 
 Tensor Tape::watch(const Tensor& x) {
@@ -273,7 +264,7 @@ Tensor Tape::watch(const Tensor& x) {
   check<UsageError>(is_floating(x.dtype()),
                     "watch: got an int64 tensor; only float32 and float64 have gradients");
   Tensor watched = x.detach();
-  watched.body().link = {serial_, append_leaf("watched", x), 0, 0, x.shape().columns()};
+  watched.body().link = {serial_, append_leaf("watched", x), 0, true, 0, x.shape().columns()};
   return watched;
 }
 

@@ -84,14 +84,19 @@ class Tape {
   friend detail::Node* detail::begin_node(const char*, std::span<const TensorRef>,
                                           std::span<const Tensor>, std::size_t, std::size_t);
 
-  /// A node that does not belong to the tape before append(). A rule's alignment is at most 8.
+  /// A node that does not belong to the tape before append(), with room for its inputs and slots,
+  /// which are still to be constructed. A rule's alignment is at most 8.
   detail::Node* make_node(const char* name, std::size_t inputs, std::size_t outputs,
                           std::size_t saved, std::size_t rule_bytes);
   void append(detail::Node* node);
   detail::Node* leaf_of(detail::ParameterBody& parameter);
-  /// Where a tensor came from on this tape: its own link, or that of a parameter's leaf, which is
-  /// put into `leaf`; null for a constant. Throws as link_of does.
-  const detail::Link* find_link(const detail::TensorBody& body, detail::Link& leaf);
+  /// Where a tensor came from on this tape: a node, and the tensor's link to it; a parameter has
+  /// none, but all of a leaf. No node for a constant. Throws as link_of does.
+  struct Origin {
+    detail::Node* node = nullptr;
+    const detail::Link* link = nullptr;
+  };
+  Origin origin_of(const detail::TensorBody& body);
   detail::Node* append_leaf(const char* name, const Tensor& value);
   void check_owner(const char* what) const;
 

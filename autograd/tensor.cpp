@@ -60,12 +60,15 @@ Tensor make_view(const Tensor& base, const Link& link, const Shape& shape, std::
   TensorBody& from = base.body();
   TensorBody* const body = make_view_body(from);
   body->shape = shape;
+  body->gapless = row_stride == shape.columns() || shape.elements() <= shape.columns();
   body->row_stride = row_stride;
   body->data = from.data + offset * static_cast<std::int64_t>(size_of(from.dtype));
   if (link.node != nullptr) {
     body->link = link;
     body->link.offset += gradient_offset;
     body->link.row_stride = gradient_row_stride;
+    body->link.whole = body->link.offset == 0 && gradient_row_stride == shape.columns() &&
+                       shape == link.node->slots[link.output].shape;
   }
   return Tensor::adopt(body);
 }
@@ -129,6 +132,7 @@ Tensor Tensor::detach() const {
   detail::TensorBody& from = body();
   detail::TensorBody* const to = detail::make_view_body(from);
   to->shape = from.shape;
+  to->gapless = from.gapless;
   to->row_stride = from.row_stride;
   to->data = from.data;
   return adopt(to);

@@ -29,6 +29,7 @@ struct Link {
   std::uint64_t tape = 0;
   Node* node = nullptr;
   std::uint32_t output = 0;
+  bool whole = false;  // all of the output, in its shape
   std::int64_t offset = 0;
   std::int64_t row_stride = 0;
 };
@@ -37,14 +38,15 @@ struct Link {
 /// views.
 struct TensorBody : Counted {
   DType dtype = DType::float32;
+  bool gapless = true;  // all elements follow each other
+  // Nobody else will read this part of the block again (Note [Products in place]).
+  bool exclusive = false;
   Block* block = nullptr;
   std::byte* data = nullptr;
   std::int64_t row_stride = 0;  // elements between rows; the last axis is always contiguous
   Shape shape;
   Link link;
   ParameterBody* parameter = nullptr;  // set for a parameter's value
-  // Nobody else will read this part of the block again (Note [Products in place]).
-  bool exclusive = false;
 };
 
 void recycle_body(TensorBody* body) noexcept;
@@ -116,10 +118,7 @@ class Tensor {
   /// Elements from the start of one row (all axes but the last) to the next.
   std::int64_t row_stride() const { return body().row_stride; }
   /// True when all elements follow each other without gaps.
-  bool is_contiguous() const {
-    const detail::TensorBody& b = body();
-    return b.row_stride == b.shape.columns() || b.shape.elements() <= b.shape.columns();
-  }
+  bool is_contiguous() const { return body().gapless; }
 
   /// First element, to read. Rows are row_stride() apart. Throws UsageError when T is not the
   /// tensor's type.

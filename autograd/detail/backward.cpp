@@ -80,7 +80,7 @@ void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const
   const TensorBody& body = root.body();
   Link link = body.link;
   if (body.parameter != nullptr && body.parameter->trainable) {
-    link = {tape_.serial(), tape_.leaf_of(*body.parameter), 0, 0, body.shape.columns()};
+    link = {tape_.serial(), tape_.leaf_of(*body.parameter), 0, true, 0, body.shape.columns()};
   }
   check<UsageError>(link.node != nullptr,
                     "backward: the root (shape {}) was not recorded: it depends on no trainable "
@@ -95,13 +95,12 @@ void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const
   only_targets_ = only_targets;
   mark(targets, only_targets);
   if (root_->reachable) {
-    const bool whole = link.offset == 0 && body.shape == link.node->slots[link.output].shape;
     const Region region{link.offset, link.row_stride, body.shape};
-    add_tensor(
-        *link.node,
-        {link.node, link.output,
-         whole ? nullptr : new (tape_.storage_->arena.allocate(sizeof(Region))) Region(region)},
-        create_graph_ ? start : start.detach());
+    add_tensor(*link.node,
+               {link.node, link.output,
+                link.whole ? nullptr
+                           : new (tape_.storage_->arena.allocate(sizeof(Region))) Region(region)},
+               create_graph_ ? start : start.detach());
   }
 }
 
@@ -188,7 +187,7 @@ void BackwardPass::check_gradients(const Node& node) const {
     if (input.node == nullptr || !input.node->wanted) {
       continue;
     }
-    const Slot& slot = input.node->slots[input.output];
+    const Slot& slot = input.slot();
     for (const Contribution* c = slot.contributions; c != nullptr; c = c->next) {
       check_finite_gradient(node.name, c->value);
     }
@@ -243,7 +242,7 @@ void BackwardPass::commit() {
 }
 
 void BackwardPass::add_tensor(const Node& node, const Input& input, const Tensor& contribution) {
-  Slot& slot = input.node->slots[input.output];
+  Slot& slot = input.slot();
   const Shape& expected = input.region == nullptr ? slot.shape : input.region->shape;
   check_shape(contribution.shape() == expected,
               "the gradient rule of '{}' gave shape {} for an input of shape {}", node.name,

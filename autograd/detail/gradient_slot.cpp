@@ -33,7 +33,7 @@ bool is_unique(const Tensor& t) {
 }  // namespace
 
 Place Place::of(const Input& input) {
-  Slot* slot = &input.node->slots[input.output];
+  Slot* slot = &input.slot();
   Place place;
   if (input.region == nullptr) {
     place = {slot, 0, slot->shape.columns(), slot->shape.rows(), slot->shape.columns()};
@@ -47,7 +47,7 @@ Place Place::of(const Input& input) {
     if (origin.region != nullptr) {
       place.move_into(*origin.region);
     }
-    slot = &origin.node->slots[origin.output];
+    slot = &origin.slot();
     place.slot = slot;
   }
   return place;
@@ -323,7 +323,7 @@ void complete(Slot& slot) {
       compute_products(slot, *p);
     }
   }
-  if (slot.filled_begin > 0 || slot.filled_end < slot.shape.elements()) {
+  if (!slot.is_full()) {
     cover(slot, 0, slot.shape.elements());
   }
 }

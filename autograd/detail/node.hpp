@@ -13,6 +13,8 @@ class Gradients;
 
 namespace rw::detail {
 
+struct Slot;
+
 /// A part of an output: `shape` starting `offset` elements into the dense output, rows `row_stride`
 /// apart.
 struct Region {
@@ -27,6 +29,8 @@ struct Input {
   Node* node = nullptr;
   std::uint32_t output = 0;
   const Region* region = nullptr;
+
+  Slot& slot() const;
 };
 
 /// A recorded gradient contribution that waits for its output's turn (Note [Two ways a rule runs]).
@@ -67,7 +71,7 @@ struct Slot {
   bool keep = false;     // the caller asked for this gradient
   bool owned = false;    // `gradient` was allocated here: writing into it changes no other tensor
   bool touched = false;  // a merged gradient has received something
-  Tensor gradient;
+  Tensor gradient = {};
   // The elements [filled_begin, filled_end) of `gradient` hold values, the others are uninitialised
   // (Note [Gradients of views]).
   std::int64_t filled_begin = 0;
@@ -78,6 +82,8 @@ struct Slot {
   // lies in part of that input's (Note [Products in place]).
   const Input* merged = nullptr;
 
+  /// All elements hold values.
+  bool is_full() const { return filled_begin == 0 && filled_end == shape.elements(); }
   bool reached() const {
     return gradient.defined() || contributions != nullptr || products != nullptr || touched;
   }
@@ -106,7 +112,7 @@ struct Slot {
 /// counters]).
 struct Saved {
   Tensor tensor;
-  std::uint32_t version;
+  std::uint32_t version = 0;
 };
 
 /// One recorded operation, or a leaf (no `run`). Lives in the tape's arena.
@@ -135,6 +141,8 @@ struct Node {
   std::span<const Slot> slot_span() const { return {slots, output_count}; }
   std::span<Saved> saved_span() { return {saved, saved_count}; }
 };
+
+inline Slot& Input::slot() const { return node->slots[output]; }
 
 /// Makes the gradients of a recorded result and of its operation's first input, whose memory the
 /// result has taken over, one and the same where their layouts allow it.

@@ -117,7 +117,7 @@ struct Parts {
 }  // namespace
 
 template <class T>
-void Rows::run(void (*formula)(const Block&), std::size_t terms) {
+void Rows::run(void (*formula)(const Block&), std::uint32_t work) {
   constexpr auto lanes = static_cast<std::int64_t>(simd::Batch<T>::size);
   if (block_.rows == 0 || block_.columns == 0) {
     return;
@@ -130,13 +130,13 @@ void Rows::run(void (*formula)(const Block&), std::size_t terms) {
     ShortRows<T>(block_, arguments_, results_).run(formula);
     return;
   }
-  const double work = static_cast<double>(block_.rows) * static_cast<double>(block_.columns) *
-                      static_cast<double>(terms);
+  const double all_work =
+      static_cast<double>(block_.rows) * static_cast<double>(block_.columns) * work;
   const std::int64_t registers = (block_.columns + lanes - 1) / lanes;
   const std::int64_t threads =
       has_sums_ || registers == 1
           ? 1
-          : std::min<std::int64_t>(registers, detail::worthwhile_threads(work, least_work));
+          : std::min<std::int64_t>(registers, detail::worthwhile_threads(all_work, least_work));
   if (threads == 1) {
     formula(block_);
     return;
@@ -146,7 +146,7 @@ void Rows::run(void (*formula)(const Block&), std::size_t terms) {
   detail::run_on_threads(static_cast<int>(threads), &Parts<T>::run, &parts);
 }
 
-template void Rows::run<float>(void (*)(const Block&), std::size_t);
-template void Rows::run<double>(void (*)(const Block&), std::size_t);
+template void Rows::run<float>(void (*)(const Block&), std::uint32_t);
+template void Rows::run<double>(void (*)(const Block&), std::uint32_t);
 
 }  // namespace rw::pointwise

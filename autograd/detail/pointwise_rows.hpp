@@ -24,8 +24,8 @@ class Rows {
     block_.columns = common.columns();
   }
 
-  /// Terms times elements from which on a formula may be worth sharing among threads: several
-  /// microseconds of work.
+  /// Elements times work from which on a formula may be worth a thread of its own: one or two
+  /// microseconds.
   static constexpr std::int64_t least_work = 0x10000;
 
   /// An argument or a result that the rows walk without further ado: of the common shape, one row
@@ -41,9 +41,9 @@ class Rows {
 
   /// Runs a formula over the block: rows that follow each other without gaps as one, rows much
   /// shorter than a register several at a time, on several threads where that is worth their
-  /// waking. `terms` is the formula's length.
+  /// waking. `work` is that of one element.
   template <class T>
-  void run(void (*formula)(const Block&), std::size_t terms);
+  void run(void (*formula)(const Block&), std::uint32_t work);
 
  private:
   bool place(Block::Stream& stream, void* data, const Shape& shape, std::int64_t row_stride,
@@ -71,7 +71,7 @@ class Rows {
   bool has_sums_ = false;  // a result is the sum of a whole row or more
 };
 
-extern template void Rows::run<float>(void (*)(const Block&), std::size_t);
-extern template void Rows::run<double>(void (*)(const Block&), std::size_t);
+extern template void Rows::run<float>(void (*)(const Block&), std::uint32_t);
+extern template void Rows::run<double>(void (*)(const Block&), std::uint32_t);
 
 }  // namespace rw::pointwise
