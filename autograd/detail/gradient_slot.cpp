@@ -133,17 +133,13 @@ void contribute(const Place& place, const Tensor& contribution) {
   Slot& slot = *place.slot;
   const bool covers = place.is_dense() && place.offset == 0 && place.end() == slot.shape.elements();
   if (covers && !slot.gradient.defined()) {
-    // The first use writes: nothing is even copied.
-    const bool same_shape = contribution.shape() == slot.shape;
-    if (same_shape || contribution.is_contiguous()) {
-      slot.gradient = same_shape
-                          ? contribution
-                          : part(contribution.detach(), {0, slot.shape.columns(), slot.shape});
-      slot.owned = false;
-      slot.filled_begin = 0;
-      slot.filled_end = slot.shape.elements();
-      return;
-    }
+    // The first use writes: nothing is even copied, unless the shape forbids it.
+    slot.gradient = contribution.shape() == slot.shape ? contribution
+                                                       : reshape(contribution.detach(), slot.shape);
+    slot.owned = false;
+    slot.filled_begin = 0;
+    slot.filled_end = slot.shape.elements();
+    return;
   }
   const bool accumulate = prepare(slot, place.begin(), place.end(), place.is_dense());
   put(place.data(), place.row_stride, accumulate, contribution);

@@ -5,6 +5,7 @@
 
 #include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/detail/strided_copy.hpp>
+#include <rewind/autograd/detail/threads.hpp>
 
 namespace rw::kernels {
 
@@ -162,19 +163,8 @@ void copy_line(T* to, const T* from, const Axis& axis) {
   }
 }
 
-}  // namespace
-
 template <class T>
-void copy_strided(T* to, const T* from, const Walk& walk) {
-  for (int i = 0; i < walk.rank; ++i) {
-    if (walk.sizes[static_cast<std::size_t>(i)] == 0) {
-      return;
-    }
-  }
-  if (walk.rank == 0) {
-    *to = *from;
-    return;
-  }
+void copy_on_this_thread(T* to, const T* from, const Walk& walk) {
   Walk outer = walk;
   const Axis inner = take_axis(outer, walk.rank - 1);
   if (inner.to == 1 && inner.from == 1) {
@@ -195,6 +185,53 @@ void copy_strided(T* to, const T* from, const Walk& walk) {
     return;
   }
   for_each(to, from, outer, [&](T* t, const T* f) { copy_line(t, f, inner); });
+}
+
+/// A copy in parts of the first axis, one for each thread.
+template <class T>
+struct Parts {
+  T* to;
+  const T* from;
+  const Walk& walk;
+  std::int64_t part;  // indices of each part but the last
+
+  static void run(void* task, int i) {
+    const Parts& whole = *static_cast<const Parts*>(task);
+    const std::int64_t begin = i * whole.part;
+    Walk walk = whole.walk;
+    walk.sizes[0] = std::min(whole.part, walk.sizes[0] - begin);
+    copy_on_this_thread(whole.to + begin * walk.to[0], whole.from + begin * walk.from[0], walk);
+  }
+};
+
+}  // namespace
+
+template <class T>
+void copy_strided(T* to, const T* from, const Walk& walk) {
+  constexpr double least_bytes = 0x1p16;  // for a thread: a microsecond or two
+  double bytes = sizeof(T);
+  for (int i = 0; i < walk.rank; ++i) {
+    bytes *= static_cast<double>(walk.sizes[static_cast<std::size_t>(i)]);
+  }
+  if (bytes == 0) {
+    return;
+  }
+  if (walk.rank == 0) {
+    *to = *from;
+    return;
+  }
+  constexpr std::int64_t side = 16;  // of the tiles of a transposition, which stay whole
+  const std::int64_t tiles = (walk.sizes[0] + side - 1) / side;
+  const std::int64_t threads =
+      std::min<std::int64_t>(tiles, rw::detail::worthwhile_threads(bytes, least_bytes));
+  if (threads == 1) {
+    copy_on_this_thread(to, from, walk);
+    return;
+  }
+  const std::int64_t part = (tiles + threads - 1) / threads * side;
+  Parts<T> parts{to, from, walk, part};
+  rw::detail::run_on_threads(static_cast<int>((walk.sizes[0] + part - 1) / part), &Parts<T>::run,
+                             &parts);
 }
 
 template void copy_strided(float*, const float*, const Walk&);
