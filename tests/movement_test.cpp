@@ -17,25 +17,13 @@ using namespace rw::test;
 
 namespace {
 
-const std::vector<Shape> shapes = {Shape{},
-                                   Shape{1},
-                                   Shape{7},
-                                   Shape{0},
-                                   Shape{3, 5},
-                                   Shape{17, 33},
-                                   Shape{70, 41},
-                                   Shape{1, 6},
-                                   Shape{6, 1},
-                                   Shape{0, 4},
-                                   Shape{4, 0},
-                                   Shape{2, 3, 4},
-                                   Shape{5, 1, 3},
-                                   Shape{3, 0, 2},
-                                   Shape{18, 3, 20},
-                                   Shape{2, 3, 4, 5},
-                                   Shape{2, 1, 4, 1},
-                                   Shape{2, 3, 2, 3, 4},
-                                   Shape{3, 1, 2, 1, 17}};
+const std::vector<Shape> shapes = {Shape{}, Shape{1}, Shape{7}, Shape{0}, Shape{3, 5},
+                                   Shape{17, 33}, Shape{70, 41}, Shape{1, 6}, Shape{6, 1},
+                                   Shape{0, 4}, Shape{4, 0}, Shape{2, 3, 4}, Shape{5, 1, 3},
+                                   Shape{3, 0, 2}, Shape{18, 3, 20}, Shape{2, 3, 4, 5},
+                                   Shape{2, 1, 4, 1}, Shape{2, 3, 2, 3, 4}, Shape{3, 1, 2, 1, 17},
+                                   // Shared among threads.
+                                   Shape{301, 133}, Shape{2, 150, 133}};
 
 /// Calls `body(x, T{})` for tensors of every shape and type, dense and as columns of a wider
 /// tensor.

@@ -1,12 +1,14 @@
 // Recurrent layers: gradients in float64 over a grid of configurations, float32 against float64,
 // structure, edges.
 #include <cmath>
+#include <tuple>
 
 #include <boost/test/unit_test.hpp>
 
 #include <rewind/autograd/gradcheck.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/reduce.hpp>
 #include <rewind/autograd/tape.hpp>
 #include <rewind/layers/gru.hpp>
@@ -363,6 +365,55 @@ BOOST_AUTO_TEST_CASE(backward_direction_is_forward_over_the_flipped_sequence) {
   BOOST_TEST(close(last.h, same_last.h));
 }
 
+/// The outputs of a loop over the cell, in the order of the steps, and the last state.
+template <class C>
+std::pair<Tensor, typename C::State> looped(const Recurrent<C>& layer, const Tensor& x) {
+  const std::int64_t steps = x.size(0);
+  auto state = layer.cell.initial_state(x.size(1));
+  TensorList outputs(static_cast<std::size_t>(steps));
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const std::int64_t t = layer.direction == Direction::forward ? i : steps - 1 - i;
+    std::tie(outputs[static_cast<std::size_t>(t)], state) = layer.cell(select(x, 0, t), state);
+  }
+  return {stack(std::span<const Tensor>(outputs), 0), state};
+}
+
+// Enough rows for several chunks of projected steps, and for several gathered products.
+BOOST_AUTO_TEST_CASE(many_rows_give_what_a_hand_written_loop_gives) {
+  Rng rng(7);
+  const auto close = [](const Tensor& a, const Tensor& b) {
+    return max(abs(a - b)).item() < 1e-11 * max(abs(b)).item();
+  };
+  for (const Direction direction : {Direction::forward, Direction::backward}) {
+    Recurrent<GruCell> layer{GruCell(options_of<GRU>({0, 0, 1, false, false}), rng), direction};
+    for (const auto& [steps, batch] : {std::pair{35, 20}, {7, 200}, {2, 600}, {100, 12}}) {
+      const Tensor data = rng.normal({steps, batch, input}, 0, 1, DType::float64);
+      const Tensor dy = rng.normal({steps, batch, hidden}, 0, 1, DType::float64);
+      const Tensor dh = rng.normal({batch, hidden}, 0, 1, DType::float64);
+      const auto gradients = [&](bool by_hand) {
+        for (const NamedParameter& entry : parameters(layer)) {
+          entry.parameter->zero_grad();
+        }
+        Parameter x(data);
+        Tape tape;
+        const auto [y, last] = by_hand ? looped(layer, x) : layer(x);
+        tape.backward(sum(y * dy) + sum(last.h * dh));
+        std::vector<Tensor> all{y, last.h, x.grad()};
+        for (const NamedParameter& entry : parameters(layer)) {
+          all.push_back(entry.parameter->grad().clone());
+        }
+        return all;
+      };
+      const auto ours = gradients(false);
+      const auto expected = gradients(true);
+      for (std::size_t i = 0; i < ours.size(); ++i) {
+        BOOST_TEST(close(ours[i], expected[i]),
+                   "tensor " << i << " of " << steps << " steps of " << batch << " rows differs");
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(structure)
@@ -384,6 +435,17 @@ BOOST_AUTO_TEST_CASE(operations_of_a_step) {
   BOOST_TEST(count_of(gru, 3) - count_of(gru, 2) == 2);
   BOOST_TEST(count_of(rnn, 3) - count_of(rnn, 2) == 2);
   BOOST_TEST(count_of(lstm, 2) == 6);
+}
+
+BOOST_AUTO_TEST_CASE(the_last_state_lies_apart_from_the_outputs) {
+  Rng rng(1);
+  for (const Direction direction : {Direction::forward, Direction::backward}) {
+    const Recurrent<LstmCell> layer{LstmCell({.input = 2, .hidden = 3}, rng), direction};
+    auto [y, last] = layer(rng.normal({4, 2, 2}, 0, 1));
+    const auto before = y.to_vector<float>();
+    last.h.mutable_data<float>()[0] = 42;
+    BOOST_TEST(y.to_vector<float>() == before, boost::test_tools::per_element());
+  }
 }
 
 BOOST_AUTO_TEST_CASE(parameters_and_paths) {
@@ -461,6 +523,29 @@ BOOST_AUTO_TEST_CASE(wrong_calls_are_told) {
   BOOST_CHECK_THROW(lstm(zeros({5, 4, 2}, DType::float64)), UsageError);
   BOOST_CHECK_THROW(LSTM({.input = 0, .hidden = 3}, rng), UsageError);
   BOOST_CHECK_THROW(LSTM({.input = 1, .hidden = 3, .dropout = 1.5}, rng), UsageError);
+}
+
+/// Forgets some of the batch at the second step.
+struct ForgetfulCell {
+  using State = HiddenState;
+  std::int64_t output_size() const { return 1; }
+  State initial_state(std::int64_t batch) const { return {zeros({batch, 1})}; }
+  std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const {
+    const Tensor y = x.to_vector<float>()[0] > 0 ? slice(x, 0, 0, 1) : x + s.h;
+    return {y, {y}};
+  }
+  template <class Visit>
+  void parameters(Visit&&) {}
+};
+
+BOOST_AUTO_TEST_CASE(an_output_of_the_wrong_size_is_told) {
+  const Recurrent<ForgetfulCell> layer;
+  try {
+    static_cast<void>(layer(Tensor::from<float>({2, 2, 1}, {0, 0, 1, 1})));
+    BOOST_ERROR("expected a ShapeError");
+  } catch (const ShapeError& error) {
+    BOOST_TEST(std::string(error.what()) == "concat: tensor 1 has shape [1, 1], expected [2, 1]");
+  }
 }
 
 BOOST_AUTO_TEST_CASE(not_a_number_stays_one) {
