@@ -72,64 +72,95 @@ template <const Program& P, class Body>
 /// The loop over one block.
 ///
 /// Every stream is a pointer and how far it advances with each register, so that the formula is
-/// compiled once, whatever is repeated, summed or not wanted: such streams point into a buffer and
-/// stand still.
+/// compiled for whatever is repeated, summed or not wanted: such streams point into a buffer and
+/// stand still. In float32 it is compiled twice, for whole registers and for what is left of a row:
+/// masks in the loop would cost up to a tenth. float64, which is there to check with, is spared
+/// that.
 template <const Program& P, class T>
 void run_block(const Block& block) {
   using V = simd::Batch<T>;
   constexpr auto lanes = static_cast<std::int64_t>(V::size);
   constexpr std::size_t n = P.argument_count;
   constexpr std::size_t m = P.output_count;
-  // Sums along a row are closed now and then, so that a long row loses no accuracy.
-  constexpr std::int64_t stretch = 256 * lanes;
 
   alignas(64) T argument_buffer[n][V::size];
   alignas(64) T result_buffer[m][V::size];
-  const T* from[n];
-  T* to[m];
+  const T* argument_row[n];
   std::int64_t argument_advance[n];
+  bool repeats = false;
+  for_arguments<P>([&]<std::size_t K>() {
+    const Block::Stream& stream = block.arguments[K];
+    argument_row[K] = static_cast<const T*>(stream.data);
+    argument_advance[K] = stream.column_step * lanes;
+    repeats = repeats || stream.column_step == 0;
+  });
+  T* result_row[m];
+  std::int64_t result_step[m];
   std::int64_t result_advance[m];
   bool add[m];
-  for (std::int64_t row = 0; row < block.rows; ++row) {
-    for_arguments<P>([&]<std::size_t K>() {
-      const Block::Stream& stream = block.arguments[K];
-      from[K] = static_cast<const T*>(stream.data) + row * stream.row_step;
-      argument_advance[K] = lanes;
-      if (stream.column_step == 0) {
-        V(*from[K]).store_aligned(argument_buffer[K]);
-        from[K] = argument_buffer[K];
-        argument_advance[K] = 0;
-      }
-    });
-    for (std::size_t k = 0; k < m; ++k) {
-      const Block::Stream& stream = block.results[k];
-      const bool in_place = stream.data != nullptr && stream.column_step != 0;
-      to[k] = in_place ? static_cast<T*>(stream.data) + row * stream.row_step : result_buffer[k];
-      result_advance[k] = in_place ? lanes : 0;
-      add[k] = stream.data != nullptr && stream.accumulate;
-      if (!in_place) {
-        V(T(0)).store_aligned(result_buffer[k]);
-      }
+  bool sums = false;
+  for (std::size_t k = 0; k < m; ++k) {
+    const Block::Stream& stream = block.results[k];
+    const bool wanted = stream.data != nullptr;
+    const bool in_place = wanted && stream.column_step != 0;
+    result_row[k] = in_place ? static_cast<T*>(stream.data) : result_buffer[k];
+    result_step[k] = in_place ? stream.row_step : 0;
+    result_advance[k] = in_place ? lanes : 0;
+    add[k] = wanted && stream.accumulate;
+    sums = sums || (wanted && !in_place);
+    if (!in_place) {
+      V(T(0)).store_aligned(result_buffer[k]);
     }
+  }
+  // Sums along a row are closed now and then, so that a long row loses no accuracy.
+  const std::int64_t stretch = sums ? 256 * lanes : block.columns;
+
+  for (std::int64_t row = 0; row < block.rows; ++row) {
+    const T* from[n];
+    T* to[m];
+    for_arguments<P>([&]<std::size_t K>() {
+      from[K] = argument_row[K];
+      argument_row[K] += block.arguments[K].row_step;
+    });
+    if (repeats) {
+      for_arguments<P>([&]<std::size_t K>() {
+        if (argument_advance[K] == 0) {
+          V(*from[K]).store_aligned(argument_buffer[K]);
+          from[K] = argument_buffer[K];
+        }
+      });
+    }
+    for (std::size_t k = 0; k < m; ++k) {
+      to[k] = result_row[k];
+      result_row[k] += result_step[k];
+    }
+    const auto compute = [&](auto part) __attribute__((always_inline)) {
+      V arguments[n];
+      V results[m];
+      for_arguments<P>([&]<std::size_t K>() __attribute__((always_inline)) {
+        arguments[K] = simd::load_part(from[K], part);
+        from[K] += argument_advance[K];
+      });
+      evaluate<P>(arguments, results);
+      for (std::size_t k = 0; k < m; ++k) {
+        // In this order: two results may go to the same place.
+        simd::store_part(add[k] ? results[k] + simd::load_part(to[k], part) : results[k], to[k],
+                         part);
+        to[k] += result_advance[k];
+      }
+    };
     for (std::int64_t begin = 0; begin < block.columns; begin += stretch) {
       const std::int64_t end = std::min(block.columns, begin + stretch);
-      for (std::int64_t i = begin; i < end; i += lanes) {
-        const auto part = static_cast<std::size_t>(std::min(lanes, end - i));
-        V arguments[n];
-        V results[m];
-        for_arguments<P>([&]<std::size_t K>() __attribute__((always_inline)) {
-          arguments[K] = simd::load_part(from[K], part);
-          from[K] += argument_advance[K];
-        });
-        evaluate<P>(arguments, results);
-        for (std::size_t k = 0; k < m; ++k) {
-          // In this order: two results may go to the same place.
-          simd::store_part(add[k] ? results[k] + simd::load_part(to[k], part) : results[k], to[k],
-                           part);
-          to[k] += result_advance[k];
+      std::int64_t i = begin;
+      if constexpr (sizeof(T) == 4) {
+        for (; i + lanes <= end; i += lanes) {
+          compute(simd::AllLanes<T>());
         }
       }
-      for (std::size_t k = 0; k < m; ++k) {
+      for (; i < end; i += lanes) {
+        compute(static_cast<std::size_t>(std::min(lanes, end - i)));
+      }
+      for (std::size_t k = 0; sums && k < m; ++k) {
         const Block::Stream& stream = block.results[k];
         if (stream.data != nullptr && stream.column_step == 0) {
           *(static_cast<T*>(stream.data) + row * stream.row_step) +=

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <type_traits>
 
 #include <xsimd/xsimd.hpp>
 
@@ -254,6 +255,14 @@ V pow(V x, V y) {
   return xsimd::select(xsimd::isnan(x) | xsimd::isnan(y), x + y, power);
 }
 
+/// The number of lanes where the compiler is to know that all of them are meant.
+template <class T>
+using AllLanes = std::integral_constant<std::size_t, Batch<T>::size>;
+
+template <class T>
+Batch<T> load_part(const T* from, AllLanes<T>) {
+  return Batch<T>::load_unaligned(from);
+}
 /// `n` <= lanes elements; the other lanes hold 0.
 template <class T>
 Batch<T> load_part(const T* from, std::size_t n) {
@@ -277,6 +286,10 @@ Batch<T> load_part(const T* from, std::size_t n) {
 #endif
 }
 
+template <class T>
+void store_part(Batch<T> value, T* to, AllLanes<T>) {
+  value.store_unaligned(to);
+}
 /// Writes the first `n` <= lanes lanes.
 template <class T>
 void store_part(Batch<T> value, T* to, std::size_t n) {
