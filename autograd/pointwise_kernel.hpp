@@ -85,27 +85,32 @@ void run_block(const Block& block) {
 
   alignas(64) T argument_buffer[n][V::size];
   alignas(64) T result_buffer[m][V::size];
-  const T* argument_row[n];
+  // What a stream has advanced by at the end of a row.
+  const std::int64_t walked = (block.columns + lanes - 1) / lanes * lanes;
+  const T* from[n];
   std::int64_t argument_advance[n];
+  std::int64_t argument_gap[n];  // to the next row
   bool repeats = false;
   for_arguments<P>([&]<std::size_t K>() {
     const Block::Stream& stream = block.arguments[K];
-    argument_row[K] = static_cast<const T*>(stream.data);
-    argument_advance[K] = stream.column_step * lanes;
-    repeats = repeats || stream.column_step == 0;
+    const bool repeated = stream.column_step == 0;
+    from[K] = repeated ? argument_buffer[K] : static_cast<const T*>(stream.data);
+    argument_advance[K] = repeated ? 0 : lanes;
+    argument_gap[K] = repeated ? 0 : stream.row_step - walked;
+    repeats = repeats || repeated;
   });
-  T* result_row[m];
-  std::int64_t result_step[m];
+  T* to[m];
   std::int64_t result_advance[m];
+  std::int64_t result_gap[m];
   bool add[m];
   bool sums = false;
   for (std::size_t k = 0; k < m; ++k) {
     const Block::Stream& stream = block.results[k];
     const bool wanted = stream.data != nullptr;
     const bool in_place = wanted && stream.column_step != 0;
-    result_row[k] = in_place ? static_cast<T*>(stream.data) : result_buffer[k];
-    result_step[k] = in_place ? stream.row_step : 0;
+    to[k] = in_place ? static_cast<T*>(stream.data) : result_buffer[k];
     result_advance[k] = in_place ? lanes : 0;
+    result_gap[k] = in_place ? stream.row_step - walked : 0;
     add[k] = wanted && stream.accumulate;
     sums = sums || (wanted && !in_place);
     if (!in_place) {
@@ -116,23 +121,14 @@ void run_block(const Block& block) {
   const std::int64_t stretch = sums ? 256 * lanes : block.columns;
 
   for (std::int64_t row = 0; row < block.rows; ++row) {
-    const T* from[n];
-    T* to[m];
-    for_arguments<P>([&]<std::size_t K>() {
-      from[K] = argument_row[K];
-      argument_row[K] += block.arguments[K].row_step;
-    });
     if (repeats) {
       for_arguments<P>([&]<std::size_t K>() {
-        if (argument_advance[K] == 0) {
-          V(*from[K]).store_aligned(argument_buffer[K]);
-          from[K] = argument_buffer[K];
+        const Block::Stream& stream = block.arguments[K];
+        if (stream.column_step == 0) {
+          V(static_cast<const T*>(stream.data)[row * stream.row_step])
+              .store_aligned(argument_buffer[K]);
         }
       });
-    }
-    for (std::size_t k = 0; k < m; ++k) {
-      to[k] = result_row[k];
-      result_row[k] += result_step[k];
     }
     const auto compute = [&](auto part) __attribute__((always_inline)) {
       V arguments[n];
@@ -168,6 +164,10 @@ void run_block(const Block& block) {
           V(T(0)).store_aligned(result_buffer[k]);
         }
       }
+    }
+    for_arguments<P>([&]<std::size_t K>() { from[K] += argument_gap[K]; });
+    for (std::size_t k = 0; k < m; ++k) {
+      to[k] += result_gap[k];
     }
   }
 }
