@@ -78,10 +78,6 @@ Pool* current_pool() {
   return pool;
 }
 
-}  // namespace
-
-namespace {
-
 /// Apart, so that the usual way has nothing to put by.
 [[gnu::noinline]] Block* allocate_from_heap(std::uint32_t size_class) {
   const std::size_t capacity = capacity_of(size_class);

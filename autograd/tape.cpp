@@ -108,9 +108,8 @@ Link link_of(const Tensor& x) {
   if (origin.node == nullptr) {
     return {};
   }
-  return origin.link != nullptr
-             ? *origin.link
-             : Link{context.tape->serial_, origin.node, 0, true, 0, x.shape().columns()};
+  return origin.link != nullptr ? *origin.link
+                                : whole_link(context.tape->serial_, origin.node, 0, x.shape());
 }
 
 Node* begin_node(const char* name, std::span<const TensorRef> inputs,
@@ -142,7 +141,7 @@ Node* begin_node(const char* name, std::span<const TensorRef> inputs,
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     TensorBody& body = outputs[i].body();
     new (node->slots + i) Slot{.shape = body.shape, .dtype = body.dtype};
-    body.link = {tape.serial_, node, static_cast<std::uint32_t>(i), true, 0, body.shape.columns()};
+    body.link = whole_link(tape.serial_, node, static_cast<std::uint32_t>(i), body.shape);
   }
   return node;
 }
@@ -264,7 +263,7 @@ Tensor Tape::watch(const Tensor& x) {
   check<UsageError>(is_floating(x.dtype()),
                     "watch: got an int64 tensor; only float32 and float64 have gradients");
   Tensor watched = x.detach();
-  watched.body().link = {serial_, append_leaf("watched", x), 0, true, 0, x.shape().columns()};
+  watched.body().link = detail::whole_link(serial_, append_leaf("watched", x), 0, x.shape());
   return watched;
 }
 

@@ -80,7 +80,7 @@ void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const
   const TensorBody& body = root.body();
   Link link = body.link;
   if (body.parameter != nullptr && body.parameter->trainable) {
-    link = {tape_.serial(), tape_.leaf_of(*body.parameter), 0, true, 0, body.shape.columns()};
+    link = whole_link(tape_.serial(), tape_.leaf_of(*body.parameter), 0, body.shape);
   }
   check<UsageError>(link.node != nullptr,
                     "backward: the root (shape {}) was not recorded: it depends on no trainable "

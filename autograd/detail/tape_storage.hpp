@@ -28,6 +28,11 @@ class LeafTable {
   std::size_t used_ = 0;
 };
 
+/// The link of a tensor of `shape` that is all of an output.
+inline Link whole_link(std::uint64_t tape, Node* node, std::uint32_t output, const Shape& shape) {
+  return {tape, node, output, true, 0, shape.columns()};
+}
+
 /// Memory of a tape. Threads keep it from tape to tape, so that a warm training step allocates
 /// nothing.
 struct TapeStorage {
