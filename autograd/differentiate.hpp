@@ -91,8 +91,7 @@ constexpr Program differentiate(const Program& f) {
     } else if (term.kind == Term::Kind::argument) {
       value[i] = argument(d, static_cast<std::size_t>(term.operands[0]));
     } else {
-      bool costly = false;
-      visit_operation(term.operation, [&]<class Operation>() { costly = is_costly<Operation>; });
+      const bool costly = is_costly_term(term);
       std::size_t output = m;
       for (std::size_t k = 0; k < m && costly; ++k) {
         output = f.outputs[k] == static_cast<std::int16_t>(i) ? k : output;

@@ -326,16 +326,19 @@ constexpr void visit_operation(std::uint8_t index, Body&& body) {
   (std::make_index_sequence<Operations::size>{});
 }
 
+constexpr bool is_costly_term(const Term& term) {
+  bool costly = false;
+  if (term.kind == Term::Kind::operation) {
+    visit_operation(term.operation, [&]<class Operation>() { costly = is_costly<Operation>; });
+  }
+  return costly;
+}
+
 /// The terms of a formula, weighted by about what they cost beside an addition.
 constexpr std::uint32_t work_of(const Program& program) {
   std::uint32_t work = 0;
   for (std::size_t i = 0; i < program.size; ++i) {
-    bool costly = false;
-    if (program.terms[i].kind == Term::Kind::operation) {
-      visit_operation(program.terms[i].operation,
-                      [&]<class Operation>() { costly = is_costly<Operation>; });
-    }
-    work += costly ? 8 : 1;
+    work += is_costly_term(program.terms[i]) ? 8 : 1;
   }
   return work;
 }
