@@ -1,38 +1,63 @@
 #pragma once
 
+#include <algorithm>
+
 #include <rewind/autograd/pointwise_operations.hpp>
 
 namespace rw::pointwise {
 
-/// Keeps only the terms that the outputs need, in the same order.
-constexpr Program pruned(const Program& from) {
+/// Which terms the outputs of `program` need.
+constexpr std::array<bool, max_terms> needed_terms(const Program& program) {
   std::array<bool, max_terms> needed{};
-  for (std::size_t i = 0; i < from.output_count; ++i) {
-    needed[static_cast<std::size_t>(from.outputs[i])] = true;
+  for (std::size_t i = 0; i < program.output_count; ++i) {
+    needed[static_cast<std::size_t>(program.outputs[i])] = true;
   }
-  for (std::size_t i = from.size; i-- > 0;) {
-    if (needed[i] && from.terms[i].kind == Term::Kind::operation) {
-      for (const std::int16_t operand : from.terms[i].operands) {
+  for (std::size_t i = program.size; i-- > 0;) {
+    if (needed[i] && program.terms[i].kind == Term::Kind::operation) {
+      for (const std::int16_t operand : program.terms[i].operands) {
         if (operand >= 0) {
           needed[static_cast<std::size_t>(operand)] = true;
         }
       }
     }
   }
-  Program to;
-  std::array<std::int16_t, max_terms> moved{};
+  return needed;
+}
+
+/// Keeps only the terms that the outputs need, those first that wait for the fewest costly ones, so
+/// that the processor has several costly ones to work on at once.
+constexpr Program ordered(const Program& from) {
+  const std::array<bool, max_terms> needed = needed_terms(from);
+  std::array<std::size_t, max_terms> depth{};  // costly terms, one after another, up to each
+  std::size_t deepest = 0;
   for (std::size_t i = 0; i < from.size; ++i) {
-    if (!needed[i]) {
+    const Term& term = from.terms[i];
+    if (!needed[i] || term.kind != Term::Kind::operation) {
       continue;
     }
-    Term term = from.terms[i];
-    if (term.kind == Term::Kind::operation) {
-      for (std::int16_t& operand : term.operands) {
-        operand = operand >= 0 ? moved[static_cast<std::size_t>(operand)] : operand;
-      }
+    for (const std::int16_t operand : term.operands) {
+      depth[i] =
+          operand >= 0 ? std::max(depth[i], depth[static_cast<std::size_t>(operand)]) : depth[i];
     }
-    moved[i] = static_cast<std::int16_t>(to.size);
-    to.terms[to.size++] = term;
+    depth[i] += is_costly_term(term) ? 1 : 0;
+    deepest = std::max(deepest, depth[i]);
+  }
+  Program to;
+  std::array<std::int16_t, max_terms> moved{};
+  for (std::size_t level = 0; level <= deepest; ++level) {
+    for (std::size_t i = 0; i < from.size; ++i) {
+      if (!needed[i] || depth[i] != level) {
+        continue;
+      }
+      Term term = from.terms[i];
+      if (term.kind == Term::Kind::operation) {
+        for (std::int16_t& operand : term.operands) {
+          operand = operand >= 0 ? moved[static_cast<std::size_t>(operand)] : operand;
+        }
+      }
+      moved[i] = static_cast<std::int16_t>(to.size);
+      to.terms[to.size++] = term;
+    }
   }
   to.argument_count = from.argument_count;
   to.output_count = from.output_count;
@@ -66,7 +91,7 @@ constexpr Program trace() {
     }
   }
   (std::make_index_sequence<N>{});
-  return pruned(program);
+  return ordered(program);
 }
 
 /// The gradient of a formula: for f(x_1..x_n) -> y_1..y_m the formula of x_1..x_n, y_1..y_m,
@@ -136,7 +161,7 @@ constexpr Program differentiate(const Program& f) {
     }
     d.outputs[k] = gradient.term_in(d);
   }
-  return pruned(d);
+  return ordered(d);
 }
 
 template <class F, std::size_t N>
