@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <rewind/autograd/detail/strided_copy.hpp>
 #include <rewind/autograd/detail/transposed_weights.hpp>
 
@@ -22,6 +24,7 @@ Tensor transposed_copy(const Tensor& x) {
 
 MatrixOperand TransposedWeights::stored_as_read(const MatrixOperand& b, std::int64_t rows) {
   constexpr std::int64_t enough_rows = 16;  // from here on a copy pays for itself in one product
+  constexpr std::size_t most = 16;          // matrices
   const Tensor& x = b.tensor;
   // float64 would round otherwise by the number of rows (Note [Rows by themselves]).
   if (!b.transposed || x.rank() != 2 || x.elements() == 0 || x.dtype() != DType::float32) {
@@ -29,20 +32,19 @@ MatrixOperand TransposedWeights::stored_as_read(const MatrixOperand& b, std::int
   }
   const void* const data = x.body().data;
   const std::uint32_t version = x.body().block->version;
-  Entry* entry = nullptr;
-  for (std::size_t i = 0; i < used_ && entry == nullptr; ++i) {
-    Entry& e = entries_[i];
-    const bool same = e.data == data && e.row_stride == x.row_stride() && e.version == version &&
-                      (!e.copy.defined() || e.original.shape() == x.shape());
-    entry = same ? &e : nullptr;
-  }
-  const bool met_before = entry != nullptr;
+  const auto is_same = [&](const Entry& e) {
+    return e.data == data && e.row_stride == x.row_stride() && e.version == version &&
+           (!e.copy.defined() || e.original.shape() == x.shape());
+  };
+  auto entry = std::find_if(entries_.begin(), entries_.end(), is_same);
+  const bool met_before = entry != entries_.end();
   if (!met_before) {
-    if (used_ == entries_.size()) {
+    if (entries_.size() == most) {
       return b;
     }
-    entry = &entries_[used_++];
-    *entry = {data, x.row_stride(), version, {}, {}};
+    entries_.reserve(most);
+    entries_.push_back({data, x.row_stride(), version, {}, {}});
+    entry = entries_.end() - 1;
   }
   if (!entry->copy.defined()) {
     if (!met_before && rows < enough_rows) {

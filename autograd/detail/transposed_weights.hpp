@@ -1,7 +1,7 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <vector>
 
 #include <rewind/autograd/gradients.hpp>
 
@@ -28,8 +28,7 @@ class TransposedWeights {
     Tensor original;  // keeps the memory from being used again
     Tensor copy;
   };
-  std::array<Entry, 16> entries_;
-  std::size_t used_ = 0;
+  std::vector<Entry, PoolAllocator<Entry>> entries_;
 };
 
 }  // namespace rw::detail
