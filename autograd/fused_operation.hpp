@@ -10,6 +10,9 @@ namespace rw::pointwise {
 
 struct Block;
 
+/// The compiled loop of a formula for one type.
+using Kernel = void (*)(const Block&);
+
 /// A formula, its gradient, and the compiled loops of both.
 struct FusedOperation {
   const Program* program;
@@ -17,10 +20,10 @@ struct FusedOperation {
   std::uint32_t forward_work;  // of one element (work_of)
   std::uint32_t backward_work;
   std::uint64_t derivative_reads;  // bit k: the gradient reads its argument k
-  void (*forward32)(const Block&);
-  void (*forward64)(const Block&);
-  void (*backward32)(const Block&);
-  void (*backward64)(const Block&);
+  Kernel forward32;
+  Kernel forward64;
+  Kernel backward32;
+  Kernel backward64;
 };
 
 /// Runs `operation` on tensors and numbers, records it as `name`, and puts its results into

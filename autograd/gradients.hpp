@@ -77,11 +77,18 @@ class Gradients {
   void locate(std::span<Target> targets);
 
   /// Finds memory for all of the gradient of `input`, which is a whole output (no region) with a
-  /// gradient of its own. Not while recording.
+  /// gradient of its own, of the shape of output 0. It may be that of output 0's gradient, if
+  /// nobody else needs it: the kernel must read an element before it writes it. Not while
+  /// recording.
   void* locate_whole(int input, bool& accumulate) {
     detail::Slot& slot = node_.inputs[input].slot();
     if (!slot.gradient.defined()) {
-      slot.start(0, slot.shape.elements());
+      detail::Slot& output = node_.slots[0];
+      if (output.is_expendable()) {
+        slot.start_in(output);
+      } else {
+        slot.start(0, slot.shape.elements());
+      }
       accumulate = false;
     } else {
       accumulate = (slot.owned && slot.is_full()) || prepare_whole(slot);

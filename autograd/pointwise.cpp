@@ -5,33 +5,57 @@
 #include <rewind/autograd/detail/fused_rule.hpp>
 #include <rewind/autograd/detail/pointwise_loop.hpp>
 #include <rewind/autograd/detail/pointwise_rows.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/detail/pointwise_tiles.hpp>
+#include <rewind/autograd/detail/recorder.hpp>
 
 // How a fused operation meets tensors: broadcasting and recording.
 
 namespace rw::pointwise {
 namespace {
 
+/// The compiled loop of `operation`'s value.
+template <class T>
+Kernel forward_of(const FusedOperation& operation) {
+  return sizeof(T) == 4 ? operation.forward32 : operation.forward64;
+}
+
+/// Note [Plain operations]. Not inlined: numbers need memory.
+template <class T>
+[[gnu::noinline]] void compute_with_numbers(const FusedOperation& operation,
+                                            std::span<const Operand> arguments, const Shape& common,
+                                            std::span<const Tensor> results) {
+  Tiles<T> row(1, common.elements());
+  for (std::size_t k = 0; k < arguments.size(); ++k) {
+    if (arguments[k].is_tensor()) {
+      row.set_argument(k, arguments[k].tensor().body().data, 0);
+    } else {
+      row.set_number(k, static_cast<T>(arguments[k].scalar()));
+    }
+  }
+  for (const Tensor& result : results) {
+    row.add_result(result.body().data, 0, false);
+  }
+  row.run(forward_of<T>(operation));
+}
+
 /// Note [Plain operations]
-template <class T, std::size_t N>
+template <class T, std::size_t N, std::size_t M>
 void compute_plain(const FusedOperation& operation, std::span<const Operand, N> arguments,
-                   const Shape& common, std::span<const Tensor> results) {
-  Scalars<T> scalars;
+                   const Shape& common, std::span<Tensor, M> results) {
   Block block;
   block.rows = 1;
   block.columns = common.elements();
   for (std::size_t k = 0; k < arguments.size(); ++k) {
-    if (arguments[k].is_tensor()) {
-      block.arguments[k] = whole(arguments[k].tensor());
-    } else {
-      scalars[k] = static_cast<T>(arguments[k].scalar());
-      block.arguments[k] = repeated(&scalars[k]);
+    if (!arguments[k].is_tensor()) {
+      compute_with_numbers<T>(operation, arguments, common, results);
+      return;
     }
+    block.arguments[k].data = arguments[k].tensor().body().data;
   }
   for (std::size_t k = 0; k < results.size(); ++k) {
-    block.results[k] = whole(results[k]);
+    block.results[k].data = results[k].body().data;
   }
-  (sizeof(T) == 4 ? operation.forward32 : operation.forward64)(block);
+  forward_of<T>(operation)(block);
 }
 
 /// False when the arguments need more than rows and columns.
@@ -53,7 +77,7 @@ bool compute_rows(const FusedOperation& operation, std::span<const Operand> argu
   for (const Tensor& result : results) {
     rows.add_result(result.body().data, common, common.columns(), false);
   }
-  rows.run<T>(sizeof(T) == 4 ? operation.forward32 : operation.forward64, operation.forward_work);
+  rows.run<T>(forward_of<T>(operation), operation.forward_work);
   return true;
 }
 
@@ -77,7 +101,7 @@ void compute(const FusedOperation& operation, std::span<const Operand> arguments
   for (Tensor& result : results) {
     loop.add_result(result.mutable_data<T>(), steps_of(common, common.columns(), common), false);
   }
-  loop.run(sizeof(T) == 4 ? operation.forward32 : operation.forward64, sizeof(T));
+  loop.run<T>(forward_of<T>(operation));
 }
 
 [[noreturn]] void fail_types(const char* name, DType first, DType other) {
@@ -85,11 +109,11 @@ void compute(const FusedOperation& operation, std::span<const Operand> arguments
                                name_of(first), name_of(other)));
 }
 
-template <std::size_t N>
+template <std::size_t N, std::size_t M>
 void record_fused(const char* name, const FusedOperation& operation,
                   std::span<const Operand, N> arguments, bool plain,
-                  std::span<const Tensor> results) {
-  std::array<TensorRef, max_arguments> inputs;
+                  std::span<const Tensor, M> results) {
+  std::array<TensorRef, N == std::dynamic_extent ? max_arguments : N> inputs;
   std::size_t input_count = 0;
   FusedRule rule{&operation, nullptr, 0};
   for (std::size_t k = 0; k < arguments.size(); ++k) {
@@ -100,21 +124,23 @@ void record_fused(const char* name, const FusedOperation& operation,
   }
   // The gradient reads arguments first, then results: of both what it reads is saved.
   const std::uint64_t result_bits = ((std::uint64_t{1} << results.size()) - 1) << arguments.size();
-  std::uint64_t to_save = operation.derivative_reads & (rule.tensors | result_bits);
-  detail::Node* const node =
-      detail::begin_node(name, {inputs.data(), input_count}, results,
-                         static_cast<std::size_t>(std::popcount(to_save)), sizeof(FusedRule));
+  const std::uint64_t to_save = operation.derivative_reads & (rule.tensors | result_bits);
+  const auto saved_count = static_cast<std::size_t>(std::popcount(to_save));
+  const std::span<const TensorRef> tensors(inputs.data(), input_count);
+  const auto [node, inputs_are_own] =
+      input_count == arguments.size()
+          ? detail::Recorder::begin(name, std::span<const TensorRef, N>(tensors), results,
+                                    saved_count, sizeof(FusedRule))
+          : detail::Recorder::begin(name, tensors, results, saved_count, sizeof(FusedRule));
   if (node == nullptr) {
     return;
   }
-  for (const detail::Input& input : node->input_span()) {
-    plain = plain &&
-            (input.node == nullptr || (input.region == nullptr && input.slot().merged == nullptr));
-  }
-  for (detail::Saved* place = node->saved; to_save != 0; to_save &= to_save - 1, ++place) {
-    const auto k = static_cast<std::size_t>(std::countr_zero(to_save));
-    detail::save(*place,
-                 k < arguments.size() ? arguments[k].tensor() : results[k - arguments.size()]);
+  detail::Saved* place = node->saved;
+  for (std::size_t k = 0; k < arguments.size() + results.size(); ++k) {
+    if (bit(to_save, k)) {
+      detail::save(*place++,
+                   k < arguments.size() ? arguments[k].tensor() : results[k - arguments.size()]);
+    }
   }
   if (input_count < arguments.size()) {
     auto* const scalars =
@@ -125,12 +151,12 @@ void record_fused(const char* name, const FusedOperation& operation,
     rule.scalars = scalars;
   }
   new (const_cast<void*>(node->rule)) FusedRule(rule);
-  node->run = plain ? &run_plain_rule : &run_fused_rule;
+  node->run = plain && inputs_are_own ? &run_plain_rule : &run_fused_rule;
 }
 
-template <std::size_t N>
+template <std::size_t N, std::size_t M>
 void apply(const char* name, const FusedOperation& operation, std::span<const Operand, N> arguments,
-           std::span<Tensor> results) {
+           std::span<Tensor, M> results) {
   const detail::TensorBody* first = nullptr;
   const Shape* common = nullptr;
   Shape broadcasted;
@@ -157,12 +183,10 @@ void apply(const char* name, const FusedOperation& operation, std::span<const Op
   check<UsageError>(is_floating(dtype),
                     "{}: got an int64 tensor, expected float32 or float64; convert with to()",
                     name);
-  plain = plain && common->elements() < Rows::least_work &&
-          common->elements() * operation.backward_work < Rows::least_work;
   for (Tensor& result : results) {
     result = detail::make_tensor(*common, dtype);
   }
-  if (plain) {
+  if (plain && runs_alone(common->elements(), operation.forward_work)) {
     dtype == DType::float32 ? compute_plain<float>(operation, arguments, *common, results)
                             : compute_plain<double>(operation, arguments, *common, results);
   } else {
@@ -173,7 +197,7 @@ void apply(const char* name, const FusedOperation& operation, std::span<const Op
     detail::check_finite_outputs(name, results);
   }
   if (detail::context.tape != nullptr) {
-    record_fused(name, operation, arguments, plain, results);
+    record_fused(name, operation, arguments, plain, std::span<const Tensor, M>(results));
   }
 }
 
@@ -182,13 +206,12 @@ void apply(const char* name, const FusedOperation& operation, std::span<const Op
 void apply_fused(const char* name, const FusedOperation& operation,
                  std::span<const Operand> arguments, std::span<Tensor> results) {
   // Loops over a number of arguments that the compiler knows are none.
-  switch (arguments.size()) {
-    case 1:
-      return apply(name, operation, arguments.first<1>(), results);
-    case 2:
-      return apply(name, operation, arguments.first<2>(), results);
-    default:
-      return apply(name, operation, arguments, results);
+  if (results.size() == 1 && arguments.size() == 1) {
+    apply(name, operation, arguments.first<1>(), results.first<1>());
+  } else if (results.size() == 1 && arguments.size() == 2) {
+    apply(name, operation, arguments.first<2>(), results.first<1>());
+  } else {
+    apply(name, operation, arguments, results);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <rewind/autograd/detail/fused_rule.hpp>
 #include <rewind/autograd/detail/pointwise_loop.hpp>
 #include <rewind/autograd/detail/pointwise_rows.hpp>
+#include <rewind/autograd/detail/pointwise_tiles.hpp>
 #include <rewind/autograd/gradients.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/reduce.hpp>
@@ -59,35 +60,88 @@ T number_of(const FusedRule& rule, std::size_t k) {
   return is_number ? static_cast<T>(rule.scalars[k]) : T(0);
 }
 
+constexpr std::int64_t few_elements = 128;
+
+/// The compiled loop of `operation`'s gradient.
+template <class T>
+Kernel backward_of(const FusedOperation& operation) {
+  return sizeof(T) == 4 ? operation.backward32 : operation.backward64;
+}
+
 /// Note [Plain operations]. Not inlined: the general way has a large frame.
 template <class T>
 [[gnu::noinline]] void add_plain_gradients(const detail::Node& node, const FusedRule& rule,
                                            Gradients& d) {
-  const FusedOperation& operation = *rule.operation;
-  Scalars<T> scalars;
-  Block block;
-  block.rows = 1;
-  block.columns = node.slots[0].shape.elements();
+  Tiles<T> row(1, node.slots[0].shape.elements());
   for_arguments(node, rule, d, [&](std::size_t k, const Tensor* tensor) {
     if (tensor != nullptr) {
-      block.arguments[k] = whole(*tensor);
+      row.set_argument(k, tensor->body().data, 0);
     } else {
-      scalars[k] = number_of<T>(rule, k);
-      block.arguments[k] = repeated(&scalars[k]);
+      row.set_number(k, number_of<T>(rule, k));
     }
   });
   int input = 0;
-  for (std::size_t k = 0; k < operation.program->argument_count; ++k) {
-    Block::Stream& result = block.results[k];
-    result = nowhere;
-    if (bit(rule.tensors, k)) {
-      if (d.wants(input)) {
-        result.data = d.locate_whole(input, result.accumulate);
-      }
-      ++input;
+  for (std::size_t k = 0; k < rule.operation->program->argument_count; ++k) {
+    if (!bit(rule.tensors, k) || !d.wants(input++)) {
+      row.skip_result();
+      continue;
     }
+    bool accumulate = false;
+    void* const data = d.locate_whole(input - 1, accumulate);
+    row.add_result(data, 0, accumulate);
   }
-  (sizeof(T) == 4 ? operation.backward32 : operation.backward64)(block);
+  row.run(backward_of<T>(*rule.operation));
+}
+
+/// The same for one result of N tensors of a few elements: most of what is left of its cost are
+/// loops over N, which the compiler unrolls here.
+template <class T, std::size_t N>
+void add_small_gradients(const detail::Node& node, const FusedRule& rule, Gradients& d) {
+  T buffers[N][few_elements];
+  T* later[N];
+  Block block;
+  block.rows = 1;
+  block.columns = node.slots[0].shape.elements();
+  const detail::Saved* saved = node.saved;
+  const std::uint64_t reads = rule.operation->derivative_reads;
+  [&]<std::size_t... K>(std::index_sequence<K...>) {
+    (
+        [&] {
+          if (bit(reads, K)) {
+            block.arguments[K].data = saved++->tensor.body().data;
+          }
+        }(),
+        ...);
+  }
+  (std::make_index_sequence<N + 1>{});
+  block.arguments[N + 1].data = d.cotangent(0).body().data;
+  [&]<std::size_t... K>(std::index_sequence<K...>) {
+    (
+        [&] {
+          bool accumulate = false;
+          T* const data = d.wants(K) ? static_cast<T*>(d.locate_whole(K, accumulate)) : buffers[K];
+          later[K] = accumulate ? data : nullptr;
+          block.results[K].data = accumulate ? buffers[K] : data;
+        }(),
+        ...);
+    backward_of<T> (*rule.operation)(block);
+    ((later[K] != nullptr ? simd::add(buffers[K], later[K], block.columns) : void()), ...);
+  }
+  (std::make_index_sequence<N>{});
+}
+
+template <class T>
+void run_plain(const detail::Node& node, const FusedRule& rule, Gradients& d) {
+  const std::size_t n = rule.operation->program->argument_count;
+  const bool all_small = node.slots[0].shape.elements() <= few_elements && node.output_count == 1 &&
+                         node.input_count == n;
+  if (all_small && n == 1) {
+    add_small_gradients<T, 1>(node, rule, d);
+  } else if (all_small && n == 2) {
+    add_small_gradients<T, 2>(node, rule, d);
+  } else {
+    add_plain_gradients<T>(node, rule, d);
+  }
 }
 
 /// The gradient as one fused pass that writes or adds straight into the inputs' gradients.
@@ -128,7 +182,7 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
   }
   for_arguments(node, rule, d, [&](std::size_t k, const Tensor* tensor) { arguments[k] = tensor; });
 
-  void (*const run)(const Block&) = sizeof(T) == 4 ? operation.backward32 : operation.backward64;
+  const Kernel kernel = backward_of<T>(operation);
   Rows rows(common);
   bool only_rows = true;
   for (std::size_t k = 0; k < n + 2 * m && only_rows; ++k) {
@@ -148,13 +202,15 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
     }
   }
   if (only_rows) {
-    rows.run<T>(run, operation.backward_work);
+    rows.run<T>(kernel, operation.backward_work);
     return;
   }
 
   Loop loop(common);
   for (std::size_t k = 0; k < n + 2 * m; ++k) {
-    if (arguments[k] != nullptr) {
+    if (!bit(operation.derivative_reads, k)) {
+      loop.add_argument(nullptr, {});
+    } else if (arguments[k] != nullptr) {
       const detail::TensorBody& body = arguments[k]->body();
       loop.add_argument(body.data, steps_of(body.shape, body.row_stride, common));
     } else {
@@ -169,7 +225,7 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
       loop.add_result(nullptr, {}, false);
     }
   }
-  loop.run(run, sizeof(T));
+  loop.run<T>(kernel);
 }
 
 /// The gradient as recorded operations on tensors: the same formula, a term at a time.
@@ -252,15 +308,16 @@ void run_fused_rule(const detail::Node& node, Gradients& d) {
 void run_plain_rule(const detail::Node& node, Gradients& d) {
   const auto& rule = *static_cast<const FusedRule*>(node.rule);
   const std::span<const detail::Slot> outputs = node.slot_span();
-  const bool plain = std::all_of(outputs.begin(), outputs.end(), [](const detail::Slot& slot) {
-    return !slot.gradient.defined() || slot.gradient.is_contiguous();
-  });
+  const bool plain = runs_alone(outputs[0].shape.elements(), rule.operation->backward_work) &&
+                     std::all_of(outputs.begin(), outputs.end(), [](const detail::Slot& slot) {
+                       return !slot.gradient.defined() || slot.gradient.is_contiguous();
+                     });
   if (d.recording() || !plain) {
     run_fused_rule(node, d);
   } else if (outputs[0].dtype == DType::float32) {
-    add_plain_gradients<float>(node, rule, d);
+    run_plain<float>(node, rule, d);
   } else {
-    add_plain_gradients<double>(node, rule, d);
+    run_plain<double>(node, rule, d);
   }
 }
 

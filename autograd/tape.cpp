@@ -2,9 +2,7 @@
 #include <atomic>
 #include <memory>
 
-#include <rewind/autograd/detail/tape_storage.hpp>
-#include <rewind/autograd/parameter.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/detail/recorder.hpp>
 
 // Note [Version counters]
 // A gradient rule may read tensors that the forward pass saved. Their storage counts its mutations;
@@ -50,14 +48,14 @@ std::vector<std::unique_ptr<TapeStorage>>& spare_storage() {
 
 LeafTable::Entry& LeafTable::probe(ParameterBody* parameter) {
   const std::size_t mask = entries_.size() - 1;
-  std::size_t i = (reinterpret_cast<std::uintptr_t>(parameter) >> 5) & mask;
+  std::size_t i = home_of(parameter);
   while (entries_[i].parameter != nullptr && entries_[i].parameter != parameter) {
     i = (i + 1) & mask;
   }
   return entries_[i];
 }
 
-LeafTable::Entry& LeafTable::find(ParameterBody* parameter) {
+LeafTable::Entry& LeafTable::search(ParameterBody* parameter) {
   Entry* entry = &probe(parameter);
   if (entry->parameter == nullptr) {
     if (2 * (used_ + 1) > entries_.size()) {
@@ -114,36 +112,7 @@ Link link_of(const Tensor& x) {
 
 Node* begin_node(const char* name, std::span<const TensorRef> inputs,
                  std::span<const Tensor> outputs, std::size_t saved_count, std::size_t rule_bytes) {
-  Tape& tape = *context.tape;
-  TapeStorage& storage = *tape.storage_;
-  Node* const node = tape.make_node(name, inputs.size(), outputs.size(), saved_count, rule_bytes);
-  bool tracked = false;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const TensorBody& body = inputs[i].get().body();
-    const auto [source, link] = tape.origin_of(body);
-    tracked = tracked || source != nullptr;
-    Input& input = *new (node->inputs + i) Input{source};
-    if (source != nullptr && link != nullptr) {
-      input.output = link->output;
-      if (!link->whole) {
-        input.region = new (storage.arena.allocate(sizeof(Region)))
-            Region{link->offset, link->row_stride, body.shape};
-      }
-    }
-  }
-  if (!tracked) {
-    storage.arena.take_back(node);
-    return nullptr;
-  }
-  // Only now: the inputs' leaves must come first.
-  tape.append(node);
-  ++storage.operations;
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    TensorBody& body = outputs[i].body();
-    new (node->slots + i) Slot{.shape = body.shape, .dtype = body.dtype};
-    body.link = whole_link(tape.serial_, node, static_cast<std::uint32_t>(i), body.shape);
-  }
-  return node;
+  return Recorder::begin(name, inputs, outputs, saved_count, rule_bytes).node;
 }
 
 void merge_gradients(const Tensor& result) {
@@ -189,73 +158,27 @@ Tape::~Tape() {
   detail::spare_storage().emplace_back(storage_);
 }
 
-inline detail::Node* Tape::make_node(const char* name, std::size_t inputs, std::size_t outputs,
-                                     std::size_t saved, std::size_t rule_bytes) {
-  using detail::Node;
-  const auto aligned = [](std::size_t bytes) { return (bytes + 7) & ~std::size_t{7}; };
-  const std::size_t inputs_at = sizeof(Node);
-  const std::size_t slots_at = inputs_at + inputs * sizeof(detail::Input);
-  const std::size_t saved_at = slots_at + outputs * sizeof(detail::Slot);
-  const std::size_t rule_at = saved_at + saved * sizeof(detail::Saved);
-  auto* const memory =
-      static_cast<std::byte*>(storage_->arena.allocate(rule_at + aligned(rule_bytes)));
-  auto* const saved_tensors = reinterpret_cast<detail::Saved*>(memory + saved_at);
-  for (std::size_t i = 0; i < saved; ++i) {
-    new (saved_tensors + i) detail::Saved{};
-  }
-  return new (memory) Node{.name = name,
-                           .rule = memory + rule_at,
-                           .inputs = reinterpret_cast<detail::Input*>(memory + inputs_at),
-                           .slots = reinterpret_cast<detail::Slot*>(memory + slots_at),
-                           .saved = saved_tensors,
-                           .input_count = static_cast<std::uint32_t>(inputs),
-                           .output_count = static_cast<std::uint32_t>(outputs),
-                           .saved_count = static_cast<std::uint32_t>(saved)};
-}
-
-void Tape::append(detail::Node* node) {
-  node->previous = storage_->last;
-  if (storage_->last == nullptr) {
-    storage_->first = node;
-  } else {
-    storage_->last->next = node;
-    node->index = storage_->last->index + 1;
-  }
-  storage_->last = node;
-  storage_->is_released = false;
-}
-
 detail::Node* Tape::append_leaf(const char* name, const Tensor& value) {
-  detail::Node* const leaf = make_node(name, 0, 1, 0, 0);
-  append(leaf);
+  detail::Node* const leaf = detail::Recorder::make_node(*storage_, name, 0, 1, 0, 0);
+  detail::Recorder::append(*storage_, leaf);
   new (leaf->slots) detail::Slot{.shape = value.shape(), .dtype = value.dtype()};
   leaf->previous_leaf = std::exchange(storage_->last_leaf, leaf);
   return leaf;
 }
 
-detail::Node* Tape::leaf_of(detail::ParameterBody& parameter) {
-  auto& entry = storage_->leaves.find(&parameter);
-  if (entry.leaf == nullptr) [[unlikely]] {
-    entry.leaf = append_leaf("parameter", parameter.value);
-    parameter.retain();
-    entry.leaf->parameter = &parameter;
-  }
-  return entry.leaf;
+detail::Node* Tape::make_leaf(detail::ParameterBody& parameter) {
+  detail::Node* const leaf = append_leaf("parameter", parameter.value);
+  parameter.retain();
+  leaf->parameter = &parameter;
+  storage_->leaves.find(&parameter).leaf = leaf;
+  return leaf;
 }
 
-Tape::Origin Tape::origin_of(const detail::TensorBody& body) {
-  if (body.parameter != nullptr) {
-    return body.parameter->trainable ? Origin{leaf_of(*body.parameter)} : Origin{};
-  }
-  const detail::Link& link = body.link;
-  if (link.node == nullptr || link.tape == serial_) {
-    return {link.node, &link};
-  }
+void Tape::check_ended(const detail::Link& link, const Shape& shape) {
   check<UsageError>(!detail::is_live(link.tape),
                     "tape: a tensor of shape {} was recorded on another tape that is still alive; "
                     "detach() it to use it as a constant, or end that tape first",
-                    body.shape);
-  return {};
+                    shape);
 }
 
 Tensor Tape::watch(const Tensor& x) {

@@ -12,7 +12,8 @@ namespace rw {
 
 namespace detail {
 struct TapeStorage;
-}
+class Recorder;
+}  // namespace detail
 
 struct BackwardOptions {
   /// Gradient of the root; needed when the root is not a single number, where it defaults to 1.
@@ -79,17 +80,12 @@ class Tape {
 
  private:
   friend class detail::BackwardPass;
+  friend class detail::Recorder;
   friend detail::Link detail::link_of(const Tensor& x);
   friend void* detail::tape_memory(std::size_t bytes);
-  friend detail::Node* detail::begin_node(const char*, std::span<const TensorRef>,
-                                          std::span<const Tensor>, std::size_t, std::size_t);
 
-  /// A node that does not belong to the tape before append(), with room for its inputs and slots,
-  /// which are still to be constructed. A rule's alignment is at most 8.
-  detail::Node* make_node(const char* name, std::size_t inputs, std::size_t outputs,
-                          std::size_t saved, std::size_t rule_bytes);
-  void append(detail::Node* node);
   detail::Node* leaf_of(detail::ParameterBody& parameter);
+  detail::Node* make_leaf(detail::ParameterBody& parameter);
   /// Where a tensor came from on this tape: a node, and the tensor's link to it; a parameter has
   /// none, but all of a leaf. No node for a constant. Throws as link_of does.
   struct Origin {
@@ -97,6 +93,8 @@ class Tape {
     const detail::Link* link = nullptr;
   };
   Origin origin_of(const detail::TensorBody& body);
+  /// Throws UsageError when the tape of `link`, not this one, is still alive.
+  static void check_ended(const detail::Link& link, const Shape& shape);
   detail::Node* append_leaf(const char* name, const Tensor& value);
   void check_owner(const char* what) const;
 

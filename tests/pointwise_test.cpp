@@ -12,6 +12,7 @@
 
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/pointwise.hpp>
 #include <rewind/autograd/reduce.hpp>
 #include <rewind/autograd/tape.hpp>
 #include <rewind/autograd/views.hpp>
@@ -368,6 +369,57 @@ BOOST_AUTO_TEST_CASE(rows_apart_in_and_out) {
     BOOST_TEST(sum(abs(slice(d_base, 1, 0, 2))).item() +
                    sum(abs(slice(d_base, 1, 2 + columns, columns + 5))).item() ==
                0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rows_columns_and_numbers_of_every_length) {
+  // a b + k s a, for a whole array, a row, a column and a number, against a loop in double; used
+  // twice, so that the second gradient is added to the first.
+  const auto formula = [](auto a, auto b, auto k, auto s) { return a * b + k * s * a; };
+  for (const std::int64_t rows : {1, 3, 40}) {
+    for (const std::int64_t columns : {1, 5, 17, 128, 511, 512, 513, 1200}) {
+      const float step = 1.0F / static_cast<float>(rows * columns);
+      const Tensor a = ramp({rows, columns}, -0.5F, step);
+      const Tensor b = ramp({columns}, 0.25F, 0.5F / static_cast<float>(columns));
+      const Tensor k = ramp({rows, 1}, 0.75F, 0.125F);
+      const Tensor w = ramp({rows, columns}, 1, -step);
+      rw::Tape tape;
+      const std::vector<Tensor> xs = {tape.watch(a), tape.watch(b), tape.watch(k),
+                                      tape.watch(rw::scalar(1.5))};
+      const auto y = [&] { return rw::fuse("formula", formula, xs[0], xs[1], xs[2], xs[3]); };
+      const Tensor first = y();
+      const auto d =
+          tape.gradient(sum(w * first) + sum(2.0 * w * y()), {xs[0], xs[1], xs[2], xs[3]});
+      std::vector<double> da, db(static_cast<std::size_t>(columns)), dk;
+      double ds = 0;
+      double largest_error = 0;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        dk.push_back(0);
+        for (std::int64_t c = 0; c < columns; ++c) {
+          const double x = a.data<float>()[r * columns + c];
+          const double weight = 3.0 * w.data<float>()[r * columns + c];
+          const double row = b.data<float>()[c];
+          const double column = k.data<float>()[r];
+          largest_error = std::max(largest_error, std::abs(x * row + column * 1.5 * x -
+                                                           first.data<float>()[r * columns + c]));
+          da.push_back(weight * (row + column * 1.5));
+          db[static_cast<std::size_t>(c)] += weight * x;
+          dk.back() += weight * 1.5 * x;
+          ds += weight * column * x;
+        }
+      }
+      const auto compare = [&](const Tensor& got, const std::vector<double>& expected) {
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+          const double error = std::abs(got.data<float>()[i] - expected[i]);
+          largest_error = std::max(largest_error, error / (1 + std::abs(expected[i])));
+        }
+      };
+      compare(d[0], da);
+      compare(d[1], db);
+      compare(d[2], dk);
+      compare(d[3], {ds});
+      BOOST_TEST(largest_error < 4e-6, rows << " rows of " << columns);
+    }
   }
 }
 

@@ -196,6 +196,35 @@ BOOST_AUTO_TEST_CASE(gradient_leaves_parameters_alone) {
   BOOST_TEST(g[2].to_vector<double>()[3] == 8.0);
 }
 
+BOOST_AUTO_TEST_CASE(a_gradient_is_written_over_the_one_that_it_comes_from) {
+  // Unless somebody still wants that one, as `middle` and what both operands share here.
+  const std::int64_t n = 1000;
+  Tape tape;
+  const Tensor x = tape.watch(full({n}, 1.0, DType::float64));
+  Tensor y = x;
+  for (int i = 0; i < 10; ++i) {
+    y = y * 0.5;
+  }
+  const Tensor seed = ones({n}, DType::float64);
+  const std::int64_t before = memory_statistics().live_bytes;
+  reset_peak_memory();
+  const Tensor dx = tape.gradient(y, {x}, {.seed = seed, .retain = true})[0];
+  const std::int64_t one = 8 * n;
+  BOOST_TEST(memory_statistics().peak_bytes - before < 2 * one);
+  BOOST_TEST(dx.to_vector<double>()[n - 1] == std::ldexp(1.0, -10));
+  BOOST_TEST(seed.to_vector<double>() == std::vector<double>(n, 1.0),
+             boost::test_tools::per_element());
+
+  const Tensor middle = y * 3.0;
+  const Tensor loss = sum(middle * middle * middle);
+  const auto g = tape.gradient(loss, {middle, y, x});
+  const double value = 3 * std::ldexp(1.0, -10);
+  BOOST_TEST(g[0].to_vector<double>()[7] == 3 * value * value, boost::test_tools::tolerance(1e-14));
+  BOOST_TEST(g[1].to_vector<double>()[7] == 9 * value * value, boost::test_tools::tolerance(1e-14));
+  BOOST_TEST(g[2].to_vector<double>()[7] == std::ldexp(9 * value * value, -10),
+             boost::test_tools::tolerance(1e-14));
+}
+
 BOOST_AUTO_TEST_CASE(what_y_does_not_depend_on_gets_zeros) {
   Tape tape;
   const Tensor x = tape.watch(matrix({1, 2}, 1, 2));

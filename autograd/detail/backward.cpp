@@ -5,6 +5,7 @@
 
 #include <rewind/autograd/detail/backward.hpp>
 #include <rewind/autograd/detail/gradient_slot.hpp>
+#include <rewind/autograd/detail/recorder.hpp>
 #include <rewind/autograd/parameter.hpp>
 #include <rewind/autograd/views.hpp>
 
@@ -215,23 +216,22 @@ Tensor BackwardPass::take(const Link& target, const Shape& shape) {
 }
 
 void BackwardPass::commit() {
-  auto& leaves = tape_.storage_->leaves.entries();
   // Everything that can fail comes first, so that either all gradients change or none.
-  for (const LeafTable::Entry& entry : leaves) {
-    if (entry.leaf != nullptr && entry.leaf->slots[0].reached()) {
-      finish(entry.leaf->slots[0]);
-      make_unique(entry.leaf->slots[0].gradient);
-      if (entry.parameter->grad.defined()) {
-        make_unique(entry.parameter->grad);
+  for (Node* leaf = tape_.storage_->last_leaf; leaf != nullptr; leaf = leaf->previous_leaf) {
+    if (leaf->parameter != nullptr && leaf->slots[0].reached()) {
+      finish(leaf->slots[0]);
+      make_unique(leaf->slots[0].gradient);
+      if (leaf->parameter->grad.defined()) {
+        make_unique(leaf->parameter->grad);
       }
     }
   }
-  for (const LeafTable::Entry& entry : leaves) {
-    if (entry.leaf == nullptr || !entry.leaf->slots[0].gradient.defined()) {
+  for (Node* leaf = tape_.storage_->last_leaf; leaf != nullptr; leaf = leaf->previous_leaf) {
+    Tensor& gradient = leaf->slots[0].gradient;
+    if (leaf->parameter == nullptr || !gradient.defined()) {
       continue;
     }
-    Tensor& gradient = entry.leaf->slots[0].gradient;
-    Tensor& grad = entry.parameter->grad;
+    Tensor& grad = leaf->parameter->grad;
     if (grad.defined()) {
       ++grad.body().block->version;
       put(grad.body().data, grad.columns(), true, gradient);

@@ -15,10 +15,10 @@ struct FusedRule {
 };
 
 // Note [Plain operations]
-// Most operations of a small network are on tensors of one shape without gaps, not views, and too
-// small to share among threads. They take a way of their own, forward and backward, which finds
-// that out once, when they are recorded, and then asks no more about rows, regions and
-// broadcasting: what it would cost to ask is more than the arithmetic.
+// Most operations of a small network are on tensors of one shape without gaps that are not views.
+// They take a way of their own, forward and backward, which finds that out once, when they are
+// recorded, and then asks no more about rows, regions and broadcasting: what it would cost to ask
+// is more than the arithmetic. What is worth several threads goes the general way.
 
 inline bool bit(std::uint64_t bits, std::size_t k) { return ((bits >> k) & 1) != 0; }
 

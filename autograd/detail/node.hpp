@@ -94,6 +94,19 @@ struct Slot {
     filled_begin = begin;
     filled_end = end;
   }
+  /// Nobody else can see the gradient: once its rule has read it, its memory may be used again.
+  bool is_expendable() const {
+    return owned && !keep && gradient.body().references == 1 &&
+           gradient.body().block->references == 1;
+  }
+  /// Memory for all of this gradient: that of `expendable`, of the same shape.
+  void start_in(Slot& expendable) {
+    gradient = std::move(expendable.gradient);
+    expendable.owned = false;
+    owned = true;
+    filled_begin = 0;
+    filled_end = shape.elements();
+  }
   /// Forgets everything that a backward pass has left here.
   void clear() noexcept {
     gradient.reset();

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include <rewind/autograd/pointwise_kernel.hpp>
+#include <rewind/autograd/detail/pointwise_grid.hpp>
 #include <rewind/autograd/shape.hpp>
 
 namespace rw::pointwise {
@@ -30,7 +30,7 @@ inline Steps steps_of(const Shape& shape, std::int64_t row_stride, const Shape& 
   return steps;
 }
 
-/// A pointwise loop over up to five axes, made of as few and as long blocks as the strides allow.
+/// A pointwise loop over up to five axes, made of as few and as large grids as the strides allow.
 class Loop {
  public:
   explicit Loop(const Shape& shape) : shape_(shape) {}
@@ -42,26 +42,27 @@ class Loop {
     results_[result_count_++] = {data, steps, accumulate};
   }
 
-  void run(void (*run_block)(const Block&), std::size_t element_size) {
+  template <class T>
+  void run(Kernel kernel) {
     if (shape_.elements() == 0) {
       return;
     }
     collapse();
-    Block block;
-    block.columns = sizes_[rank_ - 1];
-    block.rows = rank_ > 1 ? sizes_[rank_ - 2] : 1;
-    std::int64_t blocks = 1;
+    std::int64_t grids = 1;
     for (std::size_t axis = 0; axis + 2 < rank_; ++axis) {
-      blocks *= sizes_[axis];
+      grids *= sizes_[axis];
     }
-    for (std::int64_t number = 0; number < blocks; ++number) {
+    for (std::int64_t number = 0; number < grids; ++number) {
+      Grid grid;
+      grid.columns = sizes_[rank_ - 1];
+      grid.rows = rank_ > 1 ? sizes_[rank_ - 2] : 1;
       for (std::size_t i = 0; i < argument_count_; ++i) {
-        block.arguments[i] = place(arguments_[i], number, element_size);
+        grid.add_argument(place<T>(arguments_[i], number));
       }
       for (std::size_t i = 0; i < result_count_; ++i) {
-        block.results[i] = place(results_[i], number, element_size);
+        grid.add_result(place<T>(results_[i], number));
       }
-      run_block(block);
+      run_grid<T>(kernel, grid);
     }
   }
 
@@ -111,7 +112,8 @@ class Loop {
     }
   }
 
-  Block::Stream place(const Stream& stream, std::int64_t number, std::size_t element_size) const {
+  template <class T>
+  Grid::Stream place(const Stream& stream, std::int64_t number) const {
     if (stream.data == nullptr) {
       return {nullptr, 0, 1, false};
     }
@@ -123,8 +125,8 @@ class Loop {
       offset += number % sizes_[axis] * stream.steps[axis];
       number /= sizes_[axis];
     }
-    return {static_cast<std::byte*>(stream.data) + offset * static_cast<std::int64_t>(element_size),
-            rank_ > 1 ? stream.steps[rank_ - 2] : 0, stream.steps[rank_ - 1], stream.accumulate};
+    return {static_cast<T*>(stream.data) + offset, rank_ > 1 ? stream.steps[rank_ - 2] : 0,
+            stream.steps[rank_ - 1], stream.accumulate};
   }
 
   Shape shape_;

@@ -2,55 +2,62 @@
 
 #include <cstddef>
 
-#include <rewind/autograd/pointwise_kernel.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/detail/pointwise_grid.hpp>
+#include <rewind/autograd/detail/threads.hpp>
+#include <rewind/autograd/shape.hpp>
 
 namespace rw::pointwise {
 
-/// All elements of a tensor without gaps as one row.
-inline Block::Stream whole(const Tensor& tensor) { return {tensor.body().data, 0, 1, false}; }
-inline Block::Stream repeated(const void* number) {
+/// A number as a stream.
+inline Grid::Stream repeated(const void* number) {
   return {const_cast<void*>(number), 0, 0, false};
 }
-/// For a result that nobody wants.
-inline constexpr Block::Stream nowhere{nullptr, 0, 1, false};
+/// For an argument that is not read, and for a result that nobody wants.
+inline constexpr Grid::Stream nowhere{nullptr, 0, 1, false};
 
-/// A block over the rows of one shape, built stream by stream. Streams are described in the order
+/// Elements times work from which on a formula may be worth a thread of its own: one or two
+/// microseconds.
+inline constexpr double least_work = 0x10000;
+
+/// Whether a formula over that many elements is no task for several threads.
+inline bool runs_alone(std::int64_t elements, std::uint32_t work) {
+  return detail::worthwhile_threads(static_cast<double>(elements) * work, least_work) == 1;
+}
+
+/// A grid over the rows of one shape, built stream by stream. Streams are described in the order
 /// of their numbers.
 class Rows {
  public:
   explicit Rows(const Shape& common) : common_(common) {
-    block_.rows = common.rows();
-    block_.columns = common.columns();
+    grid_.rows = common.rows();
+    grid_.columns = common.columns();
   }
-
-  /// Elements times work from which on a formula may be worth a thread of its own: one or two
-  /// microseconds.
-  static constexpr std::int64_t least_work = 0x10000;
 
   /// An argument or a result that the rows walk without further ado: of the common shape, one row
   /// for all of them, or a single number. False for any other.
   bool add_argument(const void* data, const Shape& shape, std::int64_t row_stride) {
-    return place(block_.arguments[arguments_++], const_cast<void*>(data), shape, row_stride, false);
+    return place(grid_.arguments[grid_.argument_count++], const_cast<void*>(data), shape,
+                 row_stride, false);
   }
   bool add_result(void* data, const Shape& shape, std::int64_t row_stride, bool accumulate) {
-    return place(block_.results[results_++], data, shape, row_stride, accumulate);
+    return place(grid_.results[grid_.result_count++], data, shape, row_stride, accumulate);
   }
-  void add_number(const void* number) { block_.arguments[arguments_++] = repeated(number); }
-  void skip_result() { block_.results[results_++] = nowhere; }
+  void add_number(const void* number) { grid_.add_argument(repeated(number)); }
+  /// An argument that the formula does not read.
+  void skip_argument() { grid_.add_argument(nowhere); }
+  void skip_result() { grid_.add_result(nowhere); }
 
-  /// Runs a formula over the block: rows that follow each other without gaps as one, rows much
-  /// shorter than a register several at a time, on several threads where that is worth their
-  /// waking. `work` is that of one element.
+  /// Runs a kernel over the grid: rows that follow each other without gaps as one, on several
+  /// threads where that is worth their waking. `work` is that of one element.
   template <class T>
-  void run(void (*formula)(const Block&), std::uint32_t work);
+  void run(Kernel kernel, std::uint32_t work);
 
  private:
-  bool place(Block::Stream& stream, void* data, const Shape& shape, std::int64_t row_stride,
+  bool place(Grid::Stream& stream, void* data, const Shape& shape, std::int64_t row_stride,
              bool accumulate) {
     if (&shape == &common_ || shape == common_) {
       stream = {data, row_stride, 1, accumulate};
-      is_gapless_ = is_gapless_ && row_stride == block_.columns;
+      is_gapless_ = is_gapless_ && row_stride == grid_.columns;
       return true;
     }
     if (shape.elements() == 1) {
@@ -59,19 +66,17 @@ class Rows {
       return true;
     }
     stream = {data, 0, 1, accumulate};
-    is_gapless_ = is_gapless_ && block_.rows == 1;
-    return shape.columns() == block_.columns && shape.elements() == shape.columns();
+    is_gapless_ = is_gapless_ && grid_.rows == 1;
+    return shape.columns() == grid_.columns && shape.elements() == shape.columns();
   }
 
   const Shape& common_;
-  Block block_;
-  std::size_t arguments_ = 0;
-  std::size_t results_ = 0;
+  Grid grid_;
   bool is_gapless_ = true;
   bool has_sums_ = false;  // a result is the sum of a whole row or more
 };
 
-extern template void Rows::run<float>(void (*)(const Block&), std::uint32_t);
-extern template void Rows::run<double>(void (*)(const Block&), std::uint32_t);
+extern template void Rows::run<float>(Kernel, std::uint32_t);
+extern template void Rows::run<double>(Kernel, std::uint32_t);
 
 }  // namespace rw::pointwise

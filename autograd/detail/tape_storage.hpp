@@ -17,14 +17,22 @@ class LeafTable {
   };
 
   /// The entry of `parameter`, empty when it has none yet.
-  Entry& find(ParameterBody* parameter);
+  Entry& find(ParameterBody* parameter) {
+    Entry& entry = entries_[home_of(parameter)];
+    return entry.parameter == parameter ? entry : search(parameter);
+  }
   void clear() noexcept;
-  std::vector<Entry>& entries() { return entries_; }
 
  private:
+  std::size_t home_of(const ParameterBody* parameter) const {
+    // Parameters lie in blocks of the pool, 64-byte aligned.
+    const auto place = reinterpret_cast<std::uintptr_t>(parameter) >> 6;
+    return (place ^ (place >> 4)) & (entries_.size() - 1);
+  }
   Entry& probe(ParameterBody* parameter);
+  Entry& search(ParameterBody* parameter);
 
-  std::vector<Entry> entries_ = std::vector<Entry>(32);
+  std::vector<Entry> entries_ = std::vector<Entry>(16);
   std::size_t used_ = 0;
 };
 

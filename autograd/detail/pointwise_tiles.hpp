@@ -1,0 +1,177 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+#include <rewind/autograd/fused_operation.hpp>
+#include <rewind/autograd/pointwise_kernel.hpp>
+
+namespace rw::pointwise {
+
+/// Runs a kernel over rows and columns whose streams may also repeat a value, be added to what is
+/// there, be summed, or be unwanted. Such streams are buffered: then the kernel goes over tiles
+/// that fit into the buffers, and what it has put there is added to its place after each. Results
+/// are described in the order of their numbers.
+template <class T>
+class Tiles {
+ public:
+  Tiles(std::int64_t rows, std::int64_t columns)
+      : stride_(rounded_up(std::clamp<std::int64_t>(columns, 1, room))) {
+    block_.rows = rows;
+    block_.columns = columns;
+  }
+
+  void set_argument(std::size_t k, const void* data, std::int64_t row_step) {
+    used_arguments_ |= std::uint64_t{1} << k;
+    block_.arguments[k] = {const_cast<void*>(data), row_step};
+  }
+  /// An argument that is the same everywhere.
+  void set_number(std::size_t k, T value) {
+    T* const buffer = take_buffer();
+    fill(buffer, value);
+    stand(k, buffer, 0);
+  }
+  /// An argument with one value a row, from `data` on `row_step` apart.
+  void set_row_values(std::size_t k, const void* data, std::int64_t row_step) {
+    T* const buffer = take_buffer();
+    row_values_[row_value_count_++] = {buffer, const_cast<T*>(static_cast<const T*>(data)),
+                                       row_step, false};
+    stand(k, buffer, stride_);
+  }
+  void add_result(void* data, std::int64_t row_step, bool accumulate) {
+    if (accumulate) {
+      take_later(data, row_step, false);
+    } else {
+      block_.results[results_++] = {data, row_step};
+    }
+  }
+  /// A result whose sum over each row is added to one number.
+  void add_sum(void* data, std::int64_t row_step) { take_later(data, row_step, true); }
+  /// A result that nobody wants.
+  void skip_result() {
+    standing_results_ |= 1U << results_;
+    is_buffered_ = true;
+    block_.results[results_++] = {spare_, 0};
+  }
+
+  [[gnu::always_inline]] void run(Kernel kernel) {
+    if (is_buffered_ && (block_.columns > stride_ || block_.rows > rows_at_once())) {
+      run_all(kernel);
+    } else {
+      run_tile(kernel, block_, 0, 0);
+    }
+  }
+
+ private:
+  using V = simd::Batch<T>;
+  static constexpr auto lanes = static_cast<std::int64_t>(V::size);
+  static constexpr std::int64_t room = 2048 / sizeof(T);  // elements of a buffer
+
+  /// What lies in a buffer, and where it comes from or goes to.
+  struct Buffered {
+    T* buffer;
+    T* data;
+    std::int64_t row_step;
+    bool is_sum;
+  };
+
+  static std::int64_t rounded_up(std::int64_t n) { return (n + lanes - 1) / lanes * lanes; }
+
+  /// Numbers and what nobody wants are the same in every row.
+  std::int64_t rows_at_once() const {
+    return row_value_count_ + later_count_ == 0 ? block_.rows : room / stride_;
+  }
+  T* take_buffer() {
+    is_buffered_ = true;
+    return buffers_[buffer_count_++];
+  }
+  void take_later(void* data, std::int64_t row_step, bool is_sum) {
+    T* const buffer = take_buffer();
+    later_[later_count_++] = {buffer, static_cast<T*>(data), row_step, is_sum};
+    standing_results_ |= 1U << results_;
+    block_.results[results_++] = {buffer, stride_};
+  }
+  void stand(std::size_t k, T* buffer, std::int64_t row_step) {
+    set_argument(k, buffer, row_step);
+    standing_arguments_ |= std::uint64_t{1} << k;
+  }
+  void fill(T* row, T value) const {
+    for (std::int64_t i = 0; i < stride_; i += lanes) {
+      V(value).store_aligned(row + i);
+    }
+  }
+
+  void run_all(Kernel kernel) {
+    const std::int64_t rows = block_.rows;
+    const std::int64_t columns = block_.columns;
+    for (std::int64_t row = 0; row < rows; row += rows_at_once()) {
+      for (std::int64_t column = 0; column < columns; column += stride_) {
+        Block tile;
+        tile.rows = std::min(rows_at_once(), rows - row);
+        tile.columns = std::min(stride_, columns - column);
+        const auto in_tile = [&](const Block::Stream& stream, bool stands) -> Block::Stream {
+          T* const data = static_cast<T*>(stream.data);
+          return {stands ? data : data + row * stream.row_step + column, stream.row_step};
+        };
+        for (std::uint64_t bits = used_arguments_; bits != 0; bits &= bits - 1) {
+          const auto k = static_cast<std::size_t>(std::countr_zero(bits));
+          tile.arguments[k] = in_tile(block_.arguments[k], ((standing_arguments_ >> k) & 1) != 0);
+        }
+        for (std::size_t k = 0; k < results_; ++k) {
+          tile.results[k] = in_tile(block_.results[k], ((standing_results_ >> k) & 1) != 0);
+        }
+        run_tile(kernel, tile, row, column);
+      }
+    }
+  }
+
+  [[gnu::always_inline]] void run_tile(Kernel kernel, const Block& tile, std::int64_t row,
+                                       std::int64_t column) {
+    for (std::size_t k = 0; k < row_value_count_; ++k) {
+      const Buffered& values = row_values_[k];
+      for (std::int64_t r = 0; r < tile.rows; ++r) {
+        fill(values.buffer + r * stride_, values.data[(row + r) * values.row_step]);
+      }
+    }
+    kernel(tile);
+    // In the order of the results: two may go to the same place.
+    for (std::size_t k = 0; k < later_count_; ++k) {
+      const Buffered& result = later_[k];
+      T* const to = result.data + row * result.row_step;
+      for (std::int64_t r = 0; r < tile.rows; ++r) {
+        const T* const from = result.buffer + r * stride_;
+        if (result.is_sum) {
+          to[r * result.row_step] += sum(from, tile.columns);
+        } else {
+          simd::add(from, to + r * result.row_step + column, tile.columns);
+        }
+      }
+    }
+  }
+
+  static T sum(const T* row, std::int64_t columns) {
+    V total(T(0));
+    for (std::int64_t i = 0; i < columns; i += lanes) {
+      total += simd::load_part(row + i, static_cast<std::size_t>(std::min(lanes, columns - i)));
+    }
+    return xsimd::hadd(total);
+  }
+
+  std::int64_t stride_;  // from row to row of a buffer
+  bool is_buffered_ = false;
+  std::size_t results_ = 0;
+  std::size_t buffer_count_ = 0;
+  std::size_t row_value_count_ = 0;
+  std::size_t later_count_ = 0;
+  std::uint64_t used_arguments_ = 0;      // bit k: argument k is set
+  std::uint64_t standing_arguments_ = 0;  // and lies in a buffer
+  std::uint32_t standing_results_ = 0;
+  Block block_;
+  std::array<Buffered, max_streams> row_values_;
+  std::array<Buffered, max_arguments> later_;
+  alignas(64) T spare_[room];
+  alignas(64) T buffers_[max_streams + max_arguments][room];
+};
+
+}  // namespace rw::pointwise
