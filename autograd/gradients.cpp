@@ -29,7 +29,7 @@ void Gradients::add_product(int input, const MatrixOperand& a, const MatrixOpera
   if (pass_.defer(node_.inputs[input], a, b)) {
     return;
   }
-  const MatrixOperand right = pass_.transposed_weights().stored_as_read(b, a.tensor.rows());
+  const MatrixOperand right = pass_.weights().stored_as_read(b, a.tensor.rows());
   Target target{input, nullptr, 0, false};
   locate({&target, 1});
   dispatch_floating(a.tensor.dtype(), [&](auto type) {

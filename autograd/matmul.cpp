@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <rewind/autograd/detail/matrix_view.hpp>
+#include <rewind/autograd/detail/stored_weights.hpp>
 #include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/reduce.hpp>
@@ -31,9 +32,10 @@ void check_operands(const MatrixOperand& a, const MatrixOperand& b) {
 
 Tensor multiply_matrices(const MatrixOperand& a, const MatrixOperand& b) {
   Tensor c = detail::make_tensor(Shape{rows_of(a), columns_of(b)}, a.tensor.dtype());
+  const MatrixOperand right = detail::stored_as_read(b, rows_of(a));
   dispatch_floating(c.dtype(), [&](auto type) {
     using T = decltype(type);
-    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b),
+    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(right),
                          c.mutable_data<T>(), c.row_stride(), false);
   });
   return c;
@@ -122,6 +124,7 @@ Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t firs
   const bool in_place = c.rank() == 2 && detail::may_be_overwritten(c);
   Tensor y =
       in_place ? c.detach() : detail::make_tensor(a.shape().with(-1, c.columns()), a.dtype());
+  const MatrixOperand right = detail::stored_as_read(b, a.rows());
   dispatch_floating(y.dtype(), [&](auto type) {
     using T = decltype(type);
     T* const to = reinterpret_cast<T*>(y.body().data);
@@ -130,7 +133,7 @@ Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t firs
       kernels::copy_rows<T>(to, y.row_stride(), c.data<T>(), c.rank() == 1 ? 0 : c.row_stride(),
                             y.rows(), y.columns());
     }
-    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(b), to + first,
+    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(right), to + first,
                          y.row_stride(), true);
   });
   y = record("addmm", {c, a, b}, std::move(y), saved(a, b),

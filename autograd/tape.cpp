@@ -94,6 +94,7 @@ void TapeStorage::clear() noexcept {
     release_parameter(leaf->parameter);
   }
   leaves.clear();
+  weights.clear();
   arena.rewind();
   first = last = last_leaf = nullptr;
   is_released = false;

@@ -225,6 +225,41 @@ BOOST_AUTO_TEST_CASE(a_gradient_is_written_over_the_one_that_it_comes_from) {
              boost::test_tools::tolerance(1e-14));
 }
 
+BOOST_AUTO_TEST_CASE(a_weight_met_again_is_read_as_it_is_then) {
+  // Rows of 4 KiB and more are read from a copy of another layout (Note [Weights stored as read]);
+  // small whole numbers, so that every order of summation gives the same.
+  const auto whole_numbers = [](const Shape& shape, int seed) {
+    std::vector<float> values;
+    for (std::int64_t i = 0; i < shape.elements(); ++i) {
+      values.push_back(static_cast<float>((i * 7 + seed) % 11 - 5));
+    }
+    return Tensor::from<float>(shape, values);
+  };
+  for (const Shape& shape : {Shape{24, 512}, {24, 1024}, {24, 2048}, {512, 40}}) {
+    Parameter w(whole_numbers(shape, 3));
+    const Tensor x = whole_numbers({20, shape[0]}, 1);
+    const Tensor dy = whole_numbers({20, shape[1]}, 2);
+    Tape tape;
+    const Tensor watched = tape.watch(x);
+    for (int step = 0; step < 5; ++step) {
+      if (step == 3) {
+        Tensor value = w.value();
+        std::fill_n(value.mutable_data<float>(), value.elements(), 2.0F);
+      }
+      const Tensor exact = matmul(x.to(DType::float64), w.value().to(DType::float64));
+      const Tensor y = matmul(watched, w);
+      const Tensor sum_of_both = addmm(dy.clone(), watched, w);
+      BOOST_TEST(max(abs(y.to(DType::float64) - exact)).item() == 0);
+      BOOST_TEST(max(abs(sum_of_both - (y + dy))).item() == 0);
+      const auto g = tape.gradient(y, {watched, w}, {.seed = dy});
+      BOOST_TEST(max(abs(g[0].to(DType::float64) -
+                         matmul(dy.to(DType::float64), transposed(w.value().to(DType::float64)))))
+                     .item() == 0);
+      BOOST_TEST(max(abs(g[1] - matmul(transposed(x), dy))).item() == 0);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_y_does_not_depend_on_gets_zeros) {
   Tape tape;
   const Tensor x = tape.watch(matrix({1, 2}, 1, 2));

@@ -2,8 +2,8 @@
 
 #include <span>
 
+#include <rewind/autograd/detail/stored_weights.hpp>
 #include <rewind/autograd/detail/tape_storage.hpp>
-#include <rewind/autograd/detail/transposed_weights.hpp>
 #include <rewind/autograd/gradients.hpp>
 #include <rewind/autograd/tape.hpp>
 
@@ -34,7 +34,7 @@ class BackwardPass {
   /// false when it must be computed now.
   bool defer(const Input& input, const MatrixOperand& a, const MatrixOperand& b);
   void locate(const Node& node, std::span<Gradients::Target> targets);
-  TransposedWeights& transposed_weights() { return transposed_weights_; }
+  StoredWeights& weights() { return weights_; }
 
  private:
   void mark(std::span<const Link> targets, bool only_targets);
@@ -50,7 +50,7 @@ class BackwardPass {
   Node* root_ = nullptr;
   bool only_targets_ = false;
   bool cleaned_ = false;  // every node that was reached is as it was before the pass
-  TransposedWeights transposed_weights_;
+  StoredWeights weights_;
 };
 
 }  // namespace rw::detail

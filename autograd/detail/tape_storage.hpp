@@ -4,6 +4,7 @@
 
 #include <rewind/autograd/detail/arena.hpp>
 #include <rewind/autograd/detail/node.hpp>
+#include <rewind/autograd/detail/stored_weights.hpp>
 
 namespace rw::detail {
 
@@ -46,6 +47,7 @@ inline Link whole_link(std::uint64_t tape, Node* node, std::uint32_t output, con
 struct TapeStorage {
   Arena arena;
   LeafTable leaves;
+  StoredWeights weights;
   Node* first = nullptr;
   Node* last = nullptr;
   Node* last_leaf = nullptr;
