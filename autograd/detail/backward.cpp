@@ -297,7 +297,11 @@ void BackwardPass::locate(const Node& node, std::span<Gradients::Target> targets
 
 void BackwardPass::finish(Slot& slot) {
   if (!create_graph_) {
-    slot.merged == nullptr ? complete(slot) : finish_merged(slot);
+    if (slot.merged != nullptr) {
+      finish_merged(slot);
+    } else if (slot.products != nullptr || !slot.is_full()) {
+      complete(slot);
+    }
   } else if (slot.contributions != nullptr) {
     slot.gradient = assemble(slot);
   }
