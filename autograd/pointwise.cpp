@@ -24,7 +24,7 @@ template <class T>
 [[gnu::noinline]] void compute_with_numbers(const FusedOperation& operation,
                                             std::span<const Operand> arguments, const Shape& common,
                                             std::span<const Tensor> results) {
-  Tiles<T> row(1, common.elements());
+  Tiles<T> row(1, common.elements(), arguments.size());
   for (std::size_t k = 0; k < arguments.size(); ++k) {
     if (arguments[k].is_tensor()) {
       row.set_argument(k, arguments[k].tensor().body().data, 0);

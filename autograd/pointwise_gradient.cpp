@@ -72,7 +72,9 @@ Kernel backward_of(const FusedOperation& operation) {
 template <class T>
 [[gnu::noinline]] void add_plain_gradients(const detail::Node& node, const FusedRule& rule,
                                            Gradients& d) {
-  Tiles<T> row(1, node.slots[0].shape.elements());
+  const Program& program = *rule.operation->program;
+  Tiles<T> row(1, node.slots[0].shape.elements(),
+               2 * program.argument_count + program.output_count);
   for_arguments(node, rule, d, [&](std::size_t k, const Tensor* tensor) {
     if (tensor != nullptr) {
       row.set_argument(k, tensor->body().data, 0);
@@ -81,7 +83,7 @@ template <class T>
     }
   });
   int input = 0;
-  for (std::size_t k = 0; k < rule.operation->program->argument_count; ++k) {
+  for (std::size_t k = 0; k < program.argument_count; ++k) {
     if (!bit(rule.tensors, k) || !d.wants(input++)) {
       row.skip_result();
       continue;

@@ -79,7 +79,16 @@ class ShortRows {
 
 template <class T>
 void run_long_rows(Kernel kernel, const Grid& grid) {
-  Tiles<T> tiles(grid.rows, grid.columns);
+  const auto is_buffered = [](const Grid::Stream& stream) {
+    return stream.column_step == 0 || stream.accumulate;
+  };
+  const auto buffered = [&](const auto& streams, std::size_t count) {
+    return static_cast<std::size_t>(
+        std::count_if(streams.begin(), streams.begin() + count, is_buffered));
+  };
+  Tiles<T> tiles(
+      grid.rows, grid.columns,
+      buffered(grid.arguments, grid.argument_count) + buffered(grid.results, grid.result_count));
   for (std::size_t k = 0; k < grid.argument_count; ++k) {
     const Grid::Stream& stream = grid.arguments[k];
     if (stream.data == nullptr) {

@@ -16,8 +16,11 @@ namespace rw::pointwise {
 template <class T>
 class Tiles {
  public:
-  Tiles(std::int64_t rows, std::int64_t columns)
-      : stride_(rounded_up(std::clamp<std::int64_t>(columns, 1, room))) {
+  /// `most` streams at most will be buffered.
+  Tiles(std::int64_t rows, std::int64_t columns, std::size_t most)
+      : room_(std::min<std::int64_t>(2048,
+                                     memory / static_cast<std::int64_t>(most + 1) / lanes * lanes)),
+        stride_((std::clamp<std::int64_t>(columns, 1, room_) + lanes - 1) / lanes * lanes) {
     block_.rows = rows;
     block_.columns = columns;
   }
@@ -52,7 +55,7 @@ class Tiles {
   void skip_result() {
     standing_results_ |= 1U << results_;
     is_buffered_ = true;
-    block_.results[results_++] = {spare_, 0};
+    block_.results[results_++] = {memory_, 0};
   }
 
   [[gnu::always_inline]] void run(Kernel kernel) {
@@ -66,7 +69,7 @@ class Tiles {
  private:
   using V = simd::Batch<T>;
   static constexpr auto lanes = static_cast<std::int64_t>(V::size);
-  static constexpr std::int64_t room = 2048 / sizeof(T);  // elements of a buffer
+  static constexpr std::int64_t memory = 16384;  // elements of all buffers
 
   /// What lies in a buffer, and where it comes from or goes to.
   struct Buffered {
@@ -76,15 +79,14 @@ class Tiles {
     bool is_sum;
   };
 
-  static std::int64_t rounded_up(std::int64_t n) { return (n + lanes - 1) / lanes * lanes; }
-
   /// Numbers and what nobody wants are the same in every row.
   std::int64_t rows_at_once() const {
-    return row_value_count_ + later_count_ == 0 ? block_.rows : room / stride_;
+    return row_value_count_ + later_count_ == 0 ? block_.rows : room_ / stride_;
   }
   T* take_buffer() {
     is_buffered_ = true;
-    return buffers_[buffer_count_++];
+    next_buffer_ += room_;
+    return next_buffer_;
   }
   void take_later(void* data, std::int64_t row_step, bool is_sum) {
     T* const buffer = take_buffer();
@@ -158,10 +160,11 @@ class Tiles {
     return xsimd::hadd(total);
   }
 
+  std::int64_t room_;    // elements of each buffer
   std::int64_t stride_;  // from row to row of a buffer
   bool is_buffered_ = false;
   std::size_t results_ = 0;
-  std::size_t buffer_count_ = 0;
+  T* next_buffer_ = memory_;
   std::size_t row_value_count_ = 0;
   std::size_t later_count_ = 0;
   std::uint64_t used_arguments_ = 0;      // bit k: argument k is set
@@ -170,8 +173,8 @@ class Tiles {
   Block block_;
   std::array<Buffered, max_streams> row_values_;
   std::array<Buffered, max_arguments> later_;
-  alignas(64) T spare_[room];
-  alignas(64) T buffers_[max_streams + max_arguments][room];
+  // One buffer after another; what nobody wants goes to the first.
+  alignas(64) T memory_[memory];
 };
 
 }  // namespace rw::pointwise
