@@ -12,6 +12,7 @@
 #include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/pointwise.hpp>
 #include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/rng.hpp>
 #include <rewind/autograd/tape.hpp>
 #include <rewind/autograd/views.hpp>
 
@@ -331,6 +332,42 @@ BOOST_AUTO_TEST_CASE(a_gradient_penalty_trains_parameters) {
   };
   const auto result = gradcheck(penalty, {matrix({0.3, 0.7, -0.1, 0.2}, 2, 2)}, list);
   BOOST_TEST(result.passed, result.message);
+}
+
+BOOST_AUTO_TEST_CASE(columns_beside_each_other_that_leave_some_of_their_rows) {
+  // A formula of two slices writes their gradients and clears what it leaves; another one adds to
+  // that later, or nothing does. Against products that pick the same columns.
+  const std::int64_t columns = 19;
+  const auto picked = [&](const Tensor& z, std::int64_t begin, std::int64_t end, bool by_slice) {
+    if (by_slice) {
+      return slice(z, 1, begin, end);
+    }
+    Tensor pick = zeros({columns, end - begin}, DType::float64);
+    for (std::int64_t c = begin; c < end; ++c) {
+      pick.mutable_data<double>()[c * (end - begin) + c - begin] = 1;
+    }
+    return matmul(z, pick);
+  };
+  Rng rng(5);
+  const Tensor values = rng.normal({4, 3, columns}, 0, 1, DType::float64);
+  const Tensor weights = rng.normal({3, 6}, 0, 1, DType::float64);
+  const auto gradient = [&](bool by_slice) {
+    Tape tape;
+    const Tensor z = tape.watch(values);
+    Tensor loss = scalar(0, DType::float64);
+    for (std::int64_t t = 0; t < 4; ++t) {
+      const Tensor step = select(z, 0, t);
+      const Tensor third = sin(picked(step, 13, 19, by_slice));
+      const Tensor a = picked(step, 7, 13, by_slice);
+      const Tensor b = picked(step, 0, 6, by_slice);
+      loss = loss +
+             sum(weights * fuse(
+                               "pair", [](auto x, auto y) { return tanh(x) * y; }, a, b)) +
+             (t % 2 == 0 ? sum(weights * third * third) : sum(third * b));
+    }
+    return tape.gradient(loss, {z})[0];
+  };
+  BOOST_TEST(max(abs(gradient(true) - gradient(false))).item() < 1e-14);
 }
 
 BOOST_AUTO_TEST_CASE(views_in_any_order_and_overlap_give_the_gradients_of_copies) {

@@ -13,8 +13,8 @@
 // starts uninitialised; `filled_begin` and `filled_end` bound the part that holds values. A
 // contribution next to that part is written and extends it (time steps arrive one after another, so
 // nothing is ever cleared); one inside is added; what neither covers is cleared before the gradient
-// is used. Column slices that together cover whole rows (the gates of a cell) count as one
-// contribution.
+// is used. Column slices beside each other (the gates of a cell) count as one contribution to whole
+// rows, in which only the columns that they leave are cleared.
 
 // Note [Gathered products]
 // The gradient of a weight (or of some of its columns) that is used at every step is a sum of
@@ -147,31 +147,54 @@ void contribute(const Place& place, const Tensor& contribution) {
 
 namespace {
 
-/// The rows that all places in the same slot as `place`, column slices of them, tile together:
-/// their first element, if they do.
-std::optional<std::int64_t> tiled_rows(std::span<const Place> places, const Place& place) {
-  std::int64_t columns = 0;
-  std::int64_t first = place.offset;
+/// The first element of the rows in which all places in the same slot as `place` are slices of
+/// columns beside each other, if they are.
+std::optional<std::int64_t> common_rows(std::span<const Place> places, const Place& place) {
+  const std::int64_t width = place.slot->shape.columns();
+  if (width == 0) {
+    return std::nullopt;
+  }
+  const std::int64_t first = place.offset / width * width;
   for (std::size_t j = 0; j < places.size(); ++j) {
     const Place& other = places[j];
     if (other.slot != place.slot) {
       continue;
     }
-    if (other.row_stride != place.row_stride || other.rows != place.rows) {
+    if (other.row_stride != width || other.rows != place.rows || other.offset < first ||
+        other.offset + other.columns > first + width) {
       return std::nullopt;
     }
     for (std::size_t k = 0; k < j; ++k) {
-      if (places[k].slot == place.slot && places[k].offset == other.offset) {
+      if (places[k].slot == place.slot && places[k].offset < other.offset + other.columns &&
+          other.offset < places[k].offset + places[k].columns) {
         return std::nullopt;
       }
     }
-    columns += other.columns;
-    first = std::min(first, other.offset);
-  }
-  if (columns != place.row_stride || first % place.row_stride != 0) {
-    return std::nullopt;
   }
   return first;
+}
+
+/// Sets to zero what the slices of columns in the slot of `place` leave of their rows.
+void clear_between(std::span<const Place> places, const Place& place, std::int64_t first) {
+  const std::int64_t end = first + place.slot->shape.columns();
+  for (std::int64_t begin = first; begin < end;) {
+    std::int64_t next = end;
+    const Place* covering = nullptr;
+    for (const Place& other : places) {
+      if (other.slot == place.slot && other.columns > 0) {
+        covering = other.offset == begin ? &other : covering;
+        next = other.offset > begin ? std::min(next, other.offset) : next;
+      }
+    }
+    if (covering != nullptr) {
+      begin += covering->columns;
+      continue;
+    }
+    for (std::int64_t row = 0; row < place.rows; ++row) {
+      clear(*place.slot, begin + row * place.row_stride, next + row * place.row_stride);
+    }
+    begin = next;
+  }
 }
 
 /// Whether a kernel may write to `place` although it adds to `other` in the same pass: element by
@@ -199,9 +222,12 @@ void aim(std::span<Gradients::Target> targets, std::span<const Place> places) {
       continue;
     }
     if (!place.is_dense()) {
-      if (const auto first = tiled_rows(places, place)) {
+      if (const auto first = common_rows(places, place)) {
         const bool accumulate =
             prepare(*place.slot, *first, *first + place.rows * place.row_stride, true);
+        if (!accumulate) {
+          clear_between(places, place, *first);
+        }
         for (std::size_t j = i; j < targets.size(); ++j) {
           if (places[j].slot == place.slot) {
             set(j, accumulate);
