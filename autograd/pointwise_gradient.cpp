@@ -127,7 +127,10 @@ void add_small_gradients(const detail::Node& node, const FusedRule& rule, Gradie
         }(),
         ...);
     backward_of<T> (*rule.operation)(block);
-    ((later[K] != nullptr ? simd::add(buffers[K], later[K], block.columns) : void()), ...);
+    ((later[K] != nullptr ? kernels::add_rows<T>(later[K], block.columns, buffers[K], block.columns,
+                                                 1, block.columns)
+                          : void()),
+     ...);
   }
   (std::make_index_sequence<N>{});
 }

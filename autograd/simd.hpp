@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <type_traits>
 
@@ -311,21 +310,6 @@ void store_part(Batch<T> value, T* to, std::size_t n) {
     to[i] = lanes[i];
   }
 #endif
-}
-
-/// to += from, `n` elements each.
-template <class T>
-void add(const T* from, T* to, std::int64_t n) {
-  constexpr auto lanes = static_cast<std::int64_t>(Batch<T>::size);
-  std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    store_part(load_part(to + i, AllLanes<T>()) + load_part(from + i, AllLanes<T>()), to + i,
-               AllLanes<T>());
-  }
-  if (i < n) {
-    const auto rest = static_cast<std::size_t>(n - i);
-    store_part(load_part(to + i, rest) + load_part(from + i, rest), to + i, rest);
-  }
 }
 
 }  // namespace rw::simd

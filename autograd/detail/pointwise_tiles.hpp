@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstdint>
 
+#include <rewind/autograd/detail/row_kernels.hpp>
+#include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/fused_operation.hpp>
 #include <rewind/autograd/pointwise_kernel.hpp>
 
@@ -141,23 +143,16 @@ class Tiles {
     for (std::size_t k = 0; k < later_count_; ++k) {
       const Buffered& result = later_[k];
       T* const to = result.data + row * result.row_step;
+      if (!result.is_sum) {
+        kernels::add_rows<T>(to + column, result.row_step, result.buffer, stride_, tile.rows,
+                             tile.columns);
+        continue;
+      }
       for (std::int64_t r = 0; r < tile.rows; ++r) {
-        const T* const from = result.buffer + r * stride_;
-        if (result.is_sum) {
-          to[r * result.row_step] += sum(from, tile.columns);
-        } else {
-          simd::add(from, to + r * result.row_step + column, tile.columns);
-        }
+        to[r * result.row_step] +=
+            static_cast<T>(kernels::sum_row<T>(result.buffer + r * stride_, tile.columns));
       }
     }
-  }
-
-  static T sum(const T* row, std::int64_t columns) {
-    V total(T(0));
-    for (std::int64_t i = 0; i < columns; i += lanes) {
-      total += simd::load_part(row + i, static_cast<std::size_t>(std::min(lanes, columns - i)));
-    }
-    return xsimd::hadd(total);
   }
 
   std::int64_t room_;    // elements of each buffer
