@@ -24,6 +24,15 @@ struct FusedOperation {
   Kernel forward64;
   Kernel backward32;
   Kernel backward64;
+
+  template <class T>
+  Kernel forward() const {
+    return sizeof(T) == 4 ? forward32 : forward64;
+  }
+  template <class T>
+  Kernel backward() const {
+    return sizeof(T) == 4 ? backward32 : backward64;
+  }
 };
 
 /// Runs `operation` on tensors and numbers, records it as `name`, and puts its results into

@@ -13,12 +13,6 @@
 namespace rw::pointwise {
 namespace {
 
-/// The compiled loop of `operation`'s value.
-template <class T>
-Kernel forward_of(const FusedOperation& operation) {
-  return sizeof(T) == 4 ? operation.forward32 : operation.forward64;
-}
-
 /// Note [Plain operations]. Not inlined: numbers need memory.
 template <class T>
 [[gnu::noinline]] void compute_with_numbers(const FusedOperation& operation,
@@ -35,7 +29,7 @@ template <class T>
   for (const Tensor& result : results) {
     row.add_result(result.body().data, 0, false);
   }
-  row.run(forward_of<T>(operation));
+  row.run(operation.forward<T>());
 }
 
 /// Note [Plain operations]
@@ -55,7 +49,7 @@ void compute_plain(const FusedOperation& operation, std::span<const Operand, N> 
   for (std::size_t k = 0; k < results.size(); ++k) {
     block.results[k].data = results[k].body().data;
   }
-  forward_of<T>(operation)(block);
+  operation.forward<T>()(block);
 }
 
 /// False when the arguments need more than rows and columns.
@@ -77,7 +71,7 @@ bool compute_rows(const FusedOperation& operation, std::span<const Operand> argu
   for (const Tensor& result : results) {
     rows.add_result(result.body().data, common, common.columns(), false);
   }
-  rows.run<T>(forward_of<T>(operation), operation.forward_work);
+  rows.run<T>(operation.forward<T>(), operation.forward_work);
   return true;
 }
 
@@ -101,7 +95,7 @@ void compute(const FusedOperation& operation, std::span<const Operand> arguments
   for (Tensor& result : results) {
     loop.add_result(result.mutable_data<T>(), steps_of(common, common.columns(), common), false);
   }
-  loop.run<T>(forward_of<T>(operation));
+  loop.run<T>(operation.forward<T>());
 }
 
 [[noreturn]] void fail_types(const char* name, DType first, DType other) {

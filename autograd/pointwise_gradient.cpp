@@ -60,13 +60,8 @@ T number_of(const FusedRule& rule, std::size_t k) {
   return is_number ? static_cast<T>(rule.scalars[k]) : T(0);
 }
 
+/// Up to here the loops over arguments are most of what an operation costs.
 constexpr std::int64_t few_elements = 128;
-
-/// The compiled loop of `operation`'s gradient.
-template <class T>
-Kernel backward_of(const FusedOperation& operation) {
-  return sizeof(T) == 4 ? operation.backward32 : operation.backward64;
-}
 
 /// Note [Plain operations]. Not inlined: the general way has a large frame.
 template <class T>
@@ -92,7 +87,7 @@ template <class T>
     void* const data = d.locate_whole(input - 1, accumulate);
     row.add_result(data, 0, accumulate);
   }
-  row.run(backward_of<T>(*rule.operation));
+  row.run(rule.operation->backward<T>());
 }
 
 /// The same for one result of N tensors of a few elements: most of what is left of its cost are
@@ -126,7 +121,7 @@ void add_small_gradients(const detail::Node& node, const FusedRule& rule, Gradie
           block.results[K].data = accumulate ? buffers[K] : data;
         }(),
         ...);
-    backward_of<T> (*rule.operation)(block);
+    rule.operation->backward<T>()(block);
     ((later[K] != nullptr ? kernels::add_rows<T>(later[K], block.columns, buffers[K], block.columns,
                                                  1, block.columns)
                           : void()),
@@ -187,7 +182,7 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
   }
   for_arguments(node, rule, d, [&](std::size_t k, const Tensor* tensor) { arguments[k] = tensor; });
 
-  const Kernel kernel = backward_of<T>(operation);
+  const Kernel kernel = operation.backward<T>();
   Rows rows(common);
   bool only_rows = true;
   for (std::size_t k = 0; k < n + 2 * m && only_rows; ++k) {
