@@ -178,22 +178,19 @@ std::optional<std::int64_t> common_rows(std::span<const Place> places, const Pla
 void clear_between(std::span<const Place> places, const Place& place, std::int64_t first) {
   const std::int64_t end = first + place.slot->shape.columns();
   for (std::int64_t begin = first; begin < end;) {
-    std::int64_t next = end;
-    const Place* covering = nullptr;
+    std::int64_t next = end;   // where the next slice begins,
+    std::int64_t after = end;  // and where it ends
     for (const Place& other : places) {
-      if (other.slot == place.slot && other.columns > 0) {
-        covering = other.offset == begin ? &other : covering;
-        next = other.offset > begin ? std::min(next, other.offset) : next;
+      if (other.slot == place.slot && other.columns > 0 && other.offset >= begin &&
+          other.offset < next) {
+        next = other.offset;
+        after = next + other.columns;
       }
     }
-    if (covering != nullptr) {
-      begin += covering->columns;
-      continue;
-    }
-    for (std::int64_t row = 0; row < place.rows; ++row) {
+    for (std::int64_t row = 0; begin < next && row < place.rows; ++row) {
       clear(*place.slot, begin + row * place.row_stride, next + row * place.row_stride);
     }
-    begin = next;
+    begin = after;
   }
 }
 
