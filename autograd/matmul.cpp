@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <rewind/autograd/detail/matrix_view.hpp>
+#include <rewind/autograd/detail/row_length.hpp>
 #include <rewind/autograd/detail/stored_weights.hpp>
 #include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/matmul.hpp>
@@ -119,11 +120,26 @@ bool may_be_overwritten(const Tensor& t) {
 
 namespace {
 
+/// A new matrix for a sum, and zeros where it is wider than `columns`.
+Tensor make_sum(std::int64_t rows, std::int64_t columns, DType dtype) {
+  constexpr std::int64_t few_rows = 16;  // products read them at once
+  const std::int64_t stride = rows < few_rows ? columns : detail::good_row_stride(columns, dtype);
+  Tensor y = detail::make_tensor(Shape{rows, stride}, dtype);
+  dispatch_floating(dtype, [&](auto type) {
+    using T = decltype(type);
+    T* const to = y.mutable_data<T>();
+    for (std::int64_t r = 0; columns < stride && r < rows; ++r) {
+      std::fill_n(to + r * stride + columns, stride - columns, T{0});
+    }
+  });
+  return y;
+}
+
 /// c + a b for matrices, the product in the columns of c from `first` on.
 Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first) {
+  const std::int64_t width = c.columns();
   const bool in_place = c.rank() == 2 && detail::may_be_overwritten(c);
-  Tensor y =
-      in_place ? c.detach() : detail::make_tensor(a.shape().with(-1, c.columns()), a.dtype());
+  Tensor y = in_place ? c.detach() : make_sum(a.rows(), width, a.dtype());
   const MatrixOperand right = detail::stored_as_read(b, a.rows());
   dispatch_floating(y.dtype(), [&](auto type) {
     using T = decltype(type);
@@ -131,7 +147,7 @@ Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t firs
     if (!in_place) {
       // The product is added onto c (or onto the bias in every row), so that c is read once.
       kernels::copy_rows<T>(to, y.row_stride(), c.data<T>(), c.rank() == 1 ? 0 : c.row_stride(),
-                            y.rows(), y.columns());
+                            y.rows(), width);
     }
     kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(right), to + first,
                          y.row_stride(), true);
@@ -139,7 +155,7 @@ Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t firs
   y = record("addmm", {c, a, b}, std::move(y), saved(a, b),
              [c_shape = c.shape(), first](const Tensor& dy, Gradients& d, const Tensor& a_,
                                           const Tensor& b_) {
-               d.add(0, [&] { return sum_to(dy, c_shape); });
+               d.add(0, [&] { return sum_to(slice(dy, 1, 0, c_shape.columns()), c_shape); });
                const Tensor dp = slice(dy, 1, first, first + b_.size(1));
                d.add_product(1, dp, transposed(b_));
                d.add_product(2, transposed(a_), dp);
@@ -147,7 +163,7 @@ Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t firs
   if (in_place) {
     detail::merge_gradients(y);
   }
-  return y;
+  return slice(y, 1, 0, width);
 }
 
 /// `c` with its leading axes as rows; nobody else can read it afterwards if nobody could before.

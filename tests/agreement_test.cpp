@@ -290,3 +290,16 @@ BOOST_AUTO_TEST_CASE(float32_agrees_with_float64) {
     BOOST_TEST(hidden[size] >= wanted / 200, "hidden " << size << " occurs " << hidden[size]);
   }
 }
+
+BOOST_AUTO_TEST_CASE(networks_with_rows_of_4_kib_agree) {
+  // Note [Rows of a multiple of 4 KiB]: 256 units have 1,024 columns of gates.
+  Rng rng(77);
+  for (const Kind& kind : kinds()) {
+    Configuration c{.steps = 3, .batch = 17, .input = 5, .hidden = 256};
+    draw_lengths(c, rng);
+    const std::optional<Outcome> outcome = kind.check(c, rng);
+    if (outcome.has_value()) {
+      BOOST_TEST(outcome->worst <= 1.0, kind.name << ", " << c.text() << ": " << outcome->where);
+    }
+  }
+}

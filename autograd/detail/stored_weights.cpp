@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <rewind/autograd/detail/row_length.hpp>
 #include <rewind/autograd/detail/stored_weights.hpp>
 #include <rewind/autograd/detail/strided_copy.hpp>
 #include <rewind/autograd/detail/tape_storage.hpp>
@@ -8,15 +9,10 @@
 namespace rw::detail {
 namespace {
 
-constexpr std::int64_t slow_stride = 1024;        // elements: 4 KiB
-constexpr std::int64_t hardly_fast_stride = 512;  // slow where two threads read
-
 /// An uninitialised matrix whose rows are good to read.
 Tensor make_matrix(std::int64_t rows, std::int64_t columns, DType dtype) {
-  if (columns % hardly_fast_stride != 0) {
-    return make_tensor(Shape{rows, columns}, dtype);
-  }
-  const std::int64_t stride = columns + 16;
+  constexpr std::int64_t slow_for_two_threads = 512;
+  const std::int64_t stride = good_row_stride(columns, dtype, slow_for_two_threads);
   return make_view(make_tensor(Shape{rows, stride}, dtype), {}, Shape{rows, columns}, 0, stride, 0,
                    stride);
 }
@@ -42,7 +38,8 @@ MatrixOperand StoredWeights::stored_as_read(const MatrixOperand& b, std::int64_t
   constexpr std::size_t most = 16;          // matrices
   const Tensor& x = b.tensor;
   const bool is_slow =
-      b.transposed || (rows >= enough_rows && x.body().row_stride % slow_stride == 0);
+      b.transposed ||
+      (rows >= enough_rows && good_row_stride(x.row_stride(), x.dtype()) != x.row_stride());
   // float64 would round otherwise by the number of rows (Note [Rows by themselves]).
   if (!is_slow || x.rank() != 2 || x.elements() == 0 || x.dtype() != DType::float32) {
     return b;

@@ -10,11 +10,10 @@ namespace rw::detail {
 // Note [Weights stored as read]
 // At every time step a product reads the same weight. Two layouts are slow to read.
 // Back-propagation multiplies by the transpose, and a product with a matrix stored the other way
-// round is up to half as fast again. Rows a multiple of 4 KiB long fall into the same lines of the
-// caches: [64, 512] x [512, 2048] runs at 88 GFLOP/s, with rows 16 elements longer at 109. So a
-// tape keeps copies of the matrices that its forward pass meets, and a backward pass of those that
-// it meets, stored the way in which they are read: at once where the copy costs less than it saves
-// in one product, otherwise when a matrix is met again.
+// round is up to half as fast again. The other layout is that of Note [Rows of a multiple of
+// 4 KiB]. So a tape keeps copies of the matrices that its forward pass meets, and a backward pass
+// of those that it meets, stored the way in which they are read: at once where the copy costs less
+// than it saves in one product, otherwise when a matrix is met again.
 
 /// The matrices that have been multiplied by, as copies where those are faster to read.
 class StoredWeights {
