@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <rewind/autograd/detail/growing_concat.hpp>
+#include <rewind/autograd/detail/stored_weights.hpp>
 #include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/reduce.hpp>
@@ -138,6 +139,7 @@ struct Recurrent {
     const std::int64_t steps = packing.steps();
     const bool zones = dropout.zoneout > 0 || dropout.zoneout_cell > 0;
     const bool observed = each != nullptr || recorded != nullptr;
+    const detail::KeptWeights weights;
     const Tensor rows = packing.packed(x.steps);
     detail::GrowingConcat outputs(static_cast<std::size_t>(steps), rows.size(0));
     if (each != nullptr) {

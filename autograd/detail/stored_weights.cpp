@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <rewind/autograd/detail/row_length.hpp>
 #include <rewind/autograd/detail/stored_weights.hpp>
@@ -70,10 +71,17 @@ MatrixOperand StoredWeights::stored_as_read(const MatrixOperand& b, std::int64_t
   return entry->copy;
 }
 
+namespace {
+constinit thread_local StoredWeights* weights_of_run = nullptr;
+}
+
+KeptWeights::KeptWeights() : outer_(std::exchange(weights_of_run, &weights_)) {}
+KeptWeights::~KeptWeights() { weights_of_run = outer_; }
+
 MatrixOperand stored_as_read(const MatrixOperand& b, std::int64_t rows) {
-  return context.tape == nullptr || b.transposed
-             ? b
-             : context.tape->storage_->weights.stored_as_read(b, rows);
+  StoredWeights* const kept =
+      context.tape == nullptr ? weights_of_run : &context.tape->storage_->weights;
+  return kept == nullptr || b.transposed ? b : kept->stored_as_read(b, rows);
 }
 
 }  // namespace rw::detail

@@ -35,8 +35,21 @@ class StoredWeights {
   std::vector<Entry, PoolAllocator<Entry>> entries_;
 };
 
-/// The same for a forward pass: the active tape, if there is one, keeps the copies. Those of
-/// transposed matrices would seldom be read again.
+/// While one lives and the thread records nothing, it keeps the copies of forward passes.
+class KeptWeights {
+ public:
+  KeptWeights();
+  ~KeptWeights();
+  KeptWeights(const KeptWeights&) = delete;
+  KeptWeights& operator=(const KeptWeights&) = delete;
+
+ private:
+  StoredWeights weights_;
+  StoredWeights* outer_;
+};
+
+/// The same for a forward pass: the active tape keeps the copies, or a KeptWeights; without either
+/// there are none. Those of transposed matrices would seldom be read again.
 MatrixOperand stored_as_read(const MatrixOperand& b, std::int64_t rows);
 
 }  // namespace rw::detail
