@@ -14,6 +14,7 @@
 // thread with a scratchpad of ours.
 
 #include <array>
+#include <atomic>
 #include <list>
 #include <new>
 #include <unordered_map>
@@ -51,58 +52,34 @@ int worthwhile_threads(const ProductSizes& sizes, std::int64_t batch) {
 
 /// A product by sgemm, in parts of the result's rows or columns, one for each thread. oneDNN's own
 /// sharing of sgemm allocates memory for every call; inside a parallel region it does not share.
-struct SharedSgemm {
-  ProductSizes sizes;
-  MatrixView<float> a, b;
-  float* c;
-  std::int64_t c_stride;
-  bool accumulate;
-  bool by_columns;
-  std::int64_t part;  // rows or columns of each part but the last
-  std::array<dnnl_status_t, 64> status;
-
-  static void run(void* task, int i) {
-    auto& whole = *static_cast<SharedSgemm*>(task);
-    whole.status[static_cast<std::size_t>(i)] = whole.run_part(i * whole.part);
-  }
-
-  dnnl_status_t run_part(std::int64_t begin) const {
-    const std::int64_t count = std::min(part, (by_columns ? sizes.n : sizes.m) - begin);
-    if (count <= 0) {
-      return dnnl_success;
-    }
-    const std::int64_t row = by_columns ? 0 : begin;
-    const std::int64_t column = by_columns ? begin : 0;
-    return dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N',
-                      by_columns ? sizes.m : count, by_columns ? count : sizes.n, sizes.k, 1.0f,
-                      a.data + row * (a.transposed ? 1 : a.stride), a.stride,
-                      b.data + column * (b.transposed ? b.stride : 1), b.stride,
-                      accumulate ? 1.0f : 0.0f, c + row * c_stride + column, c_stride);
-  }
-};
-
 void multiply_sgemm(const ProductSizes& sizes, const MatrixView<float>& a,
                     const MatrixView<float>& b, float* c, std::int64_t c_stride, bool accumulate) {
-  SharedSgemm whole{sizes, a, b, c, c_stride, accumulate, sizes.n >= sizes.m, 0, {}};
-  const std::int64_t shared = whole.by_columns ? sizes.n : sizes.m;
-  // Parts begin where the kernels' blocks do.
-  constexpr std::int64_t block = 16;
-  const std::int64_t blocks = (shared + block - 1) / block;
-  const std::int64_t threads = std::min({std::int64_t{worthwhile_threads(sizes, 1)}, blocks,
-                                         static_cast<std::int64_t>(whole.status.size())});
-  // A single row is a sum of rows, which oneDNN shares better, and without memory.
-  const std::int64_t parts = sizes.m == 1 ? 1 : threads;
-  whole.part = parts == 1 ? shared : (blocks + parts - 1) / parts * block;
-  if (parts == 1) {
-    const rw::detail::ThreadLimit limit(static_cast<int>(threads));
-    SharedSgemm::run(&whole, 0);
-  } else {
-    rw::detail::run_on_threads(static_cast<int>(parts), &SharedSgemm::run, &whole);
-  }
-  for (std::int64_t i = 0; i < parts; ++i) {
-    if (whole.status[static_cast<std::size_t>(i)] != dnnl_success) {
-      fail(whole.status[static_cast<std::size_t>(i)], sizes, 1);
+  const bool by_columns = sizes.n >= sizes.m;
+  std::atomic<dnnl_status_t> status = dnnl_success;
+  const auto multiply_part = [&](std::int64_t begin, std::int64_t count) {
+    const std::int64_t row = by_columns ? 0 : begin;
+    const std::int64_t column = by_columns ? begin : 0;
+    const dnnl_status_t result = dnnl_sgemm(
+        a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', by_columns ? sizes.m : count,
+        by_columns ? count : sizes.n, sizes.k, 1.0f, a.data + row * (a.transposed ? 1 : a.stride),
+        a.stride, b.data + column * (b.transposed ? b.stride : 1), b.stride,
+        accumulate ? 1.0f : 0.0f, c + row * c_stride + column, c_stride);
+    if (result != dnnl_success) {
+      status = result;
     }
+  };
+  constexpr std::int64_t block = 16;  // parts begin where the kernels' blocks do
+  const std::int64_t shared = by_columns ? sizes.n : sizes.m;
+  const int threads = shared <= block ? 1 : worthwhile_threads(sizes, 1);
+  // A single row is a sum of rows, which oneDNN shares better, and without memory.
+  if (threads == 1 || sizes.m == 1) {
+    const rw::detail::ThreadLimit limit(threads);
+    multiply_part(0, shared);
+  } else {
+    rw::detail::run_in_parts(shared, block, threads, multiply_part);
+  }
+  if (status != dnnl_success) {
+    fail(status, sizes, 1);
   }
 }
 

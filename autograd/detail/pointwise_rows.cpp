@@ -3,37 +3,26 @@
 namespace rw::pointwise {
 namespace {
 
-/// A grid in parts of whole columns, one for each thread: sums over the rows stay within a part.
+/// `columns` columns of `grid` from `begin` on.
 template <class T>
-struct Parts {
-  Kernel kernel;
-  const Grid& grid;
-  std::int64_t columns;  // of each part but the last
-
-  static void run(void* task, int i) {
-    const Parts& parts = *static_cast<const Parts*>(task);
-    const std::int64_t begin = i * parts.columns;
-    Grid part;
-    part.rows = parts.grid.rows;
-    part.columns = std::min(parts.columns, parts.grid.columns - begin);
-    if (part.columns <= 0) {
-      return;
+Grid columns_of(const Grid& grid, std::int64_t begin, std::int64_t columns) {
+  Grid part;
+  part.rows = grid.rows;
+  part.columns = columns;
+  const auto from_begin = [&](Grid::Stream stream) {
+    if (stream.data != nullptr) {
+      stream.data = static_cast<T*>(stream.data) + begin * stream.column_step;
     }
-    const auto from_begin = [&](Grid::Stream stream) {
-      if (stream.data != nullptr) {
-        stream.data = static_cast<T*>(stream.data) + begin * stream.column_step;
-      }
-      return stream;
-    };
-    for (std::size_t k = 0; k < parts.grid.argument_count; ++k) {
-      part.add_argument(from_begin(parts.grid.arguments[k]));
-    }
-    for (std::size_t k = 0; k < parts.grid.result_count; ++k) {
-      part.add_result(from_begin(parts.grid.results[k]));
-    }
-    run_grid<T>(parts.kernel, part);
+    return stream;
+  };
+  for (std::size_t k = 0; k < grid.argument_count; ++k) {
+    part.add_argument(from_begin(grid.arguments[k]));
   }
-};
+  for (std::size_t k = 0; k < grid.result_count; ++k) {
+    part.add_result(from_begin(grid.results[k]));
+  }
+  return part;
+}
 
 }  // namespace
 
@@ -49,17 +38,17 @@ void Rows::run(Kernel kernel, std::uint32_t work) {
   }
   const double all_work =
       static_cast<double>(grid_.rows) * static_cast<double>(grid_.columns) * work;
-  const std::int64_t registers = (grid_.columns + lanes - 1) / lanes;
-  const std::int64_t threads =
-      has_sums_ || registers == 1
-          ? 1
-          : std::min<std::int64_t>(registers, detail::worthwhile_threads(all_work, least_work));
+  const int threads =
+      has_sums_ || grid_.columns <= lanes ? 1 : detail::worthwhile_threads(all_work, least_work);
   if (threads == 1) {
     run_grid<T>(kernel, grid_);
     return;
   }
-  Parts<T> parts{kernel, grid_, (registers + threads - 1) / threads * lanes};
-  detail::run_on_threads(static_cast<int>(threads), &Parts<T>::run, &parts);
+  // Parts of whole columns: sums over the rows stay within a part.
+  detail::run_in_parts(grid_.columns, lanes, threads,
+                       [&](std::int64_t begin, std::int64_t columns) {
+                         run_grid<T>(kernel, columns_of<T>(grid_, begin, columns));
+                       });
 }
 
 template void Rows::run<float>(Kernel, std::uint32_t);

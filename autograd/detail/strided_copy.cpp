@@ -187,23 +187,6 @@ void copy_on_this_thread(T* to, const T* from, const Walk& walk) {
   for_each(to, from, outer, [&](T* t, const T* f) { copy_line(t, f, inner); });
 }
 
-/// A copy in parts of the first axis, one for each thread.
-template <class T>
-struct Parts {
-  T* to;
-  const T* from;
-  const Walk& walk;
-  std::int64_t part;  // indices of each part but the last
-
-  static void run(void* task, int i) {
-    const Parts& whole = *static_cast<const Parts*>(task);
-    const std::int64_t begin = i * whole.part;
-    Walk walk = whole.walk;
-    walk.sizes[0] = std::min(whole.part, walk.sizes[0] - begin);
-    copy_on_this_thread(whole.to + begin * walk.to[0], whole.from + begin * walk.from[0], walk);
-  }
-};
-
 }  // namespace
 
 template <class T>
@@ -221,17 +204,13 @@ void copy_strided(T* to, const T* from, const Walk& walk) {
     return;
   }
   constexpr std::int64_t side = 16;  // of the tiles of a transposition, which stay whole
-  const std::int64_t tiles = (walk.sizes[0] + side - 1) / side;
-  const std::int64_t threads =
-      std::min<std::int64_t>(tiles, rw::detail::worthwhile_threads(bytes, least_bytes));
-  if (threads == 1) {
-    copy_on_this_thread(to, from, walk);
-    return;
-  }
-  const std::int64_t part = (tiles + threads - 1) / threads * side;
-  Parts<T> parts{to, from, walk, part};
-  rw::detail::run_on_threads(static_cast<int>((walk.sizes[0] + part - 1) / part), &Parts<T>::run,
-                             &parts);
+  const int threads = rw::detail::worthwhile_threads(bytes, least_bytes);
+  rw::detail::run_in_parts(
+      walk.sizes[0], side, threads, [&](std::int64_t begin, std::int64_t count) {
+        Walk part = walk;
+        part.sizes[0] = count;
+        copy_on_this_thread(to + begin * walk.to[0], from + begin * walk.from[0], part);
+      });
 }
 
 template void copy_strided(float*, const float*, const Walk&);
