@@ -2,6 +2,8 @@
 #include <atomic>
 #include <memory>
 
+#include <fmt/format.h>
+
 #include <rewind/autograd/detail/recorder.hpp>
 
 // Note [Version counters]
@@ -21,7 +23,8 @@ std::array<std::atomic<std::uint64_t>, 1024> live_serials;
 std::atomic<std::uint64_t> last_serial{0};
 
 std::uint64_t take_serial() {
-  for (;;) {
+  // More than once round, because other threads take numbers in between.
+  for (std::size_t tries = 0; tries < 4 * live_serials.size(); ++tries) {
     const std::uint64_t serial = last_serial.fetch_add(1, std::memory_order_relaxed) + 1;
     std::uint64_t free = 0;
     if (live_serials[serial % live_serials.size()].compare_exchange_strong(
@@ -29,6 +32,8 @@ std::uint64_t take_serial() {
       return serial;
     }
   }
+  throw UsageError(fmt::format("tape: {} tapes are alive, expected fewer; end those that are done",
+                               live_serials.size()));
 }
 
 bool is_live(std::uint64_t serial) {

@@ -43,6 +43,7 @@ struct GradientOptions {
 ///     tape.backward(loss);          // adds into every parameter's grad()
 class Tape {
  public:
+  /// Throws UsageError where 1,024 tapes, those of all threads, are alive already.
   Tape();
   ~Tape();
   Tape(const Tape&) = delete;

@@ -239,6 +239,20 @@ Tensor whole_numbers(const Shape& shape, int seed) {
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(too_many_tapes_at_once_are_refused) {
+  std::vector<std::unique_ptr<Tape>> tapes;
+  const auto text = message_of<UsageError>([&] {
+    for (int i = 0; i < 10000; ++i) {
+      tapes.push_back(std::make_unique<Tape>());
+    }
+  });
+  BOOST_TEST(contains(text, "1024 tapes are alive"));
+  BOOST_TEST(tapes.size() == 1024U);
+  tapes.pop_back();
+  const Tape tape;
+  BOOST_TEST(tape.operations() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_weight_met_again_is_read_as_it_is_then) {
   // Rows of 4 KiB and more are read from a copy of another layout (Note [Weights stored as read]).
   for (const Shape& shape : {Shape{24, 512}, {24, 1024}, {24, 2048}, {512, 40}}) {

@@ -44,7 +44,9 @@ Settings parse(int argc, char** argv) {
   app.add_flag("--quick", s.quick, "Fewer shapes and rounds: under a minute, and less certain");
   app.add_option("--compile-seconds", s.compile_seconds,
                  "What it took to compile a cell's translation unit, to be reported");
-  app.add_option("--folder", s.folder, "For results.json and results.png")->capture_default_str();
+  app.add_option("--folder", s.folder, "For results.json and results.png")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
   app.add_option("filters", s.filters,
                  "Measure only what has all these words in its name, such as: lstm training "
                  "\"100 32 64 128 1\"");
