@@ -37,6 +37,9 @@ void run_on_threads(int threads, void (*body)(void* task, int i), void* task);
 /// `threads` threads, and calls body(begin, count) for each part there. `body` must not throw.
 template <class Body>
 void run_in_parts(std::int64_t size, std::int64_t block, std::int64_t threads, const Body& body) {
+  if (size == 0) {
+    return;
+  }
   const std::int64_t blocks = (size + block - 1) / block;
   struct Task {
     const Body& body;
