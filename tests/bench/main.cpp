@@ -117,6 +117,10 @@ int run(const Settings& s) {
     singles.report({"compile time of a cell's translation unit", s.compile_seconds, "s"});
   }
   print_means(report);
+  if (!report.networks.empty()) {
+    report.context.push_back(describe_pace(report));
+    fmt::print("\n{}\n", report.context.back());
+  }
   const auto list = requirements(report);
   const bool all = print_requirements(list);
   write_json(report, list, s.folder + "/results.json");

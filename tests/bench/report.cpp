@@ -94,6 +94,25 @@ void print_single(const SingleResult& result) {
   std::fflush(stdout);
 }
 
+std::string describe_pace(const Report& report) {
+  const auto pace = [&](int threads) {
+    std::vector<double> ratios;
+    for (const NetworkResult& result : report.networks) {
+      for (const Timing& t : result.timings) {
+        if (t.threads == threads) {
+          ratios.push_back(t.median() / *std::min_element(t.seconds.begin(), t.seconds.end()));
+        }
+      }
+    }
+    return ratios.empty() ? 1.0 : geometric_mean(ratios);
+  };
+  return fmt::format(
+      "pace of the machine: the median run took {:.2f} times as long as the fastest of its kind "
+      "with "
+      "one thread, {:.2f} times with two (quiet: up to 1.05 and 1.08)",
+      pace(1), pace(2));
+}
+
 void print_means(const Report& report) {
   fmt::print("\nGeometric means over the shapes\n{:<17}{:<10}{:>7}{:>8}{:>9}{:>7}{:>8}\n",
              "network", "", "threads", "onednn", "libtorch", "bound", "shapes");

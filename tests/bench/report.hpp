@@ -55,6 +55,9 @@ double geometric_mean(const std::vector<double>& values);
 void print_header(const std::vector<std::string>& context);
 void print_row(const NetworkResult& result);
 void print_single(const SingleResult& result);
+/// How steady the machine was: how much longer than the fastest sample of the same work the median
+/// one took.
+std::string describe_pace(const Report& report);
 /// Geometric means of the ratios over the shapes.
 void print_means(const Report& report);
 
