@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <rewind/autograd/detail/backward.hpp>
+#include <rewind/autograd/detail/gathered_products.hpp>
 #include <rewind/autograd/detail/gradient_slot.hpp>
 #include <rewind/autograd/detail/recorder.hpp>
 #include <rewind/autograd/parameter.hpp>

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <rewind/autograd/detail/arena.hpp>
 #include <rewind/autograd/detail/node.hpp>
 #include <rewind/autograd/gradients.hpp>
 
@@ -54,10 +53,6 @@ void contribute(const Place& place, const Tensor& contribution);
 /// Finds memory for what one kernel will write or add to several places at once. A target whose
 /// place has no slot is not wanted.
 void aim(std::span<Gradients::Target> targets, std::span<const Place> places);
-
-/// Keeps the product x^T dy for later, which belongs to some columns of a weight's gradient;
-/// computes what has gathered when it is enough.
-void defer_product(const Place& place, const Tensor& x, const Tensor& dy, Arena& arena);
 
 /// Gives every element a value: computes waiting products; what no contribution has touched becomes
 /// zero.
