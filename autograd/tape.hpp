@@ -13,7 +13,6 @@ namespace rw {
 namespace detail {
 struct TapeStorage;
 class Recorder;
-MatrixOperand stored_as_read(const MatrixOperand&, std::int64_t);
 }  // namespace detail
 
 struct BackwardOptions {
@@ -85,7 +84,6 @@ class Tape {
   friend class detail::Recorder;
   friend detail::Link detail::link_of(const Tensor& x);
   friend void* detail::tape_memory(std::size_t bytes);
-  friend MatrixOperand detail::stored_as_read(const MatrixOperand&, std::int64_t);
 
   detail::Node* leaf_of(detail::ParameterBody& parameter);
   detail::Node* make_leaf(detail::ParameterBody& parameter);

@@ -88,6 +88,9 @@ class Recorder {
                              .saved_count = static_cast<std::uint32_t>(saved)};
   }
 
+  /// The weights that a tape keeps for its forward pass.
+  static StoredWeights& weights_of(Tape& tape) { return tape.storage_->weights; }
+
   static void append(TapeStorage& storage, Node* node) {
     node->previous = storage.last;
     if (storage.last == nullptr) {

@@ -1,11 +1,10 @@
 #include <algorithm>
 #include <utility>
 
+#include <rewind/autograd/detail/recorder.hpp>
 #include <rewind/autograd/detail/row_length.hpp>
 #include <rewind/autograd/detail/stored_weights.hpp>
 #include <rewind/autograd/detail/strided_copy.hpp>
-#include <rewind/autograd/detail/tape_storage.hpp>
-#include <rewind/autograd/tape.hpp>
 
 namespace rw::detail {
 namespace {
@@ -80,7 +79,7 @@ KeptWeights::~KeptWeights() { weights_of_run = outer_; }
 
 MatrixOperand stored_as_read(const MatrixOperand& b, std::int64_t rows) {
   StoredWeights* const kept =
-      context.tape == nullptr ? weights_of_run : &context.tape->storage_->weights;
+      context.tape == nullptr ? weights_of_run : &Recorder::weights_of(*context.tape);
   return kept == nullptr || b.transposed ? b : kept->stored_as_read(b, rows);
 }
 
