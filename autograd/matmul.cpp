@@ -121,7 +121,8 @@ bool may_be_overwritten(const Tensor& t) {
 
 namespace {
 
-/// A new matrix for a sum, and zeros where it is wider than `columns`.
+/// A new matrix for a sum of `columns` columns, and zeros where it is wider (Note [Rows of a
+/// multiple of 4 KiB]).
 Tensor make_sum(std::int64_t rows, std::int64_t columns, DType dtype) {
   constexpr std::int64_t few_rows = 16;  // products read them at once
   const std::int64_t stride = rows < few_rows ? columns : detail::good_row_stride(columns, dtype);

@@ -35,7 +35,7 @@ class StoredWeights {
   std::vector<Entry, PoolAllocator<Entry>> entries_;
 };
 
-/// While one lives and the thread records nothing, it keeps the copies of forward passes.
+/// Keeps the copies while it lives and the thread records nothing: for a run over time.
 class KeptWeights {
  public:
   KeptWeights();
@@ -48,8 +48,9 @@ class KeptWeights {
   StoredWeights* outer_;
 };
 
-/// The same for a forward pass: the active tape keeps the copies, or a KeptWeights; without either
-/// there are none. Those of transposed matrices would seldom be read again.
+/// StoredWeights::stored_as_read for a forward pass: the active tape keeps the copies, or a
+/// KeptWeights; without either there are none. Those of transposed matrices would seldom be read
+/// again.
 MatrixOperand stored_as_read(const MatrixOperand& b, std::int64_t rows);
 
 }  // namespace rw::detail
