@@ -3,8 +3,7 @@
 #include <rewind/autograd/detail/matrix_view.hpp>
 #include <rewind/autograd/detail/row_length.hpp>
 #include <rewind/autograd/detail/stored_weights.hpp>
-#include <rewind/autograd/detail/strided.hpp>
-#include <rewind/autograd/detail/threads.hpp>
+#include <rewind/autograd/detail/strided_copy.hpp>
 #include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/reduce.hpp>
 #include <rewind/autograd/views.hpp>
@@ -137,21 +136,6 @@ Tensor make_sum(std::int64_t rows, std::int64_t columns, DType dtype) {
   return y;
 }
 
-/// Copies c, or the bias into every row, to where the product will be added. Threads take columns,
-/// as they do of the product.
-template <class T>
-void start_sum(T* to, std::int64_t to_stride, const T* from, std::int64_t from_stride,
-               std::int64_t rows, std::int64_t columns) {
-  constexpr std::int64_t block = 16;
-  constexpr double least_bytes = 0x1p16;  // for a thread: a microsecond or two
-  const double bytes = static_cast<double>(rows) * static_cast<double>(columns) * sizeof(T);
-  detail::run_in_parts(columns, block, detail::worthwhile_threads(bytes, least_bytes),
-                       [&](std::int64_t begin, std::int64_t count) {
-                         kernels::copy_rows<T>(to + begin, to_stride, from + begin, from_stride,
-                                               rows, count);
-                       });
-}
-
 /// c + a b for matrices, the product in the columns of c from `first` on.
 Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first) {
   const std::int64_t width = c.columns();
@@ -163,8 +147,10 @@ Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t firs
     T* const to = reinterpret_cast<T*>(y.body().data);
     if (!in_place) {
       // The product is added onto c (or onto the bias in every row), so that c is read once.
-      start_sum(to, y.row_stride(), c.data<T>(), c.rank() == 1 ? 0 : c.row_stride(), y.rows(),
-                width);
+      kernels::Walk walk;
+      walk.add_axis(y.rows(), y.row_stride(), c.rank() == 1 ? 0 : c.row_stride());
+      walk.add_axis(width, 1, 1);
+      kernels::copy_strided(to, c.data<T>(), walk);
     }
     kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(right), to + first,
                          y.row_stride(), true);
