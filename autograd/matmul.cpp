@@ -126,13 +126,15 @@ Tensor make_sum(std::int64_t rows, std::int64_t columns, DType dtype) {
   constexpr std::int64_t few_rows = 16;  // products read them at once
   const std::int64_t stride = rows < few_rows ? columns : detail::good_row_stride(columns, dtype);
   Tensor y = detail::make_tensor(Shape{rows, stride}, dtype);
-  dispatch_floating(dtype, [&](auto type) {
-    using T = decltype(type);
-    T* const to = y.mutable_data<T>();
-    for (std::int64_t r = 0; columns < stride && r < rows; ++r) {
-      std::fill_n(to + r * stride + columns, stride - columns, T{0});
-    }
-  });
+  if (stride > columns) {
+    dispatch_floating(dtype, [&](auto type) {
+      using T = decltype(type);
+      T* const spare = y.mutable_data<T>() + columns;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        std::fill_n(spare + r * stride, stride - columns, T{0});
+      }
+    });
+  }
   return y;
 }
 

@@ -96,11 +96,14 @@ void defer_product(const Place& place, const Tensor& x, const Tensor& dy, Arena&
   }
 }
 
-void compute_products(Slot& slot) {
+void complete(Slot& slot) {
   for (PendingProducts* p = slot.products; p != nullptr; p = p->next) {
     if (p->last != nullptr) {
       compute(slot, *p);
     }
+  }
+  if (!slot.is_full()) {
+    cover(slot, 0, slot.shape.elements());
   }
 }
 

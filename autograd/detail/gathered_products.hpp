@@ -15,7 +15,8 @@ namespace rw::detail {
 /// computes what has gathered when it is enough.
 void defer_product(const Place& place, const Tensor& x, const Tensor& dy, Arena& arena);
 
-/// Computes all products that wait for the gradient in `slot`.
-void compute_products(Slot& slot);
+/// Gives every element a value: computes waiting products; what no contribution has touched becomes
+/// zero.
+void complete(Slot& slot);
 
 }  // namespace rw::detail

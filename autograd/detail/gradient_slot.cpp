@@ -2,7 +2,6 @@
 #include <cstring>
 #include <optional>
 
-#include <rewind/autograd/detail/gathered_products.hpp>
 #include <rewind/autograd/detail/gradient_slot.hpp>
 #include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/views.hpp>
@@ -234,13 +233,6 @@ void aim(std::span<Gradients::Target> targets, std::span<const Place> places) {
         targets[i].accumulate = true;
       }
     }
-  }
-}
-
-void complete(Slot& slot) {
-  compute_products(slot);
-  if (!slot.is_full()) {
-    cover(slot, 0, slot.shape.elements());
   }
 }
 

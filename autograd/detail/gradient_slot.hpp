@@ -54,8 +54,4 @@ void contribute(const Place& place, const Tensor& contribution);
 /// place has no slot is not wanted.
 void aim(std::span<Gradients::Target> targets, std::span<const Place> places);
 
-/// Gives every element a value: computes waiting products; what no contribution has touched becomes
-/// zero.
-void complete(Slot& slot);
-
 }  // namespace rw::detail

@@ -13,7 +13,8 @@ namespace rw::detail {
 // round is up to half as fast again. The other layout is that of Note [Rows of a multiple of
 // 4 KiB]. So a tape keeps copies of the matrices that its forward pass meets, and a backward pass
 // of those that it meets, stored the way in which they are read: at once where the copy costs less
-// than it saves in one product, otherwise when a matrix is met again.
+// than it saves in one product, otherwise when a matrix is met again. Where nothing is recorded, a
+// run over time keeps them.
 
 /// The matrices that have been multiplied by, as copies where those are faster to read.
 class StoredWeights {
@@ -35,7 +36,7 @@ class StoredWeights {
   std::vector<Entry, PoolAllocator<Entry>> entries_;
 };
 
-/// Keeps the copies while it lives and the thread records nothing: for a run over time.
+/// Keeps the copies of forward passes while it lives and the thread records nothing.
 class KeptWeights {
  public:
   KeptWeights();

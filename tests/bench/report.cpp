@@ -108,8 +108,7 @@ std::string describe_pace(const Report& report) {
   };
   return fmt::format(
       "pace of the machine: the median run took {:.2f} times as long as the fastest of its kind "
-      "with "
-      "one thread, {:.2f} times with two (quiet: up to 1.05 and 1.08)",
+      "with one thread, {:.2f} times with two (quiet: up to 1.05 and 1.08)",
       pace(1), pace(2));
 }
 
