@@ -145,9 +145,6 @@ const Tensor& detail::GrowingConcat::put(std::size_t i, std::int64_t begin, std:
 }
 
 Tensor detail::GrowingConcat::finish() {
-  if (parts_.size() == 1) {
-    return parts_[0];
-  }
   return record_concat(TensorRefs(parts_.begin(), parts_.end()), 0, std::move(whole_));
 }
 

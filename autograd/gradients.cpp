@@ -26,7 +26,7 @@ void Gradients::add_product(int input, const MatrixOperand& a, const MatrixOpera
     add_tensor(input, matmul(a, b));
     return;
   }
-  if (pass_.defer(node_.inputs[input], a, b)) {
+  if (pass_.defer(node_, node_.inputs[input], a, b)) {
     return;
   }
   const MatrixOperand right = pass_.weights().stored_as_read(b, a.tensor.rows());

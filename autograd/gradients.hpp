@@ -91,7 +91,7 @@ class Gradients {
       }
       accumulate = false;
     } else {
-      accumulate = (slot.owned && slot.is_full()) || prepare_whole(slot);
+      accumulate = (slot.owned && slot.is_full() && slot.readers == nullptr) || prepare_whole(slot);
     }
     return slot.gradient.body().data;
   }

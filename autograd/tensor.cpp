@@ -59,6 +59,10 @@ Tensor make_view(const Tensor& base, const Link& link, const Shape& shape, std::
                  std::int64_t gradient_row_stride) {
   TensorBody& from = base.body();
   TensorBody* const body = make_view_body(from);
+  if (shape.elements() == 0) {
+    // Such a view may begin after the end of its base. It has nowhere to point to there.
+    offset = gradient_offset = 0;
+  }
   body->shape = shape;
   body->gapless = row_stride == shape.columns() || shape.elements() <= shape.columns();
   body->row_stride = row_stride;

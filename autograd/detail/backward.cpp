@@ -258,7 +258,8 @@ void BackwardPass::add_tensor(const Node& node, const Input& input, const Tensor
   }
 }
 
-bool BackwardPass::defer(const Input& input, const MatrixOperand& a, const MatrixOperand& b) {
+bool BackwardPass::defer(const Node& node, const Input& input, const MatrixOperand& a,
+                         const MatrixOperand& b) {
   constexpr std::int64_t few_rows = 128;  // a product over more rows is efficient by itself
   if (input.node->run != nullptr || !a.transposed || b.transposed || a.tensor.rows() >= few_rows ||
       a.tensor.elements() == 0 || b.tensor.elements() == 0) {
@@ -271,7 +272,9 @@ bool BackwardPass::defer(const Input& input, const MatrixOperand& a, const Matri
       place.offset + place.columns > shape.columns()) {
     return false;
   }
-  defer_product(place, a.tensor, b.tensor, tape_.storage_->arena);
+  const Input* const merged = node.slots[0].merged;
+  Slot* const source = merged == nullptr ? nullptr : Place::of(*merged).slot;
+  defer_product(place, a.tensor, b.tensor, source, tape_.storage_->arena);
   return true;
 }
 
@@ -315,9 +318,7 @@ void BackwardPass::finish_merged(Slot& slot) {
     return;
   }
   const Place place = Place::of(*slot.merged);
-  if (place.slot->filled_begin > place.begin() || place.slot->filled_end < place.end()) {
-    cover(*place.slot, place.begin(), place.end());
-  }
+  cover(*place.slot, place.begin(), place.end());
   slot.gradient = part(place.slot->gradient.detach(), {place.offset, place.row_stride, slot.shape});
   if (slot.keep) {
     slot.gradient = slot.gradient.clone();

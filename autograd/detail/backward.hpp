@@ -32,7 +32,7 @@ class BackwardPass {
   void add_tensor(const Node& node, const Input& input, const Tensor& contribution);
   /// Adds x^T dy to a weight's gradient, together with others later (Note [Gathered products]);
   /// false when it must be computed now.
-  bool defer(const Input& input, const MatrixOperand& a, const MatrixOperand& b);
+  bool defer(const Node& node, const Input& input, const MatrixOperand& a, const MatrixOperand& b);
   void locate(const Node& node, std::span<Gradients::Target> targets);
   StoredWeights& weights() { return weights_; }
 

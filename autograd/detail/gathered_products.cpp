@@ -79,9 +79,16 @@ PendingProducts& products_of(const Place& place, Arena& arena) {
   return *slot.products;
 }
 
+/// Whether a factor lies in the gradient of `source`.
+bool reads(const PendingProduct& product, const Slot& source) {
+  const Block* const block = source.gradient.body().block;
+  return product.x.body().block == block || product.dy.body().block == block;
+}
+
 }  // namespace
 
-void defer_product(const Place& place, const Tensor& x, const Tensor& dy, Arena& arena) {
+void defer_product(const Place& place, const Tensor& x, const Tensor& dy, Slot* source,
+                   Arena& arena) {
   constexpr std::int64_t enough_rows = 1024;
   constexpr std::int64_t fair_rows = 256;  // enough where going on would mean copying
   PendingProducts& products = products_of(place, arena);
@@ -93,6 +100,9 @@ void defer_product(const Place& place, const Tensor& x, const Tensor& dy, Arena&
   products.rows += x.rows();
   if (products.rows >= enough_rows) {
     compute(*place.slot, products);
+  } else if (source != nullptr && reads(*products.last, *source)) {
+    source->readers =
+        new (arena.allocate(sizeof(WaitingReader))) WaitingReader{products.last, source->readers};
   }
 }
 

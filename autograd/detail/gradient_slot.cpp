@@ -48,7 +48,7 @@ Place Place::of(const Input& input) {
 
 void Place::move_into(const Region& region) {
   const std::int64_t width = region.shape.columns();
-  if (region.row_stride != width && region.shape.rows() > 1) {
+  if (region.row_stride != width && region.shape.rows() > 1 && !is_empty()) {
     // Rows with gaps between them: this place consists of parts of such rows.
     offset = offset / width * region.row_stride + offset % width;
     row_stride = row_stride / width * region.row_stride;
@@ -92,10 +92,47 @@ void own(Slot& slot, std::int64_t begin) {
   }
 }
 
+/// Whether `t` shows any of the bytes [begin, end).
+bool shows(const Tensor& t, const std::byte* begin, const std::byte* end) {
+  if (t.elements() == 0) {
+    return false;
+  }
+  const std::byte* const first = t.body().data;
+  const std::int64_t elements = (t.rows() - 1) * t.row_stride() + t.columns();
+  return first < end && begin < first + elements * static_cast<std::int64_t>(size_of(t.dtype()));
+}
+
 }  // namespace
+
+void keep_read_values(Slot& slot, std::int64_t begin, std::int64_t end) {
+  if (slot.readers == nullptr) [[likely]] {
+    return;
+  }
+  const auto size = static_cast<std::int64_t>(size_of(slot.dtype));
+  const std::byte* const first = slot.gradient.body().data + begin * size;
+  const std::byte* const last = slot.gradient.body().data + end * size;
+  for (WaitingReader** place = &slot.readers; *place != nullptr;) {
+    PendingProduct& product = *(*place)->product;
+    bool is_done = !product.dy.defined();
+    for (Tensor* factor : {&product.x, &product.dy}) {
+      if (factor->defined() && shows(*factor, first, last)) {
+        *factor = factor->clone();
+        is_done = true;
+      }
+    }
+    if (is_done) {
+      *place = (*place)->next;
+    } else {
+      place = &(*place)->next;
+    }
+  }
+}
 
 void cover(Slot& slot, std::int64_t begin, std::int64_t end) {
   own(slot, begin);
+  if (begin == end) {
+    return;
+  }
   if (slot.filled_begin == slot.filled_end) {
     slot.filled_begin = slot.filled_end = begin;
   }
@@ -107,14 +144,17 @@ void cover(Slot& slot, std::int64_t begin, std::int64_t end) {
 
 bool prepare(Slot& slot, std::int64_t begin, std::int64_t end, bool dense) {
   own(slot, begin);
+  if (begin == end) {
+    return true;
+  }
   const bool adjacent = end == slot.filled_begin || begin == slot.filled_end;
   const bool fresh = slot.filled_begin == slot.filled_end;
   if (fresh) {
     slot.filled_begin = slot.filled_end = begin;
   }
-  const bool write = dense && (adjacent || fresh) && begin < end;
-  if (!write) {
+  if (!dense || !(adjacent || fresh)) {
     cover(slot, begin, end);
+    keep_read_values(slot, begin, end);
     return true;
   }
   slot.filled_begin = std::min(slot.filled_begin, begin);
@@ -141,7 +181,7 @@ void contribute(const Place& place, const Tensor& contribution) {
 namespace {
 
 /// The first element of the rows in which all places in the same slot as `place` are slices of
-/// columns beside each other, if they are.
+/// columns beside each other, if they are. Places without elements do not count.
 std::optional<std::int64_t> common_rows(std::span<const Place> places, const Place& place) {
   const std::int64_t width = place.slot->shape.columns();
   if (width == 0) {
@@ -150,7 +190,7 @@ std::optional<std::int64_t> common_rows(std::span<const Place> places, const Pla
   const std::int64_t first = place.offset / width * width;
   for (std::size_t j = 0; j < places.size(); ++j) {
     const Place& other = places[j];
-    if (other.slot != place.slot) {
+    if (other.slot != place.slot || other.is_empty()) {
       continue;
     }
     if (other.row_stride != width || other.rows != place.rows || other.offset < first ||
@@ -158,7 +198,8 @@ std::optional<std::int64_t> common_rows(std::span<const Place> places, const Pla
       return std::nullopt;
     }
     for (std::size_t k = 0; k < j; ++k) {
-      if (places[k].slot == place.slot && places[k].offset < other.offset + other.columns &&
+      if (places[k].slot == place.slot && !places[k].is_empty() &&
+          places[k].offset < other.offset + other.columns &&
           other.offset < places[k].offset + places[k].columns) {
         return std::nullopt;
       }
@@ -208,7 +249,7 @@ void aim(std::span<Gradients::Target> targets, std::span<const Place> places) {
   }
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const Place& place = places[i];
-    if (place.slot == nullptr || targets[i].data != nullptr) {
+    if (place.slot == nullptr || place.is_empty() || targets[i].data != nullptr) {
       continue;
     }
     if (!place.is_dense()) {
@@ -219,7 +260,7 @@ void aim(std::span<Gradients::Target> targets, std::span<const Place> places) {
           clear_between(places, place, *first);
         }
         for (std::size_t j = i; j < targets.size(); ++j) {
-          if (places[j].slot == place.slot) {
+          if (places[j].slot == place.slot && !places[j].is_empty()) {
             set(j, accumulate);
           }
         }

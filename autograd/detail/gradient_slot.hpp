@@ -19,9 +19,10 @@ struct Place {
   /// From a place in a tensor of its own to the same in `region` of a larger one.
   void move_into(const Region& region);
 
+  bool is_empty() const { return rows == 0 || columns == 0; }
   std::int64_t begin() const { return offset; }
   std::int64_t end() const {
-    return rows == 0 || columns == 0 ? offset : offset + (rows - 1) * row_stride + columns;
+    return is_empty() ? offset : offset + (rows - 1) * row_stride + columns;
   }
   /// Whether it holds all elements from its first to its last.
   bool is_dense() const { return rows <= 1 || row_stride == columns; }
@@ -39,6 +40,10 @@ void clear(Slot& slot, std::int64_t begin, std::int64_t end);
 
 /// Copies or adds `from` to memory whose rows lie `to_stride` apart.
 void put(void* to, std::int64_t to_stride, bool accumulate, const Tensor& from);
+
+/// Gives products that wait copies of what they read in [begin, end), which is about to change
+/// (Note [Gathered products]).
+void keep_read_values(Slot& slot, std::int64_t begin, std::int64_t end);
 
 /// Gives every element of [begin, end) a value: zero where there is none yet.
 void cover(Slot& slot, std::int64_t begin, std::int64_t end);

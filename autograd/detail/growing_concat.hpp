@@ -16,9 +16,10 @@ class GrowingConcat {
   GrowingConcat(std::size_t parts, std::int64_t size) : parts_(parts), size_(size) {}
 
   /// Takes part `i`, the indices [begin, end); they may come in any order. Returns the same values,
-  /// with the same gradient, in their place. Throws as concat does.
+  /// with the same gradient, in their place. Whoever hands on both must not let either be
+  /// overwritten (Note [Products in place]). Throws as concat does.
   const Tensor& put(std::size_t i, std::int64_t begin, std::int64_t end, const Tensor& part);
-  /// The whole, once all parts are there.
+  /// The whole, once all parts are there; a result of its own, also of one part.
   Tensor finish();
 
  private:

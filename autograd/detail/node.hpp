@@ -47,6 +47,13 @@ struct PendingProduct {
   PendingProduct* next;
 };
 
+/// A waiting product that reads a gradient which may still receive contributions (Note [Gathered
+/// products]).
+struct WaitingReader {
+  PendingProduct* product;
+  WaitingReader* next;
+};
+
 /// All that wait for the same columns of a weight's gradient.
 struct PendingProducts {
   std::int64_t first_column;
@@ -78,6 +85,7 @@ struct Slot {
   std::int64_t filled_end = 0;
   Contribution* contributions = nullptr;
   PendingProducts* products = nullptr;
+  WaitingReader* readers = nullptr;
   // Where the output took over its first input's memory, their gradients are one as well: this one
   // lies in part of that input's (Note [Products in place]).
   const Input* merged = nullptr;
@@ -112,6 +120,7 @@ struct Slot {
     gradient.reset();
     keep = touched = owned = false;
     filled_begin = filled_end = 0;
+    readers = nullptr;
     for (; products != nullptr; products = products->next) {
       products->clear();
     }
