@@ -1,0 +1,227 @@
+// Random programs (support/random_program.hpp): gradients as written, with moves and views, against
+// those of the same program without them, against create_graph and against finite differences.
+// REWIND_PROGRAMS sets how many are drawn, REWIND_FIRST_PROGRAM the first one's number.
+
+#define BOOST_TEST_MODULE programs
+#include <cmath>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/views.hpp>
+#include <rewind/layers/rnn.hpp>
+
+#include "support/random_program.hpp"
+
+namespace rw::testing {
+namespace {
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* const text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+/// Numbers of one run: the loss, then every gradient.
+using Numbers = std::vector<std::vector<double>>;
+
+void append(Numbers& numbers, const Tensor& x) {
+  numbers.push_back(x.to(DType::float64).to_vector<double>());
+}
+
+std::vector<TensorRef> refs_of(RandomProgram& program) {
+  std::vector<TensorRef> refs(program.parameters().begin(), program.parameters().end());
+  refs.insert(refs.end(), program.kept().begin(), program.kept().end());
+  return refs;
+}
+
+Numbers by_backward(RandomProgram& program, Way way) {
+  for (Parameter& parameter : program.parameters()) {
+    parameter.zero_grad();
+  }
+  Tape tape;
+  const Tensor loss = program.run(way);
+  tape.backward(loss);
+  Numbers numbers;
+  append(numbers, loss);
+  for (const Parameter& parameter : program.parameters()) {
+    append(numbers, parameter.has_grad() ? parameter.grad() : zeros_like(parameter));
+  }
+  return numbers;
+}
+
+Numbers by_gradient(RandomProgram& program, Way way, bool create_graph) {
+  Tape tape;
+  const Tensor loss = program.run(way);
+  Numbers numbers;
+  append(numbers, loss);
+  const auto refs = refs_of(program);
+  for (const Tensor& gradient : tape.gradient(loss, refs, {.create_graph = create_graph})) {
+    append(numbers, gradient);
+  }
+  return numbers;
+}
+
+/// The largest difference, relative to the largest number or to 1, among the first gradients that
+/// both have.
+double difference(const Numbers& a, const Numbers& b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    BOOST_REQUIRE_EQUAL(a[i].size(), b[i].size());
+    double scale = 1;
+    for (const double x : b[i]) {
+      scale = std::max(scale, std::abs(x));
+    }
+    for (std::size_t k = 0; k < a[i].size(); ++k) {
+      const double d = std::abs(a[i][k] - b[i][k]) / scale;
+      largest = d <= largest ? largest : d;  // a NaN stays
+    }
+  }
+  return largest;
+}
+
+/// The slope of the loss along one direction of all parameters, by five points, against the
+/// gradients.
+double slope_difference(RandomProgram& program, const Numbers& gradients, std::uint64_t seed) {
+  constexpr double step = 2e-5;
+  std::vector<Tensor> start;
+  for (const Parameter& parameter : program.parameters()) {
+    start.push_back(parameter.value().clone());
+  }
+  double slope = 0;
+  double scale = 1;
+  const auto direction = [&](std::size_t i, std::int64_t k) {
+    return std::sin(static_cast<double>(seed % 1000) + 7.0 * static_cast<double>(i) +
+                    3.0 * static_cast<double>(k));
+  };
+  const auto loss_at = [&](double h) {
+    for (std::size_t i = 0; i < start.size(); ++i) {
+      Tensor moved = start[i].clone();
+      for (std::int64_t k = 0; k < moved.elements(); ++k) {
+        moved.mutable_data<double>()[k] += h * direction(i, k);
+      }
+      program.parameters()[i].assign(moved);
+    }
+    return program.run(Way::as_written).item();
+  };
+  const double by_differences =
+      (8 * (loss_at(step) - loss_at(-step)) - (loss_at(2 * step) - loss_at(-2 * step))) /
+      (12 * step);
+  static_cast<void>(loss_at(0));
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    for (std::size_t k = 0; k < gradients[i + 1].size(); ++k) {
+      const double part = gradients[i + 1][k] * direction(i, static_cast<std::int64_t>(k));
+      slope += part;
+      scale += std::abs(part);
+    }
+  }
+  return std::abs(slope - by_differences) / scale;
+}
+
+/// Draws the program `seed` and compares its ways; returns what is wrong.
+std::string fault_of(std::uint64_t seed, DType dtype) {
+  RandomProgram program(seed, dtype);
+  const double tolerance = dtype == DType::float64 ? 1e-9 : 2e-4;
+  std::string fault;
+  const auto expect = [&](const char* what, double got, double most) {
+    if (!(got <= most)) {
+      fault += fmt::format("{}: {:.3g}, expected at most {:.3g}; ", what, got, most);
+    }
+  };
+  try {
+    {
+      Tape tape;  // makes the parameters
+      static_cast<void>(program.run(Way::plain));
+    }
+    const Numbers plain = by_backward(program, Way::plain);
+    const Numbers written = by_backward(program, Way::as_written);
+    expect("as written", difference(written, plain), tolerance);
+    const Numbers again = by_backward(program, Way::as_written);
+    if (again != written && difference(again, written) != 0) {
+      fault += "the second run differs from the first; ";
+    }
+    const Numbers graph = by_gradient(program, Way::as_written, true);
+    expect("create_graph", difference(graph, plain), tolerance);
+    const Numbers chosen = by_gradient(program, Way::as_written, false);
+    expect("gradient()", difference(chosen, by_gradient(program, Way::plain, false)), tolerance);
+    expect("gradient() against create_graph", difference(chosen, graph), tolerance);
+    if (dtype == DType::float64 && seed % 10 == 0) {
+      expect("finite differences", slope_difference(program, written, seed), 1e-6);
+    }
+  } catch (const std::exception& error) {
+    fault += fmt::format("threw: {}", error.what());
+  }
+  return fault.empty()
+             ? fault
+             : fmt::format("program {} in {}: {}\n{}", seed, name_of(dtype), fault, program.text());
+}
+
+BOOST_AUTO_TEST_CASE(a_tensor_that_was_read_may_be_moved_into_addmm) {
+  const auto gradient_of_w = [](bool moves) {
+    Rng rng(1);
+    const Tensor x = rng.normal({4, 3}, 0, 1, DType::float64);
+    const Tensor u = rng.normal({4, 3}, 0, 1, DType::float64);
+    Parameter w(rng.normal({3, 3}, 0, 1, DType::float64));
+    const Parameter v(rng.normal({3, 3}, 0, 1, DType::float64));
+    Tape tape;
+    Tensor c = matmul(x, v);
+    const Tensor other = sum(c);  // reads c and saves nothing of it
+    const Tensor y = moves ? addmm(std::move(c), u, w) : addmm(c, u, w);
+    tape.backward(sum(sin(y)) + 10.0 * other);
+    return w.grad();
+  };
+  BOOST_TEST(max(abs(gradient_of_w(true) - gradient_of_w(false))).item() < 1e-13);
+}
+
+BOOST_AUTO_TEST_CASE(the_state_of_a_run_may_be_moved_beside_its_outputs) {
+  const auto gradient_of_w = [](bool moves) {
+    Rng rng(2);
+    RNN rnn({.input = 2, .hidden = 3, .dtype = DType::float64}, rng);
+    Parameter w(rng.normal({3, 3}, 0, 1, DType::float64));
+    Tape tape;
+    auto [y, state] = rnn(rng.normal({1, 4, 2}, 0, 1, DType::float64));
+    Tensor& h = state[0].h;
+    const Tensor z = moves ? addmm(std::move(h), select(y, 0, 0), w) : addmm(h, select(y, 0, 0), w);
+    tape.backward(sum(sin(z)) + 3.0 * sum(y));  // y is read after h was moved
+    return w.grad();
+  };
+  BOOST_TEST(max(abs(gradient_of_w(true) - gradient_of_w(false))).item() < 1e-13);
+}
+
+BOOST_AUTO_TEST_CASE(empty_views_at_the_end_of_their_base_have_nothing_written) {
+  for (std::int64_t n = 2; n < 40; ++n) {
+    Tape tape;
+    const Tensor x = tape.watch(ones({n, 8}));
+    const auto [left, right] = split(x, {8, 0});
+    const Tensor dx = tape.gradient(sum(square(left)) + sum(square(right)), {x})[0];
+    BOOST_TEST(max(abs(dx - 2.0)).item() == 0);
+    const Tensor z = tape.watch(ones({1, 2 * n}));
+    const Tensor half = slice(slice(z, 0, 1, 1), 1, n, 2 * n);
+    const Tensor dz = tape.gradient(sum(tanh(half)) + sum(square(z)), {z})[0];
+    BOOST_TEST(max(abs(dz - 2.0)).item() == 0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(random_programs_have_the_gradients_of_their_plain_forms) {
+  const std::uint64_t first = number_from("REWIND_FIRST_PROGRAM", 1);
+  const std::uint64_t count = number_from("REWIND_PROGRAMS", 2000);
+  std::uint64_t faults = 0;
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    const std::string fault = fault_of(seed, seed % 4 == 3 ? DType::float32 : DType::float64);
+    if (!fault.empty() && ++faults <= number_from("REWIND_SHOWN", 3)) {
+      BOOST_ERROR(fault);
+    }
+  }
+  BOOST_TEST_MESSAGE(fmt::format("{} programs, {} wrong", count, faults));
+  BOOST_TEST(faults == 0U);
+}
+
+}  // namespace
+}  // namespace rw::testing

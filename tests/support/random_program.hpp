@@ -1,0 +1,45 @@
+#pragma once
+// Random programs: some ten operations on shared tensors, views and moved handles, as users write
+// them. The same program can be run in a plain way, without moves and views, to compare with.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <rewind/autograd/parameter.hpp>
+
+namespace rw::testing {
+
+/// How a program's text is executed.
+enum class Way {
+  as_written,  // handles are moved, views share memory, Recurrent runs cells
+  plain,       // nothing is moved, every view is copied, time loops are written by hand
+};
+
+/// A program that is drawn while it runs: all choices follow from the seed and from shapes, never
+/// from values, so that every run of it makes the same ones.
+class RandomProgram {
+ public:
+  RandomProgram(std::uint64_t seed, DType dtype);
+
+  /// Runs the program on the parameters below, and returns the loss, a single number. The first run
+  /// makes the parameters.
+  Tensor run(Way way);
+
+  std::vector<Parameter>& parameters() { return parameters_; }
+  /// Results of operations of the last run whose gradient may be asked for.
+  const std::vector<Tensor>& kept() const { return kept_; }
+  /// The operations of the last run, a line each.
+  const std::string& text() const { return text_; }
+
+ private:
+  friend class ProgramRun;
+
+  std::uint64_t seed_;
+  DType dtype_;
+  std::vector<Parameter> parameters_;
+  std::vector<Tensor> kept_;
+  std::string text_;
+};
+
+}  // namespace rw::testing
