@@ -22,7 +22,8 @@ void Gradients::add_product(int input, const MatrixOperand& a, const MatrixOpera
   if (!wants(input)) {
     return;
   }
-  if (recording_ || a.tensor.rank() != 2 || b.tensor.rank() != 2 || detail::context.anomaly) {
+  if (recording_ || a.tensor.rank() != 2 || b.tensor.rank() != 2 ||
+      detail::context.anomaly != nullptr) {
     add_tensor(input, matmul(a, b));
     return;
   }
@@ -55,18 +56,14 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, std::initializer_list<Tensor
 std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const TensorRef> xs,
                                    const GradientOptions& options) {
   check_owner("gradient");
+  const auto link_of = [this](const Tensor& x) {
+    const detail::ThreadScope<Tape> recording(detail::context.tape, detail::context.tapes, this);
+    return detail::link_of(x);
+  };
   std::vector<detail::Link> targets;
   targets.reserve(xs.size());
   for (std::size_t i = 0; i < xs.size(); ++i) {
-    Tape* const active = std::exchange(detail::context.tape, this);
-    detail::Link link;
-    try {
-      link = detail::link_of(xs[i].get());
-    } catch (...) {
-      detail::context.tape = active;
-      throw;
-    }
-    detail::context.tape = active;
+    const detail::Link link = link_of(xs[i].get());
     check<UsageError>(link.node != nullptr,
                       "gradient: x number {} (shape {}) is not on this tape; use the tensor that "
                       "watch() returned, a trainable parameter, or a result computed from these",

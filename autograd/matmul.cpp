@@ -105,15 +105,12 @@ Tensor matmul(const MatrixOperand& a, const MatrixOperand& b) {
 
 namespace detail {
 
-bool is_sole_owner(const Tensor& t) {
-  const TensorBody& body = t.body();
-  return body.references == 1 && !body.shared && body.block->references == 1;
-}
+bool is_sole_owner(const Tensor& t) { return t.body().is_unique() && t.body().block->is_unique(); }
 
 void mark_exclusive(Tensor& t) { t.body().exclusive = true; }
 
 bool may_be_overwritten(const Tensor& t) {
-  return (t.body().exclusive && t.body().references == 1) || is_sole_owner(t);
+  return t.body().is_unique() && (t.body().exclusive || t.body().block->is_unique());
 }
 
 }  // namespace detail

@@ -8,7 +8,7 @@ namespace rw {
 namespace detail {
 
 void release_parameter(ParameterBody* body) noexcept {
-  if (body == nullptr || !body->release()) {
+  if (body == nullptr || !body->release() || !settle(*body)) {
     return;
   }
   ParameterBody*& owner = body->value.body().parameter;
@@ -29,10 +29,10 @@ ParameterBody* make_parameter(const Tensor& value) {
     delete body;
     throw;
   }
-  // Note [Shared parameters]
-  body->shared = true;
-  body->value.body().shared = true;
-  body->value.body().block->shared = true;
+  // Note [Reference counts]
+  body->share();
+  body->value.body().share();
+  body->value.body().block->share();
   body->value.body().parameter = body;
   return body;
 }

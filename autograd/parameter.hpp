@@ -21,6 +21,8 @@ struct ParameterBody : Counted {
     PoolAllocator<std::byte>().deallocate(static_cast<std::byte*>(body), 0);
   }
 };
+/// Completes Counted::release(): true when no reference is left.
+bool settle(ParameterBody& body) noexcept;
 void release_parameter(ParameterBody* body) noexcept;
 
 // Note [Stand-ins]

@@ -187,7 +187,7 @@ void apply(const char* name, const FusedOperation& operation, std::span<const Op
     dtype == DType::float32 ? compute<float>(operation, arguments, *common, results)
                             : compute<double>(operation, arguments, *common, results);
   }
-  if (detail::context.anomaly) {
+  if (detail::context.anomaly != nullptr) {
     detail::check_finite_outputs(name, results);
   }
   if (detail::context.tape != nullptr) {

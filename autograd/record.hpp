@@ -10,10 +10,13 @@
 #include <utility>
 
 #include <rewind/autograd/detail/node.hpp>
+#include <rewind/autograd/detail/thread_scope.hpp>
 #include <rewind/autograd/gradients.hpp>
 #include <rewind/autograd/tensor.hpp>
 
 namespace rw {
+
+class AnomalyMode;
 
 /// Refers to a tensor for the duration of a call; made from a Tensor or a Parameter.
 class TensorRef {
@@ -31,10 +34,12 @@ class TensorRef {
 
 namespace detail {
 
-/// What the calling thread is doing; one flag tells record() that there is nothing to do.
+/// What the calling thread is doing; the first two tell record() whether there is anything to do.
 struct Context {
-  Tape* tape = nullptr;  // operations are recorded here
-  bool anomaly = false;  // look for NaN and infinity (AnomalyMode)
+  Tape* tape = nullptr;            // operations are recorded here
+  AnomalyMode* anomaly = nullptr;  // look for NaN and infinity
+  ThreadScope<Tape>* tapes = nullptr;
+  ThreadScope<AnomalyMode>* anomalies = nullptr;
 };
 inline constinit thread_local Context context;
 
@@ -72,10 +77,10 @@ void record(const char* name, std::span<const TensorRef> inputs, std::span<const
                 "a gradient rule captures only plain values; pass tensors through saved(...), "
                 "which also guards their versions");
   static_assert(alignof(Rule) <= 8);
-  if (context.tape == nullptr && !context.anomaly) {
+  if (context.tape == nullptr && context.anomaly == nullptr) {
     return;
   }
-  if (context.anomaly) {
+  if (context.anomaly != nullptr) {
     check_finite_outputs(name, outputs);
   }
   Node* const node =

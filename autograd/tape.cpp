@@ -44,9 +44,35 @@ void end_serial(std::uint64_t serial) {
   live_serials[serial % live_serials.size()].store(0, std::memory_order_relaxed);
 }
 
-std::vector<std::unique_ptr<TapeStorage>>& spare_storage() {
-  static thread_local std::vector<std::unique_ptr<TapeStorage>> spare;
-  return spare;
+// Storage of tapes that have ended, for the thread's next ones. A tape with static storage ends
+// after this list, and one may end on another thread than the one that made it: only some are kept.
+using SpareStorage = std::vector<std::unique_ptr<TapeStorage>>;
+constinit thread_local bool spare_storage_is_gone = false;
+
+SpareStorage& spare_storage() {
+  struct Owner {
+    SpareStorage spare;
+    ~Owner() { spare_storage_is_gone = true; }
+  };
+  static thread_local Owner owner;
+  return owner.spare;
+}
+
+TapeStorage* take_storage() {
+  if (spare_storage_is_gone || spare_storage().empty()) {
+    return new TapeStorage;
+  }
+  TapeStorage* const storage = spare_storage().back().release();
+  spare_storage().pop_back();
+  return storage;
+}
+
+void keep_storage(TapeStorage* storage) {
+  constexpr std::size_t most = 16;
+  std::unique_ptr<TapeStorage> kept(storage);
+  if (!spare_storage_is_gone && spare_storage().size() < most) {
+    spare_storage().push_back(std::move(kept));
+  }
 }
 
 }  // namespace
@@ -140,28 +166,14 @@ void* tape_memory(std::size_t bytes) { return context.tape->storage_->arena.allo
 }  // namespace detail
 
 Tape::Tape()
-    : serial_(detail::take_serial()), owner_(&detail::context), enclosing_(detail::context.tape) {
-  auto& spare = detail::spare_storage();
-  if (spare.empty()) {
-    storage_ = new detail::TapeStorage;
-  } else {
-    storage_ = spare.back().release();
-    spare.pop_back();
-  }
-  detail::context.tape = this;
-}
+    : serial_(detail::take_serial()),
+      storage_(detail::take_storage()),
+      scope_(detail::context.tape, detail::context.tapes, this) {}
 
 Tape::~Tape() {
-  // Tapes need not end in the order in which they began.
-  for (Tape** place = &detail::context.tape; *place != nullptr; place = &(*place)->enclosing_) {
-    if (*place == this) {
-      *place = enclosing_;
-      break;
-    }
-  }
   detail::end_serial(serial_);
   storage_->clear();
-  detail::spare_storage().emplace_back(storage_);
+  detail::keep_storage(storage_);
 }
 
 detail::Node* Tape::append_leaf(const char* name, const Tensor& value) {
@@ -197,7 +209,7 @@ Tensor Tape::watch(const Tensor& x) {
 }
 
 void Tape::check_owner(const char* what) const {
-  check<UsageError>(owner_ == &detail::context,
+  check<UsageError>(scope_.is_on(detail::context.tapes),
                     "{}: this tape belongs to another thread; use it on the thread that made it, "
                     "or make one tape per thread",
                     what);

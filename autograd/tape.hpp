@@ -34,8 +34,9 @@ struct GradientOptions {
 /// The record of a computation, played backwards to get gradients.
 ///
 /// While a Tape is alive, operations of its thread on parameters, watched tensors and whatever was
-/// computed from them are recorded on it; the innermost tape counts. It belongs to its thread. When
-/// it ends, tensors keep their values and become constants.
+/// computed from them are recorded on it; the innermost tape counts. It belongs to the thread that
+/// made it; while that thread does not compute, or after it, another one may end it. When it ends,
+/// tensors keep their values and become constants.
 ///
 ///     Tape tape;
 ///     Tensor loss = mse(model(x), y);
@@ -100,34 +101,27 @@ class Tape {
   void check_owner(const char* what) const;
 
   std::uint64_t serial_;
-  const void* owner_;  // the context of the thread that made it
-  Tape* enclosing_;    // tape to return to when this one ends
   detail::TapeStorage* storage_;
+  detail::ThreadScope<Tape> scope_;
 };
 
 /// Stops recording on this thread until the end of the scope; results inside are constants.
 class StopRecording {
  public:
-  StopRecording() : tape_(std::exchange(detail::context.tape, nullptr)) {}
-  ~StopRecording() { detail::context.tape = tape_; }
-  StopRecording(const StopRecording&) = delete;
-  StopRecording& operator=(const StopRecording&) = delete;
+  StopRecording() : scope_(detail::context.tape, detail::context.tapes, nullptr) {}
 
  private:
-  Tape* tape_;
+  detail::ThreadScope<Tape> scope_;
 };
 
 /// While alive, the first operation on this thread whose result, or whose gradient, holds a NaN or
 /// an infinity throws a NonFiniteError that names it. Slow: every result is read once more.
 class AnomalyMode {
  public:
-  AnomalyMode() : previous_(std::exchange(detail::context.anomaly, true)) {}
-  ~AnomalyMode() { detail::context.anomaly = previous_; }
-  AnomalyMode(const AnomalyMode&) = delete;
-  AnomalyMode& operator=(const AnomalyMode&) = delete;
+  AnomalyMode() : scope_(detail::context.anomaly, detail::context.anomalies, this) {}
 
  private:
-  bool previous_;
+  detail::ThreadScope<AnomalyMode> scope_;
 };
 
 }  // namespace rw

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -20,8 +21,9 @@ Block* home_of(TensorBody* body) {
 
 /// A body for another view of `from`'s storage.
 TensorBody* make_view_body(TensorBody& from) {
-  if (from.exclusive) {
-    from.exclusive = false;
+  // Several threads may make views of one tensor.
+  if (const std::atomic_ref exclusive(from.exclusive); exclusive.load(std::memory_order_relaxed)) {
+    exclusive.store(false, std::memory_order_relaxed);
   }
   auto* const body = new (allocate_block(0)->body) TensorBody;
   body->dtype = from.dtype;
@@ -35,9 +37,7 @@ TensorBody* make_view_body(TensorBody& from) {
 void recycle_body(TensorBody* body) noexcept {
   Block* const home = home_of(body);
   Block* const block = body->block;
-  if (block->release()) {
-    recycle_block(block);
-  }
+  release(block);
   if (home != block) {
     recycle_block(home);
   }

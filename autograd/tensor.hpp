@@ -47,9 +47,13 @@ struct TensorBody : Counted {
   Shape shape;
   Link link;
   ParameterBody* parameter = nullptr;  // set for a parameter's value
+  TensorBody* next_queued = nullptr;   // Note [Reference counts]
 };
 
+/// Takes back a body that nobody refers to.
 void recycle_body(TensorBody* body) noexcept;
+/// Completes Counted::release(): takes the body back when no reference is left.
+void settle(TensorBody* body) noexcept;
 
 /// An uninitialised dense tensor.
 Tensor make_tensor(const Shape& shape, DType dtype);
@@ -154,7 +158,7 @@ class Tensor {
   void swap(Tensor& other) noexcept { std::swap(body_, other.body_); }
   void reset() noexcept {
     if (body_ != nullptr && body_->release()) {
-      detail::recycle_body(body_);
+      detail::settle(body_);
     }
     body_ = nullptr;
   }

@@ -33,15 +33,9 @@ bool is_on(const Tape& tape, const RecordedRun& run) {
 }
 
 /// While alive, layers that run are not noted: a cell that runs again may hold some.
-class PauseRecorder {
- public:
-  PauseRecorder() : recorder_(std::exchange(detail::state_recorder, nullptr)) {}
-  ~PauseRecorder() { detail::state_recorder = recorder_; }
-  PauseRecorder(const PauseRecorder&) = delete;
-  PauseRecorder& operator=(const PauseRecorder&) = delete;
-
- private:
-  StateRecorder* recorder_;
+struct PauseRecorder {
+  detail::ThreadScope<StateRecorder> scope{detail::state_recorder, detail::state_recorders,
+                                           nullptr};
 };
 
 /// Elements of one row, all axes but the first.

@@ -23,10 +23,7 @@ class Tape;
 /// recorder's end. A run of no steps, or one that threw, is not noted.
 class StateRecorder {
  public:
-  StateRecorder() : enclosing_(std::exchange(detail::state_recorder, this)) {}
-  ~StateRecorder() { detail::state_recorder = enclosing_; }
-  StateRecorder(const StateRecorder&) = delete;
-  StateRecorder& operator=(const StateRecorder&) = delete;
+  StateRecorder() : scope_(detail::state_recorder, detail::state_recorders, this) {}
 
   /// Number of runs since the beginning or clear().
   std::size_t runs() const { return runs_.size(); }
@@ -38,7 +35,7 @@ class StateRecorder {
   friend std::vector<GradientFlow> gradient_flow(Tape& tape, const Tensor& loss,
                                                  const StateRecorder& recorder);
 
-  StateRecorder* enclosing_;
+  detail::ThreadScope<StateRecorder> scope_;
   std::vector<std::shared_ptr<const detail::RecordedRun>> runs_;
 };
 

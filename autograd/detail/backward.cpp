@@ -55,12 +55,11 @@ void check_saved(const Node& node) {
 }  // namespace
 
 BackwardPass::BackwardPass(Tape& tape, bool create_graph)
-    : tape_(tape), create_graph_(create_graph), previous_tape_(context.tape) {
-  context.tape = create_graph ? &tape : nullptr;
-}
+    : tape_(tape),
+      create_graph_(create_graph),
+      recording_(context.tape, context.tapes, create_graph ? &tape : nullptr) {}
 
 BackwardPass::~BackwardPass() {
-  context.tape = previous_tape_;
   if (cleaned_) {
     for (Node* leaf = tape_.storage_->last_leaf; leaf != nullptr; leaf = leaf->previous_leaf) {
       leaf->reachable = false;
@@ -160,7 +159,7 @@ void BackwardPass::run(bool retain) {
     if (reached) {
       Gradients gradients(*node, create_graph_, *this);
       node->run(*node, gradients);
-      if (context.anomaly) {
+      if (context.anomaly != nullptr) {
         check_gradients(*node);
       }
     }

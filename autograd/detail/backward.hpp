@@ -46,7 +46,7 @@ class BackwardPass {
 
   Tape& tape_;
   bool create_graph_;
-  Tape* previous_tape_;
+  ThreadScope<Tape> recording_;
   Node* root_ = nullptr;
   bool only_targets_ = false;
   bool cleaned_ = false;  // every node that was reached is as it was before the pass

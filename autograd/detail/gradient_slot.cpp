@@ -20,7 +20,7 @@ namespace {
 
 bool is_unique(const Tensor& t) {
   const TensorBody& body = t.body();
-  return body.references == 1 && body.block->references == 1 && !body.shared && t.is_contiguous();
+  return body.is_unique() && body.block->is_unique() && t.is_contiguous();
 }
 
 }  // namespace

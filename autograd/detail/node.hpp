@@ -104,8 +104,7 @@ struct Slot {
   }
   /// Nobody else can see the gradient: once its rule has read it, its memory may be used again.
   bool is_expendable() const {
-    return owned && !keep && gradient.body().references == 1 &&
-           gradient.body().block->references == 1;
+    return owned && !keep && gradient.body().is_unique() && gradient.body().block->is_unique();
   }
   /// Memory for all of this gradient: that of `expendable`, of the same shape.
   void start_in(Slot& expendable) {

@@ -65,6 +65,7 @@ struct RecordedRun {
 
 /// The innermost recorder of this thread, or null.
 inline constinit thread_local StateRecorder* state_recorder = nullptr;
+inline constinit thread_local ThreadScope<StateRecorder>* state_recorders = nullptr;
 
 /// A copy of `cell`, independent of it, that reads `weights` in the order of parameters(cell).
 template <class C>

@@ -1,0 +1,58 @@
+#pragma once
+
+namespace rw::detail {
+
+/// Something that is in force on a thread as long as an object lives, such as the tape that
+/// records. The innermost one counts. Scopes may end in any order, after their thread, and, while
+/// their thread does not compute, on another thread: each takes itself out of the thread's list,
+/// and nothing is put back.
+template <class T>
+class ThreadScope {
+ public:
+  /// Puts `value` in force on the calling thread, whose own variables the others are: the value
+  /// that is in force (null where none is), and the innermost scope.
+  ThreadScope(T*& current, ThreadScope*& innermost, T* value)
+      : current_(&current), innermost_(&innermost), value_(value), outer_(innermost) {
+    static thread_local const EndOfThread at_end_of_thread(current, innermost);
+    innermost = this;
+    current = value;
+  }
+  ~ThreadScope() {
+    if (innermost_ == nullptr) {
+      return;
+    }
+    ThreadScope** place = innermost_;
+    while (*place != this) {
+      place = &(*place)->outer_;
+    }
+    *place = outer_;
+    *current_ = *innermost_ == nullptr ? nullptr : (*innermost_)->value_;
+  }
+  ThreadScope(const ThreadScope&) = delete;
+  ThreadScope& operator=(const ThreadScope&) = delete;
+
+  /// Whether it began on the thread that has `innermost`.
+  bool is_on(ThreadScope* const& innermost) const { return innermost_ == &innermost; }
+
+ private:
+  /// Scopes that outlive their thread are in force nowhere.
+  struct EndOfThread {
+    EndOfThread(T*& c, ThreadScope*& i) : current(c), innermost(i) {}
+    ~EndOfThread() {
+      for (ThreadScope* scope = innermost; scope != nullptr; scope = scope->outer_) {
+        scope->innermost_ = nullptr;
+      }
+      current = nullptr;
+      innermost = nullptr;
+    }
+    T*& current;
+    ThreadScope*& innermost;
+  };
+
+  T** current_;
+  ThreadScope** innermost_;  // null once the thread has ended
+  T* value_;
+  ThreadScope* outer_;
+};
+
+}  // namespace rw::detail
