@@ -1,10 +1,12 @@
 #pragma once
 // One register of numbers and what can be done with it. NaN in, NaN out, everywhere: comparisons
 // are written so that a NaN operand reaches the result; xsimd 8.1's `!=` is false for a NaN on AVX,
-// so isnan() asks for it.
+// so isnan() asks for it. The only file that knows which version of xsimd it stands on, 8 to 13.
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <type_traits>
 
@@ -17,6 +19,20 @@ using Batch = xsimd::batch<T>;
 
 template <class V>
 using Scalar = typename V::value_type;
+
+/// Unsigned integers as wide as the lanes of V, and as many.
+template <class V>
+using Bits = xsimd::batch<std::conditional_t<sizeof(Scalar<V>) == 4, std::uint32_t, std::uint64_t>>;
+
+/// The sum of all lanes: `hadd` until xsimd 8, `reduce_add` since.
+template <class V>
+Scalar<V> sum_of_lanes(V x) {
+  if constexpr (requires { reduce_add(x); }) {
+    return reduce_add(x);
+  } else {
+    return hadd(x);
+  }
+}
 
 /// a b + c and c - a b, rounded once where the processor can: xsimd 8.1 does not know the
 /// instructions of AVX-512.
@@ -105,10 +121,8 @@ V limited(V x, Scalar<V> low, Scalar<V> high) {
 template <class V>
 V power_of_two(V k) {
   using C = ExpConstants<Scalar<V>>;
-  using Integers = xsimd::as_integer_t<V>;
   // The sum leaves k + bias in its last bits, from where it moves to the exponent's place.
-  const auto bits = xsimd::bitwise_cast<Integers>(k + V(C::to_bits));
-  return xsimd::bitwise_cast<V>(bits << C::mantissa);
+  return std::bit_cast<V>(std::bit_cast<Bits<V>>(k + V(C::to_bits)) << C::mantissa);
 }
 
 /// e^x as 2^k (1 + p) with an integer k and |log(1 + p)| <= log(2) / 2. float: Cephes expf (Moshier
@@ -175,22 +189,96 @@ V expm1(V x) {
   return simd::fma(factor, e.p, factor - V(1)) * (e.k - k + V(1));  // k is at most one less
 }
 
-/// xsimd's, which for double reads the exponent of a number below the normal range before it scales
-/// it.
+template <class T>
+struct LogConstants;
+template <>
+struct LogConstants<float> {
+  static constexpr std::uint32_t one = 0x3f800000;        // bits of 1
+  static constexpr std::uint32_t root_half = 0x3f3504f3;  // bits of sqrt(1/2)
+  static constexpr std::uint32_t fraction = 0x007fffff;   // all bits of the mantissa
+  static constexpr std::uint32_t integer = 0x4b000000;    // bits of 2^23
+  static constexpr float integer_bias = 8388608.0f + 127;
+  static constexpr float rescale = 23;  // log2 of what makes a number normal
+  static constexpr float rescaled = 0x1p23f;
+};
+template <>
+struct LogConstants<double> {
+  static constexpr std::uint64_t one = 0x3ff0000000000000;
+  static constexpr std::uint64_t root_half = 0x3fe6a09e00000000;
+  static constexpr std::uint64_t fraction = 0x000fffffffffffff;
+  static constexpr std::uint64_t integer = 0x4330000000000000;  // bits of 2^52
+  static constexpr double integer_bias = 4503599627370496.0 + 1023;
+  static constexpr double rescale = 54;
+  static constexpr double rescaled = 0x1p54;
+};
+
+/// A normal number x > 0 as 2^k (1 + f) with an integer k and sqrt(1/2) <= 1 + f < sqrt(2). FreeBSD
+/// e_logf.c and e_log.c (Sun Microsystems 1993).
+template <class V>
+struct Logarithm {
+  V k;
+  V f;
+
+  explicit Logarithm(V x) {
+    using C = LogConstants<Scalar<V>>;
+    const Bits<V> bits = std::bit_cast<Bits<V>>(x) + Bits<V>(C::one - C::root_half);
+    const Bits<V> exponent = bits >> ExpConstants<Scalar<V>>::mantissa;
+    // As the last bits of 2^23 (2^52), an integer is a number after one subtraction.
+    k = std::bit_cast<V>(exponent | Bits<V>(C::integer)) - V(C::integer_bias);
+    f = std::bit_cast<V>((bits & Bits<V>(C::fraction)) + Bits<V>(C::root_half)) - V(1);
+  }
+
+  /// k log(2) + log(1 + f) + correction.
+  V value(V correction) const {
+    using C = ExpConstants<Scalar<V>>;
+    const V s = f / (V(2) + f);
+    const V z = s * s;
+    const V w = z * z;
+    V odd, even;
+    if constexpr (sizeof(Scalar<V>) == 4) {
+      even = w * simd::fma(w, V(0.24279078841f), V(0.40000972152f));
+      odd = z * simd::fma(w, V(0.28498786688f), V(0.66666662693f));
+    } else {
+      even = simd::fma(w, V(1.531383769920937332e-01), V(2.222219843214978396e-01));
+      even = w * simd::fma(w, even, V(3.999999999940941908e-01));
+      odd = simd::fma(w, V(1.479819860511658591e-01), V(1.818357216161805012e-01));
+      odd = simd::fma(w, odd, V(2.857142874366239149e-01));
+      odd = z * simd::fma(w, odd, V(6.666666666666735130e-01));
+    }
+    const V half_square = V(Scalar<V>(0.5)) * f * f;
+    const V low = simd::fma(s, half_square + (odd + even), k * V(C::log2_low) + correction);
+    return simd::fma(k, V(C::log2_high), low - half_square + f);
+  }
+};
+
+/// The logarithm of x, which is `y` where x is positive and finite.
+template <class V>
+V log_everywhere(V x, V y) {
+  constexpr Scalar<V> infinity = std::numeric_limits<Scalar<V>>::infinity();
+  constexpr Scalar<V> nan = std::numeric_limits<Scalar<V>>::quiet_NaN();
+  const V elsewhere = xsimd::select(x == V(0), V(-infinity), V(nan));
+  return xsimd::select(x > V(0), xsimd::select(x == V(infinity), x, y), elsewhere);
+}
+
+// Not xsimd's: xsimd 8.1's does not compile for AVX-512 without optimisation (its select() of
+// integers hands a batch to a macro of g++'s), and for double reads the exponent of a number below
+// the normal range before it scales it.
 template <class V>
 V log(V x) {
-  if constexpr (sizeof(Scalar<V>) == 4) {
-    return xsimd::log(x);
-  } else {
-    const auto is_tiny = x < V(std::numeric_limits<Scalar<V>>::min());
-    const V y = xsimd::log(xsimd::select(is_tiny, x * V(0x1p54), x));
-    return xsimd::select(is_tiny, y - V(37.429947750237047), y);  // 54 log 2
-  }
+  using C = LogConstants<Scalar<V>>;
+  const auto is_tiny = x < V(std::numeric_limits<Scalar<V>>::min());
+  Logarithm<V> parts(xsimd::select(is_tiny, x * V(C::rescaled), x));
+  parts.k = parts.k - xsimd::select(is_tiny, V(C::rescale), V(0));
+  return log_everywhere(x, parts.value(V(0)));
 }
 
 template <class V>
 V log1p(V x) {
-  return xsimd::log1p(x);
+  const V u = V(1) + x;
+  const Logarithm<V> parts(u);
+  // log(1 + x) - log(u), to the first order: what u lost by rounding.
+  const V lost = xsimd::select(parts.k >= V(2), V(1) - (u - x), x - (u - V(1)));
+  return log_everywhere(u, parts.value(lost / u));
 }
 
 /// tanh|x| = (e^2|x| - 1) / (e^2|x| + 1), with the numerator computed without cancellation: one

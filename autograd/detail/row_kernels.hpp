@@ -61,7 +61,7 @@ template <class T, class Term>
     for (; i <= last; i += lanes<T>) {
       partial += term(i, lanes<T>);
     }
-    total += static_cast<double>(xsimd::hadd(partial));
+    total += static_cast<double>(simd::sum_of_lanes(partial));
   }
   if (i < n) {
     alignas(64) std::array<T, V::size> values;
@@ -101,14 +101,14 @@ double sum_row(const T* x, std::int64_t n) {
       g += V::load_unaligned(x + i + 6 * lanes<T>);
       h += V::load_unaligned(x + i + 7 * lanes<T>);
     }
-    total += static_cast<double>(xsimd::hadd(((a + b) + (c + d)) + ((e + f) + (g + h))));
+    total += static_cast<double>(simd::sum_of_lanes(((a + b) + (c + d)) + ((e + f) + (g + h))));
   }
   if (i + lanes<T> <= n) {
     V rest(T(0));
     for (; i + lanes<T> <= n; i += lanes<T>) {
       rest += V::load_unaligned(x + i);
     }
-    total += static_cast<double>(xsimd::hadd(rest));
+    total += static_cast<double>(simd::sum_of_lanes(rest));
   }
   for (; i < n; ++i) {
     total += static_cast<double>(x[i]);

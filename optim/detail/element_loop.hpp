@@ -65,7 +65,7 @@ bool all_finite(std::int64_t n, const std::array<const T*, Reads>& read, Body&& 
     const V x = body(values...);
     sum += x - x;
   });
-  return std::isfinite(xsimd::hadd(sum));
+  return std::isfinite(simd::sum_of_lanes(sum));
 }
 
 /// Whether body(g) is finite for all elements g = gradient + weight_decay w of a parameter w.
