@@ -1,7 +1,7 @@
 #pragma once
 // Matrix products on plain memory: float32 through oneDNN, float64 through Eigen. Nothing here
-// knows a tensor or a tape. A form of the right-hand matrix that is packed once and used at many
-// time steps would join as one more overload of `multiply`.
+// knows a tensor or a tape. Copies of a weight in the layout that is faster to read are its
+// callers' business (Note [Weights stored as read], detail/stored_weights.hpp).
 
 #include <algorithm>
 #include <cstdint>
