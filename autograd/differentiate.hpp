@@ -39,7 +39,7 @@ constexpr Program ordered(const Program& from) {
       depth[i] =
           operand >= 0 ? std::max(depth[i], depth[static_cast<std::size_t>(operand)]) : depth[i];
     }
-    depth[i] += is_costly_term(term) ? 1 : 0;
+    depth[i] += is_costly_term(term) ? 1U : 0U;
     deepest = std::max(deepest, depth[i]);
   }
   Program to;

@@ -338,7 +338,7 @@ constexpr bool is_costly_term(const Term& term) {
 constexpr std::uint32_t work_of(const Program& program) {
   std::uint32_t work = 0;
   for (std::size_t i = 0; i < program.size; ++i) {
-    work += is_costly_term(program.terms[i]) ? 8 : 1;
+    work += is_costly_term(program.terms[i]) ? 8U : 1U;
   }
   return work;
 }

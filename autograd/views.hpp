@@ -42,8 +42,8 @@ void split_into(Tensor x, std::span<const std::int64_t> sizes, int axis, std::sp
 /// The same with the number known at compile time: auto [i, f, g, o] = split<4>(z). A tensor given
 /// with std::move hands on to its parts that nobody else reads them (Note [Products in place]).
 template <int Parts>
-std::array<Tensor, Parts> split(Tensor x, int axis = -1) {
-  std::array<Tensor, Parts> parts;
+std::array<Tensor, std::size_t{Parts}> split(Tensor x, int axis = -1) {
+  std::array<Tensor, std::size_t{Parts}> parts;
   detail::split_into(std::move(x), {}, axis, parts);
   return parts;
 }
