@@ -74,7 +74,10 @@ template <const Program& P, class Body>
 /// value, is summed, added or not wanted is given memory of its own (Tiles). In float32 it is
 /// compiled twice, for whole registers and for what is left of a row: masks in the loop would cost
 /// up to a tenth. float64, which is there to check with, is spared that.
-template <const Program& P, class T>
+///
+/// `Instructions` is part of the function's name only: a program may be compiled for another
+/// instruction set than the library, and the linker then keeps the loops of both apart.
+template <const Program& P, class T, class Instructions = xsimd::default_arch>
 [[gnu::flatten]] void run_block(const Block& block) {
   using V = simd::Batch<T>;
   constexpr auto lanes = static_cast<std::int64_t>(V::size);
