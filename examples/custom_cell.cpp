@@ -3,6 +3,8 @@
 
 #include <rewind/rewind.hpp>
 
+#include "common/options.hpp"
+
 using namespace rw;
 
 // The minimal gated unit (Zhou et al. 2016), a GRU with one gate:
@@ -71,7 +73,7 @@ struct Model {
   }
 };
 
-int main() {
+int custom_cell() {
   Rng rng(1);
 
   // Every gradient of the model against finite differences, in float64.
@@ -123,4 +125,13 @@ int main() {
   fmt::print("always answering 1 would give 0.16667\n");
   fmt::print("result loss={:.5f} gradcheck={} seed=1\n", loss_seen, check ? "passed" : "failed");
   return check ? 0 : 1;
+}
+
+int main(int argc, char** argv) {
+  return examples::guarded([&] {
+    examples::take_no_options(argc, argv,
+                              "Writes a cell, the minimal gated unit, checks its gradients, and "
+                              "trains it on the adding problem.");
+    return custom_cell();
+  });
 }

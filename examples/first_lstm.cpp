@@ -3,7 +3,9 @@
 
 #include <rewind/rewind.hpp>
 
-int main() {
+#include "common/options.hpp"
+
+void first_lstm() {
   rw::Rng rng(7);
   rw::LSTM lstm({.input = 1, .hidden = 16}, rng);
   rw::Linear head({.input = 16, .output = 2}, rng);
@@ -24,4 +26,12 @@ int main() {
     optimizer.step();
     if (step % 50 == 0) fmt::print("step {:3}  loss {:.4f}\n", step, loss.item());
   }
+}
+
+int main(int argc, char** argv) {
+  return examples::guarded([&] {
+    examples::take_no_options(argc, argv, "An LSTM learns to tell rising from falling sequences.");
+    first_lstm();
+    return 0;
+  });
 }

@@ -228,6 +228,20 @@ BOOST_AUTO_TEST_CASE(reads_settings) {
   BOOST_TEST((f.line.attributes() == expected));
 }
 
+BOOST_AUTO_TEST_CASE(an_experiment_without_options_has_help_and_refuses_the_rest) {
+  const auto take = [](std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "/somewhere/first_lstm");
+    examples::take_no_options(static_cast<int>(arguments.size()), arguments.data(), "Learns.");
+  };
+  BOOST_CHECK_NO_THROW(take({}));
+  BOOST_CHECK_EXCEPTION(take({"--help"}), Stop, [](const Stop& stop) {
+    return stop.code == 0 && says(stop.text, "Learns.") && says(stop.text, "Usage: first_lstm ");
+  });
+  BOOST_CHECK_EXCEPTION(take({"--seed", "2"}), Stop, [](const Stop& stop) {
+    return stop.code == 2 && says(stop.text, "--seed") && says(stop.text, "--help");
+  });
+}
+
 BOOST_AUTO_TEST_CASE(help_ends_with_code_0_and_shows_examples) {
   Fixture f;
   BOOST_CHECK_EXCEPTION(f.parse({"--help"}), Stop, [](const Stop& stop) {

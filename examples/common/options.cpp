@@ -108,6 +108,18 @@ rw::io::Attributes CommandLine::attributes() const {
   return all;
 }
 
+void take_no_options(int argc, const char* const* argv, const std::string& summary) {
+  CLI::App app(summary + "\nIt has no options: change the source.",
+               std::filesystem::path(argv[0]).filename().string());
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream text;
+    const int code = app.exit(error, text, text);
+    throw Stop{code == 0 ? 0 : 2, text.str()};
+  }
+}
+
 int guarded(const std::function<int()>& body) {
   try {
     return body();

@@ -77,6 +77,9 @@ class CommandLine {
   std::vector<Setting> settings_;
 };
 
+/// For an experiment without options: throws Stop for any argument, with the help after --help.
+void take_no_options(int argc, const char* const* argv, const std::string& summary);
+
 /// Runs an experiment's `body` and turns what it throws into a message on standard error and an
 /// exit code: 2 for wrong options, 1 for any other failure.
 int guarded(const std::function<int()>& body);
