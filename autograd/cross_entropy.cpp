@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include <rewind/autograd/detail/row_kernels.hpp>
 #include <rewind/autograd/losses.hpp>
@@ -37,6 +38,11 @@ struct ClassWeights {
   const T* data;
   std::int64_t step;
 };
+
+/// factor * cost, where a cost of -log 0 does not count for a factor of 0.
+double times(double factor, double cost) {
+  return factor == 0 && std::isinf(cost) ? 0 : factor * cost;
+}
 
 /// How one row's loss depends on its distribution p: -target log p_t - uniform sum_c w_c log p_c.
 struct RowFactors {
@@ -133,11 +139,11 @@ double cross_entropy_row(const T* x, std::int64_t classes, std::int64_t t,
   statistics = {largest, static_cast<T>(1 / sum)};
   const double top = static_cast<double>(largest);
   const double log_sum = std::log(sum);
-  double loss = factors.target * (log_sum + (top - static_cast<double>(x[t])));
+  double loss = times(factors.target, log_sum + (top - static_cast<double>(x[t])));
   if (factors.uniform > 0) {
     double others = 0;
     for (std::int64_t c = 0; c < classes; ++c) {
-      others += static_cast<double>(weights[c]) * (log_sum + (top - static_cast<double>(x[c])));
+      others += times(static_cast<double>(weights[c]), log_sum + (top - static_cast<double>(x[c])));
     }
     loss += factors.uniform * others;
   }
@@ -289,14 +295,16 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& target
                                       const CrossEntropyOptions& options) {
   check_shape(logits.rank() >= 1 && logits.shape() == targets.shape(),
               "cross_entropy: logits are {}, target probabilities {}, expected equal shapes "
-              "[..., classes]",
+              "[..., classes]; class numbers are int64, see to()",
               logits.shape(), targets.shape());
   check_weights("cross_entropy", logits, options.weights);
   const double smoothing = options.label_smoothing;
   const double uniform =
       logits.columns() == 0 ? 0 : smoothing / static_cast<double>(logits.columns());
   const auto formula = [](auto l, auto q, auto keep, auto u, auto w) {
-    return -(w * (keep * q + u) * l);
+    const auto factor = w * (keep * q + u);
+    const auto absent = equal(factor, 0) * equal(l, -std::numeric_limits<double>::infinity());
+    return -(factor * where(absent, 0, l));
   };
   const Tensor terms = fuse("cross_entropy", formula, log_softmax(logits), targets, 1 - smoothing,
                             uniform, weights_or_one(options.weights, logits.dtype()));
@@ -329,7 +337,7 @@ Tensor nll(const Tensor& log_probabilities, const Tensor& indices, const NllOpti
     const ClassWeights<T> w(weights);
     return reduce_rows<T>(loss, x, targets, w, [&](std::int64_t r, std::int64_t t) {
       const T log_p = x.data<T>()[r * x.row_stride() + t];
-      return 0.0 - static_cast<double>(w[t]) * static_cast<double>(log_p);
+      return times(static_cast<double>(w[t]), 0.0 - static_cast<double>(log_p));
     });
   });
   return record("nll", {x}, value, saved(targets, weights),

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <rewind/autograd/losses.hpp>
 #include <rewind/autograd/pointwise.hpp>
 #include <rewind/autograd/reduce.hpp>
@@ -24,6 +26,12 @@ void check_equal_shapes(const char* who, const Tensor& prediction, const Tensor&
               who, prediction.shape(), target.shape());
 }
 
+/// In a formula: share * distance, where an infinite distance does not count for a share of 0.
+constexpr auto share_of_distance = [](auto share, auto distance) {
+  const auto absent = equal(share, 0) * equal(distance, std::numeric_limits<double>::infinity());
+  return share * where(absent, 0, distance);
+};
+
 }  // namespace
 
 Tensor mse(const Tensor& prediction, const Tensor& target, Reduction reduction) {
@@ -44,8 +52,14 @@ Tensor huber(const Tensor& prediction, const Tensor& target, double delta, Reduc
   check_equal_shapes("huber", prediction, target);
   check<UsageError>(delta > 0, "huber: delta is {}, expected more than 0", delta);
   const auto formula = [](auto x, auto y, auto limit) {
+    // The error and delta are chosen before they are multiplied: an infinity of the part that does
+    // not count would make the slope NaN.
     const auto e = x - y;
-    return where(abs(e) <= limit, 0.5 * e * e, limit * (abs(e) - 0.5 * limit));
+    const auto is_near = abs(e) <= limit;
+    const auto near = where(is_near, e, 0);
+    const auto far = where(is_near, 0, e);
+    const auto slope = where(is_near, 0, limit);
+    return 0.5 * near * near + slope * (abs(far) - 0.5 * slope);
   };
   return reduced(fuse("huber", formula, prediction, target, delta), reduction);
 }
@@ -57,7 +71,8 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOpt
   if (!options.pos_weight.defined()) {
     const auto formula = [](auto x, auto y) {
       const auto positive = x > 0;
-      return where(positive, x * (1 - y), -(x * y)) + log1p(exp(where(positive, -x, x)));
+      const auto distance = where(positive, x, -x);
+      return share_of_distance(where(positive, 1 - y, y), distance) + log1p(exp(-distance));
     };
     return reduced(fuse("bce_with_logits", formula, logits, targets), options.reduction);
   }
@@ -67,8 +82,10 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOpt
               logits.shape());
   const auto formula = [](auto x, auto y, auto w) {
     const auto positive = x > 0;
-    return where(positive, x * (1 - y), -(w * x * y)) +
-           (1 - y + w * y) * log1p(exp(where(positive, -x, x)));
+    const auto distance = where(positive, x, -x);
+    const auto weighted = w * y;
+    return share_of_distance(where(positive, 1 - y, weighted), distance) +
+           (1 - y + weighted) * log1p(exp(-distance));
   };
   return reduced(fuse("bce_with_logits", formula, logits, targets, options.pos_weight),
                  options.reduction);

@@ -546,7 +546,9 @@ BOOST_AUTO_TEST_CASE(wrong_calls_say_what_is_wrong) {
                         says("nll: target 10 of row 2 is outside [0, 10)"));
   BOOST_CHECK_EXCEPTION(loss(random_targets(Shape{3}, 10)), rw::ShapeError, says("[3]"));
   BOOST_CHECK_EXCEPTION(loss(random_targets(Shape{4, 1}, 10)), rw::ShapeError, says("[4, 1]"));
-  BOOST_CHECK_EXCEPTION(loss(rw::zeros(Shape{4})), rw::ShapeError, says("[4]"));
+  BOOST_CHECK_EXCEPTION(loss(rw::zeros(Shape{4})), rw::ShapeError,
+                        says("target probabilities [4], expected equal shapes [..., classes]; "
+                             "class numbers are int64"));
   const Tensor good = random_targets(Shape{4}, 10);
   BOOST_CHECK_EXCEPTION(loss(good, {.weights = rw::ones(Shape{9})}), rw::ShapeError, says("[9]"));
   BOOST_CHECK_EXCEPTION(loss(good, {.weights = rw::ones(Shape{10}, DType::float64)}),
