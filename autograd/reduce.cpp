@@ -90,13 +90,15 @@ Run<T> run_of(Tensor& x, int begin, int end) {
   return {x.data<T>(), shape.product(0, begin), n, inner, outer_step, step};
 }
 
-/// Reduces one run of neighbouring axes after the other, from the last, with kernel(Run<T>, T* to,
-/// is_last).
-template <class Kernel>
+/// Reduces one run of neighbouring axes after the other, from the last, with kernel(Run, to,
+/// is_last). What lies between two runs has the type Between, or x's if that is void.
+template <class Between, class Kernel>
 Tensor reduce_runs(const Tensor& x, const Plan& r, Kernel&& kernel) {
   return dispatch_floating(x.dtype(), [&](auto type) {
     using T = decltype(type);
+    using U = std::conditional_t<std::is_void_v<Between>, T, Between>;
     Tensor current = x.detach();
+    bool started = false;
     Shape shape = x.shape();
     int end = x.rank();
     for (bool finished = false; !finished;) {
@@ -113,22 +115,29 @@ Tensor reduce_runs(const Tensor& x, const Plan& r, Kernel&& kernel) {
         --next;
       }
       finished = next == 0;
-      Tensor to = detail::make_tensor(finished ? r.result : shape, x.dtype());
-      kernel(run_of<T>(current, begin, end), to.mutable_data<T>(), finished);
+      Tensor to =
+          detail::make_tensor(finished ? r.result : shape, finished ? x.dtype() : dtype_of<U>);
+      const auto reduce_one = [&]<class From>(const Run<From>& run) {
+        finished ? kernel(run, to.mutable_data<T>(), true)
+                 : kernel(run, to.mutable_data<U>(), false);
+      };
+      started ? reduce_one(run_of<U>(current, begin, end))
+              : reduce_one(run_of<T>(current, begin, end));
       current = std::move(to);
       end = begin;
+      started = true;
     }
     return current;
   });
 }
 
 Tensor sum_over(const Tensor& x, const Plan& r, double divisor) {
-  return reduce_runs(x, r, [&]<class T>(const Run<T>& run, T* to, bool is_last) {
+  return reduce_runs<double>(x, r, [&]<class T, class To>(const Run<T>& run, To* to, bool is_last) {
     const double by = is_last ? divisor : 1.0;
     for (std::int64_t o = 0; o < run.outer; ++o) {
       const T* const from = run.data + o * run.outer_step;
       if (run.along_rows()) {
-        to[o] = static_cast<T>(kernels::sum_row(from, run.n) / by);
+        to[o] = kernels::divided_sum_of_row<To>(from, run.n, by);
       } else {
         kernels::sum_columns(from, run.n, run.step, run.inner, by, to + o * run.inner);
       }
@@ -138,7 +147,7 @@ Tensor sum_over(const Tensor& x, const Plan& r, double divisor) {
 
 template <class Pick>
 Tensor extreme_over(const Tensor& x, const Plan& r) {
-  return reduce_runs(x, r, []<class T>(const Run<T>& run, T* to, bool) {
+  return reduce_runs<void>(x, r, []<class T>(const Run<T>& run, T* to, bool) {
     for (std::int64_t o = 0; o < run.outer; ++o) {
       const T* const from = run.data + o * run.outer_step;
       if (run.along_rows()) {
@@ -151,7 +160,7 @@ Tensor extreme_over(const Tensor& x, const Plan& r) {
 }
 
 Tensor logsumexp_over(const Tensor& x, const Plan& r) {
-  return reduce_runs(x, r, []<class T>(const Run<T>& run, T* to, bool) {
+  return reduce_runs<void>(x, r, []<class T>(const Run<T>& run, T* to, bool) {
     for (std::int64_t o = 0; o < run.outer; ++o) {
       const T* const from = run.data + o * run.outer_step;
       if (run.along_rows()) {

@@ -1,6 +1,7 @@
+#include <algorithm>
 #include <cmath>
 
-#include <rewind/autograd/detail/row_kernels.hpp>
+#include <rewind/autograd/detail/reduce_kernels.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/record.hpp>
 #include <rewind/autograd/reduce.hpp>
@@ -9,15 +10,40 @@
 namespace rw {
 namespace {
 
+/// The same for a row whose squares overflow: distances are divided by the largest.
+template <class T>
+[[gnu::noinline]] T standardize_wide_row(const T* x, std::int64_t n, double epsilon, T mean, T* y) {
+  const auto distance = [&](std::int64_t i) {
+    return static_cast<double>(x[i]) - static_cast<double>(mean);
+  };
+  double largest = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    largest = std::max(largest, std::abs(distance(i)));
+  }
+  double squares = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    squares += (distance(i) / largest) * (distance(i) / largest);
+  }
+  const double variance = squares / static_cast<double>(n) + epsilon / largest / largest;
+  const double scale = 1.0 / std::sqrt(variance);
+  for (std::int64_t i = 0; i < n; ++i) {
+    y[i] = static_cast<T>(distance(i) / largest * scale);
+  }
+  return static_cast<T>(scale / largest);
+}
+
 /// y = (x - m) / sqrt(v + epsilon); returns 1 / sqrt(v + epsilon).
 template <class T>
 T standardize_row(const T* x, std::int64_t n, double epsilon, T* y) {
   using V = simd::Batch<T>;
-  const V mean(static_cast<T>(kernels::sum_row(x, n) / static_cast<double>(n)));
+  const V mean(kernels::divided_sum_of_row<T>(x, n, static_cast<double>(n)));
   const double squares = kernels::sum_terms<T>(n, [&](std::int64_t i, std::int64_t count) {
     const V distance = kernels::load(x + i, count) - mean;
     return distance * distance;
   });
+  if (!std::isfinite(squares)) {
+    return standardize_wide_row(x, n, epsilon, mean.get(0), y);
+  }
   const T scale = static_cast<T>(1.0 / std::sqrt(squares / static_cast<double>(n) + epsilon));
   kernels::for_registers<T>(n, [&](std::int64_t i, std::int64_t count) {
     kernels::store((kernels::load(x + i, count) - mean) * V(scale), y + i, count);

@@ -129,6 +129,22 @@ BOOST_AUTO_TEST_CASE(special_rows) {
   const auto far = standardize(Tensor::from<float>({1, 32}, values), 1e-12).to_vector<float>();
   BOOST_TEST(std::abs(far[0] + 1) < 1e-3);
   BOOST_TEST(std::abs(far[1] - 1) < 1e-3);
+  // Squares that overflow do not make a row vanish.
+  const auto wide = standardize(Tensor::from<float>({1, 4}, {1e30F, -1e30F, 3e30F, 1e30F}));
+  const auto narrow = standardize(Tensor::from<float>({1, 4}, {1, -1, 3, 1}), 1e-30);
+  const auto largest = standardize(Tensor::from<double>({1, 2}, {-1e308, 0.5e308}));
+  for (std::size_t i = 0; i < 4; ++i) {
+    BOOST_TEST(std::abs(wide.to_vector<float>()[i] - narrow.to_vector<float>()[i]) < 1e-6);
+  }
+  BOOST_TEST(std::abs(largest.to_vector<double>()[0] + 1) < 1e-12);
+  BOOST_TEST(std::abs(largest.to_vector<double>()[1] - 1) < 1e-12);
+  const float top = std::numeric_limits<float>::max();
+  const auto same_top = standardize(full({1, 40}, static_cast<double>(top))).to_vector<float>();
+  BOOST_TEST(same_top[0] == 0.0F);
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const float v : standardize(Tensor::from<float>({1, 2}, {infinity, 1})).to_vector<float>()) {
+    BOOST_TEST(std::isnan(v));
+  }
   // A NaN fills its own row and no other.
   Tensor x = ones({2, 3});
   x.mutable_data<float>()[1] = std::numeric_limits<float>::quiet_NaN();

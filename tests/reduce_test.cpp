@@ -15,6 +15,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <rewind/autograd/math.hpp>
+#include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/reduce.hpp>
 #include <rewind/autograd/softmax.hpp>
 #include <rewind/autograd/tape.hpp>
@@ -323,6 +324,62 @@ BOOST_AUTO_TEST_CASE(infinities) {
                {0, 0, 0});
   BOOST_CHECK_EQUAL(rw::sum(Tensor::from<float>(Shape{2}, {infinity, 1})).item(), infinity);
   BOOST_CHECK(std::isnan(rw::sum(Tensor::from<float>(Shape{2}, {infinity, -infinity})).item()));
+}
+
+// Partial sums of float32 overflow; the results do not.
+BOOST_AUTO_TEST_CASE(float32_sums_do_not_overflow_on_the_way) {
+  const float big = 3e38f;
+  for (const Size n : {2, 8, 16, 17, 64, 129, 1000}) {
+    const Tensor x = rw::full(Shape{n}, 3e38);
+    check_values(rw::mean(x), {big});
+    check_values(rw::mean(rw::expand(rw::reshape(x, Shape{n, 1}), Shape{n, 3}), {0}),
+                 {big, big, big});
+    check_values(rw::mean(rw::expand(x, Shape{3, 2, n}), {0, 2}), {big, big});
+    check_values(gradient_of(x, [](const Tensor& v) { return rw::mean(v); }),
+                 std::vector<float>(static_cast<std::size_t>(n), 1 / static_cast<float>(n)));
+    // One half takes the other away.
+    Tensor halves = rw::concat({x, -x, rw::full(Shape{1}, 7.0)}, 0);
+    check_values(rw::sum(halves), {7});
+    check_values(rw::sum(rw::reshape(halves, Shape{2 * n + 1, 1}), {0}), {7});
+    check_values(
+        rw::sum_to(rw::expand(rw::reshape(halves, Shape{2 * n + 1, 1}), {2 * n + 1, 4}), Shape{4}),
+        {7, 7, 7, 7});
+    check_values(rw::sum(x), {infinity});
+    check_values(rw::sum(-x), {-infinity});
+    // Infinities of the elements themselves stay.
+    halves.mutable_data<float>()[2 * n] = -infinity;
+    check_values(rw::mean(halves), {-infinity});
+    halves.mutable_data<float>()[0] = infinity;
+    BOOST_CHECK(std::isnan(rw::mean(halves).item()));
+  }
+  // Each column by itself, on both sides of the width of a block.
+  Tensor x = rw::full(Shape{40, 300}, 1.0);
+  for (Size r = 0; r < 40; ++r) {
+    for (const Size c : {3, 255, 256, 299}) {
+      x.mutable_data<float>()[r * 300 + c] = c == 256 ? nan_value : big;
+    }
+  }
+  const std::vector<float> means = rw::mean(x, {0}).to_vector<float>();
+  for (Size c = 0; c < 300; ++c) {
+    const float got = means[static_cast<std::size_t>(c)];
+    BOOST_CHECK(c == 256 ? std::isnan(got) : got == (c == 3 || c == 255 || c == 299 ? big : 1));
+  }
+  BOOST_CHECK_EQUAL(rw::var(rw::full(Shape{64}, 3e38)).item(), 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(infinite_ties_share_the_gradient) {
+  const Tensor x = Tensor::from<float>(
+      Shape{3, 3}, {infinity, 1, infinity, -infinity, -infinity, -infinity, -infinity, 2, 2});
+  check_values(gradient_of(x, [](const Tensor& v) { return rw::max(v, {1}); }),
+               {0.5f, 0, 0.5f, 1.0f / 3, 1.0f / 3, 1.0f / 3, 0, 0.5f, 0.5f});
+  check_values(gradient_of(x, [](const Tensor& v) { return rw::min(v, {1}); }),
+               {0, 1, 0, 1.0f / 3, 1.0f / 3, 1.0f / 3, 1, 0, 0});
+  const std::vector<float> slope = gradient_of(rw::slice(x, 0, 0, 1), [](const Tensor& v) {
+                                     return rw::logsumexp(v, {1});
+                                   }).to_vector<float>();
+  BOOST_CHECK(std::isnan(slope[0]) && slope[1] == 0 && std::isnan(slope[2]));
+  BOOST_CHECK(std::isnan(
+      gradient_of(rw::ones(Shape{1}), [](const Tensor& v) { return rw::var(v); }).item()));
 }
 
 BOOST_AUTO_TEST_CASE(argmax_matches_the_reference) {

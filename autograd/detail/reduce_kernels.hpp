@@ -6,16 +6,43 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
+#include <type_traits>
 
 #include <rewind/autograd/detail/row_kernels.hpp>
 #include <rewind/autograd/tensor.hpp>
 
 namespace rw::kernels {
 
-/// to[c] = (sum over rows of x[row][c]) / divisor (Note [Accurate sums]).
-template <class T>
+// Note [Sums that overflow on the way]
+// A float32 partial sum (Note [Accurate sums]) can overflow though the sum of all terms, or their
+// mean, fits the type: the mean of 64 times 3e38 is 3e38. The total is then infinite or NaN, so
+// only such totals are added up again, term by term in float64. Finite ones cost nothing more, and
+// keep their bits. A float64 sum that overflows stays infinite.
+
+/// (x_0 + x_step + ... + x_((n-1) step)) / divisor, without partial sums in T.
+template <class To, class T>
+[[gnu::noinline]] To sum_again(const T* x, std::int64_t n, std::int64_t step, double divisor) {
+  double total = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    total += static_cast<double>(x[i * step]);
+  }
+  return static_cast<To>(total / divisor);
+}
+
+/// (x_0 + ... + x_(n-1)) / divisor (Note [Sums that overflow on the way]).
+template <class To, class T>
+To divided_sum_of_row(const T* x, std::int64_t n, double divisor) {
+  const double total = sum_row(x, n);
+  return std::is_same_v<T, double> || std::isfinite(total) ? static_cast<To>(total / divisor)
+                                                           : sum_again<To>(x, n, 1, divisor);
+}
+
+/// to[c] = (sum over rows of x[row][c]) / divisor (Notes [Accurate sums] and [Sums that overflow on
+/// the way]).
+template <class To, class T>
 void sum_columns(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
-                 double divisor, T* to) {
+                 double divisor, To* to) {
   constexpr std::int64_t width = 256;
   std::array<double, width> total;
   for (std::int64_t begin = 0; begin < columns; begin += width) {
@@ -36,8 +63,17 @@ void sum_columns(const T* x, std::int64_t rows, std::int64_t step, std::int64_t 
         t[c] += static_cast<double>(p[c]);
       }
     }
+    int overflowed = 0;
     for (std::int64_t c = 0; c < count; ++c) {
-      to[begin + c] = static_cast<T>(t[c] / divisor);
+      to[begin + c] = static_cast<To>(t[c] / divisor);
+      overflowed |= std::abs(t[c]) <= std::numeric_limits<double>::max() ? 0 : 1;
+    }
+    if (std::is_same_v<T, float> && overflowed != 0) {
+      for (std::int64_t c = 0; c < count; ++c) {
+        if (!std::isfinite(t[c])) {
+          to[begin + c] = sum_again<To>(x + begin + c, rows, step, divisor);
+        }
+      }
     }
   }
 }
