@@ -39,29 +39,29 @@ void check_arguments(const Tensor& logits, const Tensor& targets, const CtcOptio
               logits.columns(), logits.shape());
 }
 
-CtcStates make_states(const Tensor& logits, const Tensor& targets, const Tensor& input_lengths,
-                      const Tensor& target_lengths, Size blank) {
+CtcStates make_states(const Tensor& logits, const Tensor& targets, const Lengths& input_lengths,
+                      const Lengths& target_lengths, Size blank) {
   const Size batch = logits.size(1);
   const Size longest = targets.size(0);
-  const Tensor steps =
-      detail::checked_lengths("ctc_loss", "input_lengths", input_lengths, batch, logits.size(0));
-  const Tensor labels =
-      detail::checked_lengths("ctc_loss", "target_lengths", target_lengths, batch, longest);
+  const detail::OwnSteps steps("ctc_loss", "input_lengths", input_lengths, batch, logits.size(0));
+  const detail::OwnSteps labels("ctc_loss", "target_lengths", target_lengths, batch, longest);
   CtcStates states{detail::make_tensor({batch, 2 * longest + 1}, DType::int64),
-                   detail::make_tensor({2, batch}, DType::int64)};
+                   detail::make_tensor({3, batch}, DType::int64)};
   auto* const classes = states.classes.mutable_data<Size>();
   auto* const counts = states.counts.mutable_data<Size>();
   std::fill_n(classes, states.classes.elements(), blank);
   for (Size b = 0; b < batch; ++b) {
-    const Size n = labels.data<Size>()[b];
-    counts[b] = steps.data<Size>()[b];
+    const Size n = labels.length(b);
+    counts[b] = steps.length(b);
     counts[batch + b] = 2 * n + 1;
+    counts[2 * batch + b] = steps.begin(b);
     for (Size s = 0; s < n; ++s) {
-      const Size label = targets.data<Size>()[s * targets.row_stride() + b];
+      const Size place = labels.begin(b) + s;
+      const Size label = targets.data<Size>()[place * targets.row_stride() + b];
       check_shape(0 <= label && label < logits.columns() && label != blank,
                   "ctc_loss: target {} at [{}, {}] is not a label, expected one in [0, {}) other "
                   "than the blank {}",
-                  label, s, b, logits.columns(), blank);
+                  label, place, b, logits.columns(), blank);
       classes[b * states.classes.columns() + 2 * s + 1] = label;
     }
   }
@@ -148,8 +148,11 @@ void add_gradient_now(const CtcOptions& options, const Tensor& dy, Gradients& d,
                          : add_gradient_of_step<false>(q, t, slope, rows, dx(t));
       });
     }
-    for (Size t = q.steps; !place.accumulate && t < x.size(0); ++t) {
-      std::fill_n(dx(t), x.columns(), T(0));
+    // Padding in front lies before step 0.
+    for (Size t = -q.begin; !place.accumulate && t < x.size(0) - q.begin; ++t) {
+      if (t < 0 || t >= q.steps) {
+        std::fill_n(dx(t), x.columns(), T(0));
+      }
     }
   }
 }
@@ -167,14 +170,13 @@ Tensor recorded_gradient(const CtcOptions& options, const Tensor& dy, const Tens
     }
   });
   const Tensor slope = options.reduction == Reduction::none ? reshape(dy, {1, batch, 1}) : dy;
-  return where(detail::ctc_step_mask(x, states),
-               detail::recorded_ctc_gradient(x, states) * (slope * shares), 0);
+  return detail::recorded_ctc_gradient(x, states, slope * shares);
 }
 
 }  // namespace
 
-Tensor ctc_loss(const Tensor& logits, const Tensor& targets, const Tensor& input_lengths,
-                const Tensor& target_lengths, const CtcOptions& options) {
+Tensor ctc_loss(const Tensor& logits, const Tensor& targets, const Lengths& input_lengths,
+                const Lengths& target_lengths, const CtcOptions& options) {
   check_arguments(logits, targets, options);
   const CtcStates states =
       make_states(logits, targets, input_lengths, target_lengths, options.blank);

@@ -94,9 +94,8 @@ Tensor join(const Tensor& x, Size direction, const Tensor& allowed, const Tensor
       stack({x, moved(x, direction, nowhere), moved(x, 2 * direction, nowhere) + allowed}, 0), {0});
 }
 
-}  // namespace
-
-Tensor ctc_step_mask(const Tensor& logits, const CtcStates& states) {
+/// [T, B, 1]: 1 where a sequence has a step, 0 in the padding, which is behind.
+Tensor step_mask(const Tensor& logits, const CtcStates& states) {
   const Size batch = logits.size(1);
   Tensor mask = zeros({logits.size(0), batch, 1}, logits.dtype());
   const auto* const steps = states.counts.data<Size>();
@@ -111,14 +110,28 @@ Tensor ctc_step_mask(const Tensor& logits, const CtcStates& states) {
   return mask;
 }
 
-Tensor recorded_ctc_gradient(const Tensor& logits, const CtcStates& states) {
-  if (logits.elements() == 0) {
-    return zeros_like(logits);
+/// Each sequence's steps moved so that the padding in front of it comes behind it, or moved back.
+Tensor rotated(const Tensor& x, const CtcStates& states, bool back) {
+  const Size steps = x.size(0);
+  const Size batch = x.size(1);
+  const auto* const begin = states.counts.data<Size>() + 2 * batch;
+  if (std::all_of(begin, begin + batch, [](Size n) { return n == 0; })) {
+    return x;
   }
-  const Size steps = logits.size(0);
-  const Masks masks = make_masks(logits, states);
-  // What stands in the padding, NaN too, must not reach any gradient.
-  const Tensor x = where(ctc_step_mask(logits, states), logits, 0);
+  Tensor from = make_tensor(x.shape(), DType::int64);
+  auto* to = from.mutable_data<Size>();
+  for (Size t = 0; t < steps; ++t) {
+    for (Size b = 0; b < batch; ++b, to += x.columns()) {
+      std::fill_n(to, x.columns(), (back ? t + steps - begin[b] : t + begin[b]) % steps);
+    }
+  }
+  return gather(x, from, 0);
+}
+
+/// The gradient of sequences whose padding is behind, finite but meaningless there.
+Tensor gradient_in_front(const Tensor& x, const CtcStates& states) {
+  const Size steps = x.size(0);
+  const Masks masks = make_masks(x, states);
   const Tensor scores = gather(log_softmax(x), masks.index, 2);
 
   TensorList alpha(static_cast<std::size_t>(steps));
@@ -141,7 +154,19 @@ Tensor recorded_ctc_gradient(const Tensor& logits, const CtcStates& states) {
   const Tensor log_p = where(all > impossible / 2, all, 0);
   const Tensor posterior = exp(stack(std::span<const Tensor>(alpha), 0) +
                                stack(std::span<const Tensor>(beta), 0) - log_p);
-  return softmax(x) - scatter_add(posterior, masks.index, logits.shape(), 2);
+  return softmax(x) - scatter_add(posterior, masks.index, x.shape(), 2);
+}
+
+}  // namespace
+
+Tensor recorded_ctc_gradient(const Tensor& logits, const CtcStates& states, const Tensor& slope) {
+  if (logits.elements() == 0) {
+    return zeros_like(logits);
+  }
+  const Tensor mask = step_mask(logits, states);
+  // What stands in the padding, NaN too, must not reach any gradient.
+  const Tensor x = where(mask, rotated(logits, states, false), 0);
+  return rotated(where(mask, gradient_in_front(x, states) * slope, 0), states, true);
 }
 
 }  // namespace rw::detail

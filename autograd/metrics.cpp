@@ -45,19 +45,18 @@ Tally count_correct(const Tensor& scores, const Tensor& targets, const AccuracyO
               targets.shape(), rows, scores.shape());
   const Tensor wanted = targets.clone();
   const auto* const target = wanted.data<std::int64_t>();
-  const bool masked = options.lengths.defined();
+  const bool masked = options.lengths.lengths.defined();
   check_shape(!masked || scores.rank() == 3,
               "accuracy: scores are {}, expected [T, B, classes] where there are lengths",
               scores.shape());
   const std::int64_t batch = masked ? scores.size(1) : 1;
-  const Tensor lengths = masked ? detail::checked_lengths("accuracy", "lengths", options.lengths,
-                                                          batch, scores.size(0))
-                                : Tensor();
+  const detail::OwnSteps own("accuracy", "lengths", options.lengths, batch,
+                             masked ? scores.size(0) : 0);
   Tally tally;
   dispatch_floating(scores.dtype(), [&](auto type) {
     using T = decltype(type);
     for (std::int64_t r = 0; r < rows.elements(); ++r) {
-      const bool padding = masked && r / batch >= lengths.data<std::int64_t>()[r % batch];
+      const bool padding = masked && !own.holds(r / batch, r % batch);
       if (padding || target[r] == options.ignore_index) {
         continue;
       }

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include <rewind/autograd/padding.hpp>
 #include <rewind/autograd/tensor.hpp>
 
 namespace rw {
@@ -35,9 +36,8 @@ struct Tally {
 struct AccuracyOptions {
   /// Rows with this target do not count.
   std::int64_t ignore_index = -100;
-  /// int64 [B] for scores [T, B, C]: steps beyond a sequence's length do not count. Undefined: all
-  /// do.
-  Tensor lengths = {};
+  /// Of scores [T, B, C]: steps in the padding do not count. Undefined: all do.
+  Lengths lengths = {};
 };
 
 /// How many rows of `scores` [..., C] are largest at their target, int64 [...]. Of equal scores the

@@ -1,15 +1,15 @@
 #pragma once
-// Losses over a batch of sequences of different lengths, padded to one length T: step t of sequence
-// b counts where t < lengths[b]. What stands in the other places, NaN too, changes neither value
-// nor gradients, and their own gradient is exactly 0.
+// Losses over a batch of sequences of different lengths, padded to one length T: a sequence's own
+// steps count, the first lengths[b] or, with padding in front, the last (Lengths). What stands in
+// the other places, NaN too, changes neither value nor gradients, and their own gradient is exactly
+// 0.
 //
-// Everywhere `lengths` is int64 [B]; undefined (Tensor()) means T for all. Padding in front of the
-// sequences is masked by the targets instead: give those places `ignore_index`. Every function
-// throws ShapeError for sizes that do not fit and for a length outside [0, T], which it names, and
-// UsageError for a wrong type.
+// Every function throws ShapeError for sizes that do not fit and for a length outside [0, T], which
+// it names, and UsageError for a wrong type.
 
 #include <cstdint>
 
+#include <rewind/autograd/padding.hpp>
 #include <rewind/autograd/tensor.hpp>
 
 namespace rw {
@@ -38,16 +38,16 @@ struct SequenceLossOptions {
 /// Both means are weighted by the targets' weights, as cross_entropy's is. A sequence without
 /// tokens (length 0, or every target ignored) has no mean and does not count in `sequence_mean`; a
 /// batch without tokens has loss 0.
-Tensor sequence_cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& lengths,
+Tensor sequence_cross_entropy(const Tensor& logits, const Tensor& targets, const Lengths& lengths,
                               const SequenceLossOptions& options = {});
 
 /// Squared error (prediction - target)^2, both [T, B, ...]: the means are over all elements of the
 /// steps that count.
-Tensor sequence_mse(const Tensor& prediction, const Tensor& target, const Tensor& lengths,
+Tensor sequence_mse(const Tensor& prediction, const Tensor& target, const Lengths& lengths,
                     SequenceReduction reduction = SequenceReduction::token_mean);
 
 /// x [T, B, ...] with 0 in the padding; the gradient is 0 there.
-Tensor mask_steps(const Tensor& x, const Tensor& lengths);
+Tensor mask_steps(const Tensor& x, const Lengths& lengths);
 
 /// Reduces terms [T, B, ...] of any loss, as sequence_mse does. The terms' own gradients are finite
 /// in the padding only if their arguments are; mask those:
@@ -55,7 +55,7 @@ Tensor mask_steps(const Tensor& x, const Tensor& lengths);
 ///     Tensor terms = bce_with_logits(mask_steps(logits, lengths), mask_steps(targets, lengths),
 ///                                    {.reduction = Reduction::none});
 ///     Tensor loss = sequence_reduce(terms, lengths);
-Tensor sequence_reduce(const Tensor& terms, const Tensor& lengths,
+Tensor sequence_reduce(const Tensor& terms, const Lengths& lengths,
                        SequenceReduction reduction = SequenceReduction::token_mean);
 
 }  // namespace rw

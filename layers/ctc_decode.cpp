@@ -15,7 +15,8 @@ using Size = std::int64_t;
 
 constexpr double impossible = -std::numeric_limits<double>::infinity();
 
-Tensor checked_arguments(const char* who, const Tensor& logits, const Tensor& lengths, Size blank) {
+detail::OwnSteps checked_arguments(const char* who, const Tensor& logits, const Lengths& lengths,
+                                   Size blank) {
   check<UsageError>(is_floating(logits.dtype()),
                     "{}: logits are int64, expected float32 or float64", who);
   check_shape(logits.rank() == 3, "{}: logits are {}, expected [T, B, classes], time first", who,
@@ -23,7 +24,7 @@ Tensor checked_arguments(const char* who, const Tensor& logits, const Tensor& le
   check_shape(0 <= blank && blank < logits.columns(),
               "{}: blank {} is outside [0, {}), the classes of logits {}", who, blank,
               logits.columns(), logits.shape());
-  return detail::checked_lengths(who, "lengths", lengths, logits.size(1), logits.size(0));
+  return {who, "lengths", lengths, logits.size(1), logits.size(0)};
 }
 
 /// log softmax of step t of sequence b.
@@ -181,15 +182,16 @@ class PrefixTree {
 
 }  // namespace
 
-std::vector<CtcDecoded> ctc_greedy_decode(const Tensor& logits, const Tensor& lengths, Size blank) {
+std::vector<CtcDecoded> ctc_greedy_decode(const Tensor& logits, const Lengths& lengths,
+                                          Size blank) {
   constexpr const char* who = "ctc_greedy_decode";
-  const Tensor steps = checked_arguments(who, logits, lengths, blank);
+  const detail::OwnSteps steps = checked_arguments(who, logits, lengths, blank);
   std::vector<CtcDecoded> results(static_cast<std::size_t>(logits.size(1)));
   std::vector<double> log_probabilities;
   for (Size b = 0; b < logits.size(1); ++b) {
     CtcDecoded& result = results[static_cast<std::size_t>(b)];
     Size before = blank;
-    for (Size t = 0; t < steps.data<Size>()[b]; ++t) {
+    for (Size t = steps.begin(b); t < steps.end(b); ++t) {
       read_step(who, logits, t, b, log_probabilities);
       const auto best = std::max_element(log_probabilities.begin(), log_probabilities.end());
       const Size label = best - log_probabilities.begin();
@@ -203,18 +205,18 @@ std::vector<CtcDecoded> ctc_greedy_decode(const Tensor& logits, const Tensor& le
   return results;
 }
 
-std::vector<std::vector<CtcDecoded>> ctc_beam_search(const Tensor& logits, const Tensor& lengths,
+std::vector<std::vector<CtcDecoded>> ctc_beam_search(const Tensor& logits, const Lengths& lengths,
                                                      const CtcBeamOptions& options) {
   constexpr const char* who = "ctc_beam_search";
   check<UsageError>(1 <= options.results && options.results <= options.beams,
                     "{}: results is {} and beams {}, expected 1 <= results <= beams", who,
                     options.results, options.beams);
-  const Tensor steps = checked_arguments(who, logits, lengths, options.blank);
+  const detail::OwnSteps steps = checked_arguments(who, logits, lengths, options.blank);
   std::vector<std::vector<CtcDecoded>> results;
   std::vector<double> log_probabilities;
   for (Size b = 0; b < logits.size(1); ++b) {
     PrefixTree tree(options.blank);
-    for (Size t = 0; t < steps.data<Size>()[b]; ++t) {
+    for (Size t = steps.begin(b); t < steps.end(b); ++t) {
       read_step(who, logits, t, b, log_probabilities);
       tree.advance(log_probabilities, static_cast<std::size_t>(options.beams));
     }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <rewind/autograd/padding.hpp>
 #include <rewind/autograd/tensor.hpp>
 
 namespace rw {
@@ -21,11 +22,11 @@ struct CtcDecoded {
 /// decoding), with that path's probability. The best labels may be others, whose many paths add up
 /// to more: see ctc_beam_search.
 ///
-/// `logits` is [T, B, C] (or log-probabilities, as in ctc_loss); `lengths` int64 [B], undefined: T
-/// for all. Of equal logits the first class is taken. Throws ShapeError for sizes, lengths or a
-/// blank that do not fit, UsageError for a wrong type, NonFiniteError for a step that holds a NaN
-/// or no finite largest logit, which it names.
-std::vector<CtcDecoded> ctc_greedy_decode(const Tensor& logits, const Tensor& lengths = {},
+/// `logits` is [T, B, C] (or log-probabilities, as in ctc_loss); `lengths` are those of the batch's
+/// sequences, with the padding on either side. Of equal logits the first class is taken. Throws
+/// ShapeError for sizes, lengths or a blank that do not fit, UsageError for a wrong type,
+/// NonFiniteError for a step that holds a NaN or no finite largest logit, which it names.
+std::vector<CtcDecoded> ctc_greedy_decode(const Tensor& logits, const Lengths& lengths = {},
                                           std::int64_t blank = 0);
 
 struct CtcBeamOptions {
@@ -45,7 +46,7 @@ struct CtcBeamOptions {
 /// probability 1. Arguments and errors as ctc_greedy_decode has them; UsageError unless 1 <=
 /// results <= beams.
 std::vector<std::vector<CtcDecoded>> ctc_beam_search(const Tensor& logits,
-                                                     const Tensor& lengths = {},
+                                                     const Lengths& lengths = {},
                                                      const CtcBeamOptions& options = {});
 
 }  // namespace rw

@@ -15,6 +15,7 @@
 #include <rewind/autograd/rng.hpp>
 #include <rewind/autograd/views.hpp>
 #include <rewind/layers/ctc_decode.hpp>
+#include <rewind/layers/sequence.hpp>
 
 #include "support/ctc_paths.hpp"
 #include "support/loss_checks.hpp"
@@ -41,6 +42,21 @@ bool operator==(const rw::CtcDecoded& a, const rw::CtcDecoded& b) {
 }
 
 }  // namespace
+
+BOOST_AUTO_TEST_CASE(padding_may_stand_in_front) {
+  const Tensor x = Values(12).uniform({5, 2, 3}, -2, 2);
+  const Labels length = {5, 3};
+  // Lengths with their side, as a Sequence has them.
+  const rw::Sequence lengths(x, integers(length), rw::Padding::before);
+  const auto greedy = rw::ctc_greedy_decode(x, lengths);
+  const auto beams = rw::ctc_beam_search(x, lengths, {.beams = 8, .results = 3});
+  for (std::size_t b = 0; b < 2; ++b) {
+    const auto at = static_cast<Size>(b);
+    const Tensor alone = rw::slice(rw::slice(x, 1, at, at + 1), 0, 5 - length[b], 5);
+    BOOST_TEST((rw::ctc_greedy_decode(alone)[0] == greedy[b]));
+    BOOST_TEST((rw::ctc_beam_search(alone, {}, {.beams = 8, .results = 3})[0] == beams[b]));
+  }
+}
 
 BOOST_AUTO_TEST_CASE(wide_beams_find_what_enumeration_finds) {
   Values values(11);

@@ -235,6 +235,69 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing) {
   }
 }
 
+// Steps and labels each on either side: as the sequences alone.
+BOOST_AUTO_TEST_CASE(padding_may_stand_in_front) {
+  const std::vector<Labels> batch = {{1, 1}, {2}, {1, 2}, {}, {2, 2}};
+  const Labels steps = {4, 2, 5, 0, 2};
+  const Tensor clean = Values(10).uniform({5, 5, 3}, -2, 2);
+  Tensor x = clean.clone();
+  for (Size t = 0; t < 5; ++t) {
+    for (Size b = 0; b < 5; ++b) {
+      if (t < 5 - steps[static_cast<std::size_t>(b)]) {
+        std::fill_n(x.mutable_data<double>() + (t * 5 + b) * 3, 3, nan_value);
+      }
+    }
+  }
+  // The labels of a column at its end, with a class that there is not before them.
+  const Tensor behind = Tensor::from<Size>({2, 5}, {1, -7, 1, -7, 2, 1, 2, 2, -7, 2});
+  const rw::Lengths in_front(integers(steps), rw::Padding::before);
+  for (const Reduction reduction : {Reduction::none, Reduction::sum, Reduction::mean}) {
+    const CtcOptions options{.reduction = reduction, .zero_infinity = true};
+    const Loss f = [&](const Tensor& v) {
+      return rw::ctc_loss(v, behind, in_front, {lengths_of(batch), rw::Padding::before}, options);
+    };
+    const Loss g = [&](const Tensor& v) {
+      return rw::ctc_loss(v, columns(batch), in_front, lengths_of(batch), options);
+    };
+    check_near(numbers(f(x)), numbers(g(x)), 0);
+    // The sequences with their padding behind.
+    Tensor moved = clean.clone();
+    for (Size b = 0; b < 5; ++b) {
+      const Size n = steps[static_cast<std::size_t>(b)];
+      for (Size t = 0; t < n; ++t) {
+        std::copy_n(clean.data<double>() + ((5 - n + t) * 5 + b) * 3, 3,
+                    moved.mutable_data<double>() + (t * 5 + b) * 3);
+      }
+    }
+    const Loss plain = [&](const Tensor& v) {
+      return rw::ctc_loss(v, columns(batch), integers(steps), lengths_of(batch), options);
+    };
+    check_near(numbers(f(x)), numbers(plain(moved)), 0);
+    for (const bool recorded : {false, true}) {
+      const Numbers got = gradient_of(x, f, recorded);
+      const Numbers expected = gradient_of(moved, plain, recorded);
+      const Numbers added = gradient_of(
+          x, [&](const Tensor& v) { return f(v) + f(v); }, recorded);
+      for (Size t = 0; t < 5; ++t) {
+        for (Size b = 0; b < 5; ++b) {
+          const Size n = steps[static_cast<std::size_t>(b)];
+          for (Size c = 0; c < 3; ++c) {
+            const auto at = static_cast<std::size_t>((t * 5 + b) * 3 + c);
+            const Size own = t - (5 - n);
+            const double wanted =
+                own < 0 ? 0 : expected[static_cast<std::size_t>((own * 5 + b) * 3 + c)];
+            BOOST_TEST(std::abs(got[at] - wanted) <= 1e-15);
+            BOOST_TEST(std::abs(added[at] - 2 * wanted) <= 1e-15);
+          }
+        }
+      }
+    }
+  }
+  BOOST_CHECK_EXCEPTION(
+      rw::ctc_loss(clean, behind, {}, {integers({2, 2, 2, 1, 2}), rw::Padding::before}),
+      rw::ShapeError, says("target -7 at [0, 1]"));
+}
+
 BOOST_AUTO_TEST_CASE(gradients_of_gradients_see_no_padding) {
   const std::vector<Labels> batch = {{1, 1}, {1, 1}, {2}};
   Tensor x = Values(5).uniform({4, 3, 3}, -1, 1);

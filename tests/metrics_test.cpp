@@ -86,6 +86,15 @@ BOOST_AUTO_TEST_CASE(accuracy_of_ragged_sequences) {
   BOOST_TEST(sum.rate() == 0.4);
 }
 
+BOOST_AUTO_TEST_CASE(accuracy_of_sequences_padded_in_front) {
+  const Tensor scores = Tensor::from<float>({3, 2, 2}, {1, 0, 9, 0, 0, 1, 9, 0, 0, 1, 0, 1});
+  const Tensor targets = Tensor::from<Size>({3, 2}, {0, 0, 1, 0, 0, 1});
+  const rw::Lengths lengths(Tensor::from<Size>({2}, {3, 1}), rw::Padding::before);
+  const rw::Tally tally = rw::count_correct(scores, targets, {.lengths = lengths});
+  BOOST_TEST(tally.hits == 3);
+  BOOST_TEST(tally.total == 4);
+}
+
 BOOST_AUTO_TEST_CASE(accuracy_of_nothing) {
   const Tensor lengths = Tensor::from<Size>({2}, {0, 0});
   const Tensor targets = Tensor::from<Size>({1, 2}, {0, 0});

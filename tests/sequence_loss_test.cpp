@@ -255,6 +255,89 @@ BOOST_AUTO_TEST_CASE(nan_targets_of_a_regression) {
   }
 }
 
+/// x [T, B, ...] with each sequence's own steps at the end; `value` before them.
+template <class T>
+Tensor at_the_end(const Tensor& x, T value) {
+  Tensor result = rw::full(x.shape(), 0, x.dtype());
+  const Size width = x.elements() / (x.size(0) * x.size(1));
+  T* const to = result.mutable_data<T>();
+  std::fill_n(to, x.elements(), value);
+  for (Size b = 0; b < x.size(1); ++b) {
+    const Size length = length_values[static_cast<std::size_t>(b)];
+    for (Size t = 0; t < length; ++t) {
+      std::copy_n(x.data<T>() + (t * x.size(1) + b) * width, width,
+                  to + ((x.size(0) - length + t) * x.size(1) + b) * width);
+    }
+  }
+  return result;
+}
+
+/// What layers call a Sequence.
+struct Padded {
+  Tensor lengths;
+  rw::Padding padding;
+};
+
+BOOST_AUTO_TEST_CASE(padding_may_stand_in_front) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = logits();
+  const Tensor other = rw::Rng(4).normal(x.shape(), 0, 1, DType::float64);
+  const Tensor labels = targets(4);
+  const auto all = [&](const Tensor& y, const Tensor& t, const rw::Lengths& l,
+                       SequenceReduction reduction) -> std::vector<Loss> {
+    return {
+        [=](const Tensor& v) {
+          return rw::sequence_cross_entropy(v, t, l, {.reduction = reduction});
+        },
+        [=](const Tensor& v) { return rw::sequence_mse(v, y, l, reduction); },
+        [=](const Tensor& v) { return rw::mask_steps(v, l); },
+        [=](const Tensor& v) { return rw::sequence_reduce(v, l, reduction); },
+    };
+  };
+  for (const SequenceReduction reduction : reductions) {
+    const auto behind = all(other, labels, lengths(), reduction);
+    const auto in_front = all(at_the_end(other, nan), at_the_end<Size>(labels, 99),
+                              Padded{lengths(), rw::Padding::before}, reduction);
+    for (std::size_t i = 0; i < behind.size(); ++i) {
+      const Tensor value = behind[i](x);
+      const Tensor got = in_front[i](at_the_end(x, nan));
+      check_near(numbers(got), numbers(value.rank() == 0 ? value : at_the_end(value, 0.0)), 1e-14);
+      for (const bool recorded : {false, true}) {
+        const Tensor expected =
+            Tensor::from<double>(x.shape(), gradient_of(x, behind[i], recorded));
+        check_near(gradient_of(at_the_end(x, nan), in_front[i], recorded),
+                   numbers(at_the_end(expected, 0.0)), 1e-14);
+      }
+    }
+  }
+  Tensor bad = at_the_end(labels, Size{99});
+  bad.mutable_data<Size>()[(steps - 1) * batch + 1] = classes;
+  BOOST_CHECK_EXCEPTION(rw::sequence_cross_entropy(x, bad, {lengths(), rw::Padding::before}),
+                        rw::ShapeError,
+                        says("sequence_cross_entropy: target 4 at [5, 1] is outside [0, 4)"));
+}
+
+// A sequence whose targets weigh nothing has no mean, though its terms are infinite.
+BOOST_AUTO_TEST_CASE(sequences_that_weigh_nothing) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Tensor x = Tensor::from<double>({1, 2, 3}, {0, -infinity, 1, 0, 1, 2});
+  const Tensor y = Tensor::from<Size>({1, 2}, {0, 2});
+  const rw::SequenceLossOptions options{.weights = Tensor::from<double>({3}, {0, 1, 1}),
+                                        .label_smoothing = 0.3,
+                                        .reduction = SequenceReduction::sequence_mean};
+  const Loss f = [&](const Tensor& v) { return rw::sequence_cross_entropy(v, y, {}, options); };
+  const Loss alone = [&](const Tensor& v) {
+    return rw::sequence_cross_entropy(v, rw::slice(y, 1, 1, 2), {}, options);
+  };
+  const Tensor second = rw::slice(x, 1, 1, 2);
+  check_near(numbers(f(x)), numbers(alone(second)), 1e-15);
+  for (const bool recorded : {false, true}) {
+    Numbers expected = gradient_of(second, alone, recorded);
+    expected.insert(expected.begin(), 3, 0.0);
+    check_near(gradient_of(x, f, recorded), expected, 1e-15);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(padding_in_front_by_ignored_targets) {
   const Tensor x =
       Tensor::from<float>({3, 1, 2}, {std::numeric_limits<float>::quiet_NaN(), 0, 1, 2, -1, 0.5f});

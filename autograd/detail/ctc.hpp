@@ -13,7 +13,7 @@ namespace rw::detail {
 /// The labels of a batch as states.
 struct CtcStates {
   Tensor classes;  // int64 [B, 2 S + 1]: the class of each state, blanks after the last
-  Tensor counts;   // int64 [2, B]: time steps of each sequence, and states
+  Tensor counts;   // int64 [3, B]: time steps of each sequence, states, and padding in front
 };
 
 /// Whether a path may come to `state` from the one two before it.
@@ -21,11 +21,9 @@ inline bool may_skip(const std::int64_t* classes, std::int64_t state) {
   return state % 2 == 1 && state >= 3 && classes[state] != classes[state - 2];
 }
 
-/// The gradient of each sequence's -log p by its logits, made of recordable operations: [T, B, C];
-/// finite but meaningless in the padding and where no path exists.
-Tensor recorded_ctc_gradient(const Tensor& logits, const CtcStates& states);
-
-/// [T, B, 1]: 1 where a sequence has a step, 0 in the padding.
-Tensor ctc_step_mask(const Tensor& logits, const CtcStates& states);
+/// The gradient of each sequence's -log p by its logits, times `slope` [1, B, 1] (or of fewer
+/// axes), made of recordable operations: [T, B, C]; 0 in the padding, finite but meaningless where
+/// no path exists.
+Tensor recorded_ctc_gradient(const Tensor& logits, const CtcStates& states, const Tensor& slope);
 
 }  // namespace rw::detail

@@ -69,13 +69,15 @@ struct Sequence {
         b(sequence),
         steps(w.states.counts.template data<Size>()[b]),
         count(w.states.counts.template data<Size>()[w.x.size(1) + b]),
+        begin(w.states.counts.template data<Size>()[2 * w.x.size(1) + b]),
         classes(w.states.classes.template data<Size>() + b * w.states.classes.columns()) {
     for (Size s = 0; s < w.width; ++s) {
       w.skip[s] = s < count && detail::may_skip(classes, s) ? 0 : -infinity;
     }
   }
 
-  Size row(Size t) const { return t * w.x.size(1) + b; }
+  /// Of the logits, for this sequence's own step t.
+  Size row(Size t) const { return (begin + t) * w.x.size(1) + b; }
   const T* logits(Size t) const { return w.x.template data<T>() + row(t) * w.x.row_stride(); }
   /// Where the trellis has step t of this sequence.
   Size place(Size t) const { return b * w.x.size(0) + t; }
@@ -91,6 +93,7 @@ struct Sequence {
   Size b;
   Size steps;
   Size count;  // of states
+  Size begin;  // where step 0 stands in the batch
   const Size* classes;
 };
 
