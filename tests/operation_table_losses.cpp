@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <limits>
+
 #include <rewind/autograd/losses.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/softmax.hpp>
@@ -9,6 +12,8 @@ namespace rw::testing {
 namespace {
 
 using Inputs = const std::vector<Tensor>&;
+
+constexpr double inf = std::numeric_limits<double>::infinity();
 
 constexpr std::initializer_list<Reduction> reductions = {Reduction::none, Reduction::sum,
                                                          Reduction::mean};
@@ -28,6 +33,42 @@ Tensor class_weights(std::int64_t n) {
     values.push_back(0.4 + 0.3 * static_cast<double>(i % 3));
   }
   return Tensor::from<double>({n}, values);
+}
+
+/// Ties, classes masked by -infinity, and scores so far apart that nothing is left to learn. An
+/// infinite input stays what it is when it is moved, so that its derivative is 0.
+void add_special_scores(Operation& entropies, Operation& likelihoods) {
+  const Tensor scores = Tensor::from<double>(
+      {5, 3}, {-inf, 0.5, 0.5, 0, 0, 0, 1e300, 0, -1e300, -inf, -inf, 2, 1e-300, 0, -1e-300});
+  const Tensor targets = Tensor::from<std::int64_t>({5}, {1, 2, 0, 2, 0});
+  // Class 0 is masked in every row and counts nothing, though it is the target of one.
+  const Tensor masked =
+      Tensor::from<double>({4, 3}, {-inf, 0.5, -1, -inf, 0, 0, -inf, -30, 30, -inf, 1, 2});
+  const Tensor of_masked = Tensor::from<std::int64_t>({4}, {1, 2, 0, -100});
+  const Tensor weights = Tensor::from<double>({3}, {0, 1, 0.5});
+  const Tensor shares = Tensor::from<double>({4, 3}, {0, 1, 0, 0, 0.5, 0.5, 0, 0, 1, 0, 0.2, 0.8});
+  for (const Reduction reduction : reductions) {
+    const CrossEntropyOptions plain{.reduction = reduction};
+    entropies.samples.push_back(
+        {[=](Inputs x) { return cross_entropy(x[0], targets, plain); }, {scores}});
+    for (const double smoothing : {0.0, 0.3}) {
+      const CrossEntropyOptions options{
+          .weights = weights, .label_smoothing = smoothing, .reduction = reduction};
+      entropies.samples.push_back(
+          {[=](Inputs x) { return cross_entropy(x[0], of_masked, options); }, {masked}});
+      entropies.samples.push_back(
+          {[=](Inputs x) { return cross_entropy(x[0], shares, options); }, {masked}});
+    }
+    entropies.samples.push_back(
+        {[=](Inputs x) { return cross_entropy(x[0], softmax(x[1]), plain); },
+         {masked,
+          Tensor::from<double>({4, 3}, {-inf, 0, 0, -inf, 1, -inf, -inf, 0.3, 0.1, -inf, 2, -1})}});
+    likelihoods.samples.push_back(
+        {[=](Inputs x) {
+           return sin(nll(x[0], of_masked, {.weights = weights, .reduction = reduction}));
+         },
+         {masked}});
+  }
 }
 
 void add_index_loss_rows(Table& table) {
@@ -79,6 +120,7 @@ void add_index_loss_rows(Table& table) {
                                  {values.uniform({2, 5}, -2, 2)}});
   likelihoods.samples.push_back(
       {[=](Inputs x) { return nll(log_softmax(x[0]), two); }, {values.uniform({2, 3}, -2, 2)}});
+  add_special_scores(entropies, likelihoods);
   table.insert(table.end(), {std::move(entropies), std::move(likelihoods)});
 }
 
@@ -100,6 +142,81 @@ Operation pair_loss(const char* name, const Draw& left, const Draw& right, const
       {[=](Inputs x) { return f(x[0], x[1], Reduction::none) * f(x[0], x[1], Reduction::sum); },
        {left(values, {2, 2}), right(values, {2, 2})}});
   return row;
+}
+
+/// The same loss of each pair of inputs, under every reduction.
+void add_samples(Operation& row, const PairLoss& f,
+                 const std::vector<std::vector<Tensor>>& inputs) {
+  for (const std::vector<Tensor>& each : inputs) {
+    for (const Reduction reduction : reductions) {
+      row.samples.push_back(
+          {[=](Inputs x) { return f(x[0], x[each.size() - 1], reduction); }, each});
+    }
+  }
+}
+
+Tensor values_of(const std::vector<double>& values) {
+  return Tensor::from<double>({static_cast<std::int64_t>(values.size())}, values);
+}
+
+/// Errors of 0 and just at a kink, which stay there when the prediction is moved; none too large
+/// for an infinite delta.
+void add_special_errors(Table& table) {
+  const Tensor x = values_of({0, 1e-300, -0.5, 1e3});
+  const auto row = [&](const char* name) -> Operation& {
+    return *std::find_if(table.begin(), table.end(),
+                         [&](const Operation& each) { return each.name == name; });
+  };
+  add_samples(row("mse"), [](auto& a, auto& b, Reduction r) { return mse(a, b, r); },
+              {{x}, {values_of({0, 0, 1e-300}), values_of({0, 1e-300, 0})}});
+  add_samples(row("l1"), [](auto& a, auto& b, Reduction r) { return l1(a, b, r); }, {{x}});
+  add_samples(row("huber"), [](auto& a, auto& b, Reduction r) { return huber(a, b, 0.3, r); },
+              {{x}});
+  for (const double error : {0.5, -0.5}) {
+    add_samples(row("huber"),
+                [=](auto& a, auto& b, Reduction r) { return huber(a, b + error, 0.5, r); },
+                {{values_of({0, 0.25, -1})}});
+  }
+  add_samples(row("huber"), [](auto& a, auto& b, Reduction r) { return huber(a, b, inf, r); },
+              {{values_of({3, -1, 0}), values_of({0, 0, 0})}});
+}
+
+/// Logits at 0 and at infinities that are right, by targets that are certain.
+void add_special_probabilities(Table& table) {
+  const std::vector<Tensor> certain = {values_of({inf, -inf, 0, -0.0, 40, -40}),
+                                       values_of({inf, -inf, 0, 3, inf, -inf})};
+  for (const bool weighted : {false, true}) {
+    Operation row{
+        weighted ? "bce_with_logits, weighted, at infinity" : "bce_with_logits at infinity", {}};
+    const Tensor weight = weighted ? scalar(2.5, DType::float64) : Tensor();
+    const auto f = [=](const Tensor& a, const Tensor& b, Reduction reduction) {
+      return bce_with_logits(a, b, {weight, reduction});
+    };
+    const Tensor x = certain[0];
+    const Tensor y = sigmoid(certain[1]);
+    add_samples(row, [=](auto& a, auto& b, Reduction r) { return f(a, sigmoid(b), r); },
+                {certain, {x, x}});
+    add_samples(row, [=](auto& a, auto& b, Reduction r) { return f(-a, sigmoid(-b), r); },
+                {certain, {x, x}});
+    add_samples(row, [=](auto& a, auto&, Reduction r) { return f(a, y, r); }, {{x}});
+    add_samples(row, [=](auto& a, auto&, Reduction r) { return f(x, sigmoid(a), r); },
+                {{certain[1]}});
+    table.push_back(std::move(row));
+  }
+  Operation row{"kl_div where p is 0", {}};
+  const Tensor x = Tensor::from<double>({2, 3}, {-inf, 0, 1, -inf, -inf, 2});
+  const Tensor y = Tensor::from<double>({2, 3}, {-inf, 2, -1, -inf, -inf, 0});
+  const Tensor p = softmax(y);
+  add_samples(row,
+              [](auto& a, auto& b, Reduction r) { return kl_div(log_softmax(a), softmax(b), r); },
+              {{x, y}});
+  add_samples(row, [=](auto& a, auto&, Reduction r) { return kl_div(log_softmax(a), p, r); },
+              {{x}});
+  add_samples(row, [=](auto& a, auto&, Reduction r) { return sin(kl_div(a, p, r)); }, {{x}});
+  add_samples(row,
+              [=](auto& a, auto&, Reduction r) { return kl_div(log_softmax(x), softmax(a), r); },
+              {{y}});
+  table.push_back(std::move(row));
 }
 
 void add_pair_loss_rows(Table& table) {
@@ -134,6 +251,8 @@ void add_pair_loss_rows(Table& table) {
 void add_loss_rows(Table& table) {
   add_index_loss_rows(table);
   add_pair_loss_rows(table);
+  add_special_errors(table);
+  add_special_probabilities(table);
 }
 
 }  // namespace rw::testing

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <limits>
+
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/reduce.hpp>
@@ -96,6 +99,50 @@ Operation along_axis(const char* name, const std::function<Tensor(const Tensor&,
   return row;
 }
 
+constexpr double inf = std::numeric_limits<double>::infinity();
+
+/// Elements that are equal, tiny, or infinite where the result is not. An infinite input stays what
+/// it is when it is moved, so that its derivative is 0.
+void add_special_reductions(Table& table) {
+  const auto add = [&](const char* name, const UnaryFunction& f,
+                       const std::vector<Tensor>& arguments) {
+    Operation& row = *std::find_if(table.begin(), table.end(),
+                                   [&](const Operation& each) { return each.name == name; });
+    for (const Tensor& x : arguments) {
+      row.samples.push_back({[f](Inputs in) { return f(in[0]); }, {x}});
+      row.samples.push_back(
+          {[f](Inputs in) { return f(transpose(in[0], 0, 1)); }, {transpose(x, 0, 1).clone()}});
+    }
+  };
+  const Tensor equal_rows = Tensor::from<double>({3, 2}, {0, 0, 0.7, 0.7, -1e-300, 1e-300});
+  const Tensor low = Tensor::from<double>({3, 3}, {-inf, 1, 0, -inf, -inf, 0.5, 0.2, -1e300, 1});
+  const Tensor lowest = full({2, 3}, -inf, DType::float64);
+  add("sum", [](const Tensor& x) { return sin(sum(x, {1})); }, {equal_rows});
+  add("mean", [](const Tensor& x) { return sin(mean(x, {1})); }, {equal_rows});
+  add("var", [](const Tensor& x) { return sin(var(x, {1})); }, {equal_rows});
+  add("var", [](const Tensor& x) { return sin(var(x, {1}, false, 0)); },
+      {slice(equal_rows, 1, 0, 1).clone()});
+  // Ties that stay when an element is moved.
+  add("max",
+      [](const Tensor& x) {
+        return exp(max(concat({x, x, -abs(x), x}, 1), {1}));
+      },
+      {low, lowest});
+  add("min",
+      [](const Tensor& x) {
+        return exp(-min(concat({-x, abs(x), -x}, 1), {1}));
+      },
+      {slice(low, 0, 0, 2).clone()});
+  add("logsumexp", [](const Tensor& x) { return exp(logsumexp(x, {1})); },
+      {equal_rows, low, lowest});
+  const Tensor apart = Tensor::from<double>({3, 3}, {1e300, 0, -1e300, 1, -inf, 1, 0, 0, 0});
+  add("softmax", [](const Tensor& x) { return softmax(x); }, {equal_rows, low, apart});
+  add("log_softmax", [](const Tensor& x) { return exp(log_softmax(x)); }, {equal_rows, low, apart});
+  add("log_softmax", [](const Tensor& x) { return slice(log_softmax(x), 1, 2, 3); }, {low});
+  add("standardize", [](const Tensor& x) { return standardize(x, 0.3); },
+      {equal_rows, Tensor::from<double>({2, 3}, {1e200, -1e200, 0, 1e300, 1e300, 0})});
+}
+
 }  // namespace
 
 void add_reduction_rows(Table& table) {
@@ -126,6 +173,7 @@ void add_reduction_rows(Table& table) {
   table.push_back(along_axis("standardize", [](const Tensor& x, int axis) {
     return transpose(standardize(transpose(x, axis, -1), 0.3), axis, -1);
   }));
+  add_special_reductions(table);
 }
 
 }  // namespace rw::testing

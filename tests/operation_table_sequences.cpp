@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <rewind/autograd/ctc.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/sequence_losses.hpp>
@@ -15,6 +17,8 @@ using Sizes = std::vector<std::int64_t>;
 constexpr std::initializer_list<SequenceReduction> reductions = {
     SequenceReduction::none, SequenceReduction::sum, SequenceReduction::token_mean,
     SequenceReduction::sequence_mean};
+
+constexpr double inf = std::numeric_limits<double>::infinity();
 
 Tensor integers(const Shape& shape, const Sizes& values) {
   return Tensor::from<std::int64_t>(shape, values);
@@ -48,6 +52,27 @@ void add_masked_rows(Table& table) {
            {values.uniform(shape, -2, 2), values.uniform(shape, -2, 2)}});
     }
   }
+  // Padding in front, whatever is there; classes masked by -infinity, one of them a target that
+  // counts nothing; equal logits, equal predictions and targets.
+  const Tensor scores = Tensor::from<double>(
+      {3, 2, 3}, {-inf, 0, 1, inf, inf, -inf, -inf, 2, 2, -inf, 0.5, 0.5, -inf, 0, 0, -inf, 1, -1});
+  const Tensor targets = integers({3, 2}, {1, 7, 2, 2, 0, 1});
+  const Tensor few = Tensor::from<double>({3, 2}, {0.5, inf, 0, -1, 2, 1e-300});
+  const Lengths lengths{integers({2}, {3, 2}), Padding::before};
+  for (const double smoothing : {0.0, 0.1}) {
+    for (const SequenceReduction reduction : reductions) {
+      entropy.samples.push_back({[=](Inputs x) {
+                                   return sequence_cross_entropy(
+                                       x[0], targets, lengths,
+                                       {.weights = Tensor::from<double>({3}, {0, 1, 2}),
+                                        .label_smoothing = smoothing,
+                                        .reduction = reduction});
+                                 },
+                                 {scores}});
+      error.samples.push_back(
+          {[=](Inputs x) { return sequence_mse(x[0], x[1], lengths, reduction); }, {few, few}});
+    }
+  }
   table.insert(table.end(), {std::move(entropy), std::move(error)});
 
   NonlinearRow masks("mask_steps");
@@ -58,7 +83,11 @@ void add_masked_rows(Table& table) {
       const Tensor l = all ? Tensor() : lengths;
       masks.add(shape, [=](const Tensor& x) { return mask_steps(x, l); });
     }
+    masks.add(shape, [=](const Tensor& x) { return mask_steps(x, {lengths, Padding::before}); });
     for (const SequenceReduction reduction : reductions) {
+      sums.add(shape, [=](const Tensor& x) {
+        return sequence_reduce(x, {lengths, Padding::before}, reduction);
+      });
       sums.add(shape, [=](const Tensor& x) { return sequence_reduce(x, lengths, reduction); });
     }
   }
@@ -102,12 +131,30 @@ void add_ctc_row(Table& table) {
       row.samples.push_back({[=](Inputs x) { return loss(x[0] * x[0]) * loss(x[0]); },
                              {values.uniform(batch.logits, -1, 1)}});
     }
+    row.samples.push_back({[=](Inputs x) {
+                             return ctc_loss(x[0], targets, {steps, Padding::before}, counts,
+                                             {.blank = batch.blank, .zero_infinity = true});
+                           },
+                           {values.uniform(batch.logits, -2, 2)}});
     const Shape wide = batch.logits.with(2, batch.logits[2] + 2);
     row.samples.push_back({[=](Inputs x) {
                              return ctc_loss(slice(x[0], 2, 1, wide[2] - 1), targets, steps, counts,
                                              {.blank = batch.blank, .zero_infinity = true});
                            },
                            {values.uniform(wide, -2, 2)}});
+  }
+  // Classes that are impossible at a step, labels that therefore are, equal logits, and a step that
+  // is certain.
+  const Tensor scores = Tensor::from<double>(
+      {3, 3, 3}, {0,    0, 0,   -inf, 0, 0.5, 1e300, 0,    -1e300, -inf, 1,    1, 0,  -inf,
+                  -inf, 1, 0.5, -inf, 0, 0,   -inf,  -inf, 0.3,    0.1,  -inf, 2, 0.7});
+  const Tensor labels = integers({2, 3}, {1, 2, 1, 2, 1, 2});
+  for (const Reduction reduction : {Reduction::none, Reduction::sum, Reduction::mean}) {
+    row.samples.push_back({[=](Inputs x) {
+                             return ctc_loss(x[0], labels, {}, {},
+                                             {.reduction = reduction, .zero_infinity = true});
+                           },
+                           {scores}});
   }
   table.push_back(std::move(row));
 }
