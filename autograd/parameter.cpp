@@ -64,8 +64,8 @@ Parameter::Parameter(const Parameter& other) {
     return;
   }
   if (detail::copies_share_values) {
-    Parameter copy = standing_for(other.value());
-    std::swap(body_, copy.body_);
+    body_ = new detail::ParameterBody;
+    body_->value = other.value();
     return;
   }
   Parameter copy(other.value(), other.trainable());
@@ -76,17 +76,37 @@ Parameter::Parameter(const Parameter& other) {
   std::swap(body_, copy.body_);
 }
 
-Parameter Parameter::standing_for(const Tensor& value) {
-  Parameter result;
-  result.body_ = new detail::ParameterBody;
-  result.body_->value = value;
-  return result;
+void Parameter::stand_for(const Tensor& value) {
+  check<UsageError>(defined() && !owns_value(),
+                    "parameter '{}': it owns its value, expected a stand-in, which with_values() "
+                    "makes; write other values with assign()",
+                    defined() ? name() : "");
+  body_->value = value;
 }
 
+bool Parameter::owns_value() const { return defined() && body_->value.body().parameter == body_; }
+
 Parameter& Parameter::operator=(const Parameter& other) {
-  Parameter copy(other);
-  std::swap(body_, copy.body_);
+  if (body_ == other.body_) {
+    return *this;
+  }
+  if (!detail::copies_share_values && owns_value() && other.defined() && shape() == other.shape() &&
+      dtype() == other.dtype()) {
+    write(other);
+  } else {
+    Parameter copy(other);
+    std::swap(body_, copy.body_);
+  }
   return *this;
+}
+
+void Parameter::write(const Parameter& other) {
+  Tensor grad = other.has_grad() ? other.grad().clone() : Tensor();
+  std::string name = other.name().empty() ? body().name : other.name();
+  assign(other.value());
+  body_->grad = std::move(grad);
+  body_->name = std::move(name);
+  body_->trainable = other.trainable();
 }
 
 Parameter& Parameter::operator=(Parameter&& other) noexcept {
@@ -126,6 +146,29 @@ Tensor& Parameter::mutable_grad() {
 void Parameter::set_grad(const Tensor& grad) {
   detail::check_like("the gradient", grad, value(), name());
   body().grad = grad.clone();
+}
+
+ParameterHandle::ParameterHandle(Parameter* parameter) {
+  check<UsageError>(parameter != nullptr && parameter->defined(),
+                    "parameter handle: got {}, expected a parameter with a value",
+                    parameter == nullptr ? "a null pointer" : "an empty parameter");
+  share(parameter->body_);
+}
+
+void ParameterHandle::share(detail::ParameterBody* body) noexcept {
+  if (body != nullptr) {
+    body->retain();
+  }
+  shared_.body_ = body;
+}
+
+ParameterHandle::Shared& ParameterHandle::Shared::operator=(const Parameter& other) {
+  check<UsageError>(owns_value(), "parameter handle: it is empty, or stands in for a parameter");
+  detail::check_like("the new value", other.value(), value(), name());
+  if (&other.value() != &value()) {
+    write(other);
+  }
+  return *this;
 }
 
 }  // namespace rw

@@ -29,7 +29,7 @@ void release_parameter(ParameterBody* body) noexcept;
 // A layer is sometimes to be run with other values in the place of its parameters, as with dropout
 // on weights. For that it is copied while this guard lives, which makes each parameter of the copy
 // read the original's own value, shared and not copied; then some are replaced by results of
-// operations (Parameter::standing_for). Gradients flow through both kinds to the original, because
+// operations (Parameter::stand_for). Gradients flow through both kinds to the original, because
 // they follow tensors and not parameters. See with_values in substitution.hpp.
 class CopiesShareValues {
  public:
@@ -47,8 +47,11 @@ class CopiesShareValues {
 /// backward passes add up.
 ///
 /// Copying copies the value and the gradient, so that a copied layer is independent of the
-/// original. Reads as a Tensor in every operation. Several threads may read the value at once while
-/// none writes it.
+/// original. Assigning a copy writes into the parameter that is there, as assign() does, where
+/// shapes and types agree: optimisers go on with `model = best`. Otherwise, and when it is moved
+/// to, the parameter becomes another one, and what was made for the old one keeps the old one.
+/// Reads as a Tensor in every operation. Several threads may read the value at once while none
+/// writes it.
 class Parameter {
  public:
   Parameter() = default;
@@ -59,9 +62,10 @@ class Parameter {
   Parameter& operator=(Parameter&& other) noexcept;
   ~Parameter() { detail::release_parameter(body_); }
 
-  /// A parameter that reads as `value`, shared, wherever it came from: for one run of a layer, with
-  /// gradients that flow on into what the value was computed from (Note [Stand-ins]).
-  static Parameter standing_for(const Tensor& value);
+  /// Makes a stand-in read as `value`, shared, wherever it came from: for one run of a layer, with
+  /// gradients that flow on into what the value was computed from (Note [Stand-ins]). Throws
+  /// UsageError when the parameter is none.
+  void stand_for(const Tensor& value);
 
   bool defined() const { return body_ != nullptr; }
   const Tensor& value() const { return body().value; }
@@ -93,10 +97,59 @@ class Parameter {
   const std::string& name() const { return body().name; }
   void set_name(std::string name) { body().name = std::move(name); }
 
+ protected:
+  /// Whether it owns its value, as every parameter does that is not a stand-in.
+  bool owns_value() const;
+  /// Copies everything of `other`, whose value fits, into what is there.
+  void write(const Parameter& other);
+
  private:
+  friend class ParameterHandle;
+
   detail::ParameterBody& body() const;
 
   detail::ParameterBody* body_ = nullptr;
+};
+
+/// A parameter that is shared: value, gradient and flags are those of the parameter it was made
+/// from, and live as long as either. So it stays whole when that one is moved, as when a vector of
+/// models grows, or ends. Used like a pointer.
+class ParameterHandle {
+ public:
+  /// What `*handle` is: the parameter itself, but that no other can take its place.
+  class Shared : public Parameter {
+   public:
+    Shared() = default;
+    Shared(const Shared&) = delete;
+    /// Writes the value into the shared parameter. Throws ShapeError or UsageError when it does not
+    /// fit.
+    Shared& operator=(const Parameter& other);
+    Shared& operator=(const Shared& other) { return *this = static_cast<const Parameter&>(other); }
+  };
+
+  ParameterHandle() = default;
+  /// Throws UsageError when there is no parameter, or an empty one.
+  explicit(false) ParameterHandle(Parameter* parameter);
+  ParameterHandle(const ParameterHandle& other) noexcept { share(other.shared_.body_); }
+  ParameterHandle(ParameterHandle&& other) noexcept { swap(other); }
+  ParameterHandle& operator=(ParameterHandle other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~ParameterHandle() = default;
+
+  Shared& operator*() const { return shared_; }
+  Shared* operator->() const { return &shared_; }
+  /// Whether both are one parameter, and not only of one value.
+  bool operator==(const ParameterHandle& other) const {
+    return shared_.body_ == other.shared_.body_;
+  }
+
+ private:
+  void share(detail::ParameterBody* body) noexcept;
+  void swap(ParameterHandle& other) noexcept { std::swap(shared_.body_, other.shared_.body_); }
+
+  mutable Shared shared_;
 };
 
 }  // namespace rw

@@ -4,9 +4,9 @@
 
 namespace rw {
 
-bool detail::contains(const ParameterList& list, const Parameter& parameter) {
+bool detail::contains(const ParameterList& list, const ParameterHandle& parameter) {
   return std::any_of(list.begin(), list.end(),
-                     [&](const NamedParameter& entry) { return entry.parameter == &parameter; });
+                     [&](const NamedParameter& entry) { return entry.parameter == parameter; });
 }
 
 std::int64_t count(const ParameterList& list) {

@@ -27,10 +27,12 @@
 
 namespace rw {
 
-/// A parameter and its path in its model, such as "cell/w_x". The parameter must outlive the list.
+/// A parameter and its path in its model, such as "cell/w_x". It shares the parameter: the model
+/// may be moved, or end, and the list stays whole. A copy of the model has parameters of its own,
+/// which this list does not know.
 struct NamedParameter {
   std::string path;
-  Parameter* parameter;
+  ParameterHandle parameter;  ///< made from a pointer: {"head/weight", &head.weight}
 };
 using ParameterList = std::vector<NamedParameter>;
 
@@ -48,7 +50,7 @@ template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 
 /// Whether the list has this very parameter already (Note [Tied weights]).
-bool contains(const ParameterList& list, const Parameter& parameter);
+bool contains(const ParameterList& list, const ParameterHandle& parameter);
 
 inline std::string joined(const std::string& path, std::string_view name) {
   return path.empty() ? std::string(name) : path + "/" + std::string(name);
@@ -68,7 +70,7 @@ template <class Member>
 void collect(const std::string& path, Member& member, ParameterList& list) {
   if constexpr (std::same_as<Member, Parameter>) {
     // A layer without bias leaves its bias empty.
-    if (member.defined() && !contains(list, member)) {
+    if (member.defined() && !contains(list, &member)) {
       member.set_name(path);
       list.push_back({path, &member});
     }
@@ -91,6 +93,14 @@ void collect(const std::string& path, Member& member, ParameterList& list) {
   }
 }
 
+inline void collect_each(ParameterList&) {}
+
+template <class Member, class... Rest>
+void collect_each(ParameterList& list, std::string_view name, Member& member, Rest&... rest) {
+  collect(std::string(name), member, list);
+  collect_each(list, rest...);
+}
+
 }  // namespace detail
 
 /// All parameters of a layer with their paths, in the order in which the layer lists them, each
@@ -99,6 +109,17 @@ template <Layer L>
 ParameterList parameters(L& layer) {
   ParameterList list;
   detail::collect("", layer, list);
+  return list;
+}
+
+/// The same for several layers or parameters, each with its name in front, as io::save() takes
+/// them:
+///
+///     Adam optimizer(parameters("lstm", lstm, "head", head));
+template <class Member, class... Rest>
+ParameterList parameters(std::string_view name, Member& member, Rest&&... rest) {
+  ParameterList list;
+  detail::collect_each(list, name, member, rest...);
   return list;
 }
 

@@ -49,7 +49,7 @@ L with_values(const L& layer, const Replace& replace) {
     const Tensor value = replace(name, parameter.value());
     if (!value.same_as(parameter.value())) {
       detail::check_substitute(name, value, parameter);
-      parameter = Parameter::standing_for(value);
+      parameter.stand_for(value);
     }
   });
   return copy;

@@ -9,10 +9,7 @@ void first_lstm() {
   rw::Rng rng(7);
   rw::LSTM lstm({.input = 1, .hidden = 16}, rng);
   rw::Linear head({.input = 16, .output = 2}, rng);
-  rw::ParameterList weights = rw::parameters(lstm);
-  weights.push_back({"head/weight", &head.weight});
-  weights.push_back({"head/bias", &head.bias});
-  rw::Adam optimizer(weights, {.learning_rate = 1e-2});
+  rw::Adam optimizer(rw::parameters("lstm", lstm, "head", head), {.learning_rate = 1e-2});
   for (int step = 1; step <= 200; ++step) {
     rw::Tensor slope = rng.uniform({1, 32, 1}, -0.1, 0.1);  // 32 sequences of 25 steps
     rw::Tensor time = reshape(rw::arange(25, rw::DType::float32), {25, 1, 1});

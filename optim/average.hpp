@@ -22,7 +22,7 @@
 namespace rw {
 
 /// What the averages share. They begin with the parameters' values: make them after a model has
-/// been loaded. The parameters must outlive the average and stay where they are.
+/// been loaded. They share the parameters, so that the model may be moved.
 class WeightAverage {
  public:
   WeightAverage(const WeightAverage&) = delete;

@@ -41,8 +41,8 @@ struct LbfgsReport {
 ///     const LbfgsReport report = optimizer.step([&] { return mse(model(x), y); });
 ///
 /// Its vectors are float64, whatever the parameters' types. It has no weight decay and no groups:
-/// add a penalty to the loss. Parameters that are frozen stay. They must outlive the optimiser and
-/// stay where they are.
+/// add a penalty to the loss. Parameters that are frozen stay. The optimiser shares them, so that
+/// the model may be moved.
 ///
 /// Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989; line
 /// search: Nocedal and Wright, "Numerical optimization", 2006, section 3.5. Throws UsageError for

@@ -34,9 +34,10 @@ struct ParameterGroup {
 /// Gradients add up until zero_grad(): several backward passes, each of its part of the loss,
 /// before one step() are one pass over a larger batch.
 ///
-/// The parameters must outlive the optimiser and stay where they are. Each has state from the
-/// beginning, whether trainable or not, so that it can be frozen and unfrozen, and a checkpoint be
-/// loaded into a fresh optimiser; leave out of the list what is never to be trained.
+/// The optimiser shares the parameters: the model may be moved. A copy of the model has parameters
+/// of its own and needs an optimiser of its own. Each parameter has state from the beginning,
+/// whether trainable or not, so that it can be frozen and unfrozen, and a checkpoint be loaded into
+/// a fresh optimiser; leave out of the list what is never to be trained.
 class Optimizer {
  public:
   Optimizer(const Optimizer&) = delete;

@@ -74,7 +74,7 @@ C with_weights(const C& cell, std::span<const Tensor> weights) {
   C copy = cell;
   std::size_t i = 0;
   for (const NamedParameter& entry : parameters(copy)) {
-    *entry.parameter = Parameter::standing_for(weights[i++]);
+    entry.parameter->stand_for(weights[i++]);
   }
   return copy;
 }

@@ -1,0 +1,210 @@
+// Lists share the parameters: models move, grow in vectors, are assigned and end, and whatever was
+// made for them stays whole.
+
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/substitution.hpp>
+#include <rewind/autograd/tape.hpp>
+#include <rewind/layers/linear.hpp>
+#include <rewind/optim/average.hpp>
+#include <rewind/optim/clip.hpp>
+#include <rewind/optim/lbfgs.hpp>
+#include <rewind/optim/sgd.hpp>
+
+#include "optim_fixture.hpp"
+
+using namespace rw;
+using optim_fixture::message_of;
+using optim_fixture::value_of;
+
+BOOST_AUTO_TEST_SUITE(parameter_lists)
+
+namespace {
+
+struct Model {
+  Parameter w{full({3}, 1, DType::float64)};
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("w", w);
+  }
+};
+
+/// A loss with the gradient 1 everywhere.
+void play_back(const Model& model) {
+  Tape tape;
+  tape.backward(sum(model.w.value()));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_vector_of_models_grows_under_their_optimizers) {
+  std::vector<Model> models;
+  std::vector<std::unique_ptr<Sgd>> optimizers;
+  std::vector<std::unique_ptr<ParameterAverage>> averages;
+  std::vector<std::unique_ptr<Lookahead>> lookaheads;
+  for (int i = 0; i < 20; ++i) {
+    models.emplace_back();
+    const ParameterList list = parameters(models.back());
+    optimizers.push_back(std::make_unique<Sgd>(list, SgdOptions{.learning_rate = 0.25 + i}));
+    averages.push_back(std::make_unique<ParameterAverage>(list));
+    lookaheads.push_back(std::make_unique<Lookahead>(list, LookaheadOptions{.period = 1}));
+  }
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    optimizers[i]->zero_grad();
+    play_back(models[i]);
+    optimizers[i]->step();
+    const double stepped = 1 - (0.25 + static_cast<double>(i));
+    BOOST_TEST(value_of(models[i].w) == stepped);
+    averages[i]->update();
+    lookaheads[i]->update();
+    BOOST_TEST(value_of(models[i].w) == (1 + stepped) / 2);
+    const AppliedValues averaged = averages[i]->apply();
+    BOOST_TEST(value_of(models[i].w) == stepped);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_moved_model_is_clipped_and_trained_in_its_new_place) {
+  std::optional<Model> first(std::in_place);
+  const ParameterList list = parameters(*first);
+  Lbfgs lbfgs(list);
+  Model second = std::move(*first);
+  first.reset();
+  play_back(second);
+  BOOST_TEST(clip_by_norm(list, 0.5) == std::sqrt(3.0));
+  BOOST_TEST(second.w.grad().to_vector<double>()[0] == 0.5 / std::sqrt(3.0));
+  lbfgs.step([&] { return sum(square(second.w.value() - 5.0)); });
+  BOOST_TEST(std::abs(value_of(second.w) - 5) < 1e-6);
+  // A vector's erase() moves too: the optimiser follows its own model.
+  std::vector<Model> models(2);
+  Sgd optimizer(parameters(models[1]), {.learning_rate = 1});
+  models.erase(models.begin());
+  play_back(models[0]);
+  optimizer.step();
+  BOOST_TEST(value_of(models[0].w) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_keeps_the_parameters_of_a_model_that_ended) {
+  std::optional<Model> model(std::in_place);
+  Sgd optimizer(parameters(*model), {.learning_rate = 1});
+  play_back(*model);
+  model.reset();
+  optimizer.step();
+  BOOST_TEST(value_of(*optimizer.parameters()[0].parameter) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(assigning_a_model_of_the_same_form_writes_into_its_parameters) {
+  Model model;
+  Sgd optimizer(parameters(model), {.learning_rate = 1});
+  Model best = model;
+  play_back(model);
+  optimizer.step();
+  BOOST_TEST(value_of(best.w) == 1);
+  model = best;
+  BOOST_TEST(!model.w.has_grad());
+  BOOST_TEST(value_of(model.w) == 1);
+  play_back(model);
+  BOOST_TEST(!best.w.has_grad());
+  optimizer.step();
+  BOOST_TEST(value_of(model.w) == 0);
+  BOOST_TEST(value_of(best.w) == 1);
+  BOOST_TEST(model.w.name() == "w");
+
+  // The gradient and the flag come too, and all are copies.
+  best.w.set_grad(full({3}, 7, DType::float64));
+  best.w.set_trainable(false);
+  model = best;
+  BOOST_TEST(!model.w.trainable());
+  model.w.mutable_grad().mutable_data<double>()[0] = 8;
+  BOOST_TEST(best.w.grad().to_vector<double>()[0] == 7);
+  Parameter& self = model.w;
+  model.w = self;
+  BOOST_TEST(model.w.grad().to_vector<double>()[0] == 8);
+}
+
+BOOST_AUTO_TEST_CASE(a_tape_sees_that_a_parameter_was_assigned) {
+  Model model;
+  const Model other;
+  Tape tape;
+  const Tensor loss = sum(square(model.w.value()));
+  model = other;
+  BOOST_CHECK_THROW(tape.backward(loss), UsageError);
+}
+
+BOOST_AUTO_TEST_CASE(a_parameter_of_another_form_replaces_and_is_another_one) {
+  Model model;
+  const ParameterList list = parameters(model);
+  Model wide;
+  wide.w = Parameter(full({4}, 2, DType::float64));
+  model = wide;
+  BOOST_TEST((model.w.shape() == Shape{4}));
+  BOOST_TEST((list[0].parameter->shape() == Shape{3}));
+  BOOST_TEST(!(list[0].parameter == parameters(model)[0].parameter));
+}
+
+BOOST_AUTO_TEST_CASE(assigning_through_a_list_writes_into_the_model) {
+  Model model;
+  const ParameterList list = parameters(model);
+  *list[0].parameter = Parameter(full({3}, 5, DType::float64));
+  BOOST_TEST(value_of(model.w) == 5);
+  const Model other;
+  *list[0].parameter = other.w;
+  BOOST_TEST(value_of(model.w) == 1);
+  const std::string message =
+      message_of<ShapeError>([&] { *list[0].parameter = Parameter(full({4}, 5, DType::float64)); });
+  BOOST_TEST(message.find("[4], expected [3]") != std::string::npos);
+  BOOST_TEST(value_of(model.w) == 1);
+  // A copy is independent.
+  Parameter copy = *list[0].parameter;
+  copy.mutable_data<double>()[0] = 9;
+  BOOST_TEST(value_of(model.w) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_stand_in_is_replaced_and_never_written_through) {
+  Model model;
+  const Model other{Parameter(full({3}, 6, DType::float64))};
+  Model copy = with_values(model, [](std::string_view, const Tensor& value) { return value; });
+  copy = other;
+  BOOST_TEST(value_of(copy.w) == 6);
+  BOOST_TEST(value_of(model.w) == 1);
+  Model again = with_values(model, [](std::string_view, const Tensor& value) { return value; });
+  BOOST_CHECK_THROW(*parameters(again)[0].parameter = other.w, UsageError);
+  BOOST_CHECK_THROW(model.w.stand_for(other.w.value()), UsageError);
+  BOOST_TEST(value_of(model.w) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_parameter_has_no_handle) {
+  Parameter empty;
+  ParameterList list;
+  BOOST_CHECK_THROW(list.push_back({"head/bias", &empty}), UsageError);
+  BOOST_CHECK_THROW(ParameterHandle(nullptr), UsageError);
+}
+
+BOOST_AUTO_TEST_CASE(several_layers_are_listed_under_their_names) {
+  Rng rng(1);
+  Linear first({.input = 2, .output = 3}, rng), second({.input = 3, .output = 1}, rng);
+  Parameter scale(ones({1}));
+  const ParameterList list = parameters("first", first, "second", second, "scale", scale);
+  std::vector<std::string> paths;
+  for (const NamedParameter& entry : list) {
+    paths.push_back(entry.path);
+  }
+  const std::vector<std::string> expected{"first/weight", "first/bias", "second/weight",
+                                          "second/bias", "scale"};
+  BOOST_TEST(paths == expected, boost::test_tools::per_element());
+  BOOST_TEST(second.bias.name() == "second/bias");
+  // What is reached twice is listed once.
+  BOOST_TEST(parameters("a", first, "b", first).size() == 2U);
+  // The same by hand.
+  ParameterList by_hand;
+  by_hand.push_back({"first/weight", &first.weight});
+  BOOST_TEST((by_hand[0].parameter == list[0].parameter));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
