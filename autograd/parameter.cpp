@@ -30,7 +30,6 @@ ParameterBody* make_parameter(const Tensor& value) {
     throw;
   }
   // Note [Reference counts]
-  body->share();
   body->value.body().share();
   body->value.body().block->share();
   body->value.body().parameter = body;

@@ -13,6 +13,7 @@ struct ParameterBody : Counted {
   std::string name;
   bool trainable = true;
 
+  ParameterBody() { share(); }
   // From the pool: Note [Stand-ins].
   static void* operator new(std::size_t bytes) {
     return PoolAllocator<std::byte>().allocate(bytes);

@@ -71,7 +71,9 @@ void collect(const std::string& path, Member& member, ParameterList& list) {
   if constexpr (std::same_as<Member, Parameter>) {
     // A layer without bias leaves its bias empty.
     if (member.defined() && !contains(list, &member)) {
-      member.set_name(path);
+      if (member.name() != path) {  // several threads may list one model
+        member.set_name(path);
+      }
       list.push_back({path, &member});
     }
   } else if constexpr (Layer<Member>) {

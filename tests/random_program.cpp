@@ -508,14 +508,11 @@ class ProgramRun {
     const std::int64_t hidden = 1 + choices_.below(9);
     const Tensor x = parameter({steps, batch, input});
     const bool backwards = choices_.chance(0.3);
-    // A layer has parameters of its own: these stand for the program's.
-    const auto stands_for = [&](const Shape& shape) {
-      return Parameter::standing_for(new_parameter(shape).value());
-    };
-    cell.w_x = stands_for({input, cell.gated ? 2 * hidden : hidden});
-    cell.w_h = stands_for({hidden, hidden});
-    cell.v = stands_for({hidden, hidden});
+    // A layer has parameters of its own: its copies read the program's.
     const detail::CopiesShareValues guard;
+    cell.w_x = new_parameter({input, cell.gated ? 2 * hidden : hidden});
+    cell.w_h = new_parameter({hidden, hidden});
+    cell.v = new_parameter({hidden, hidden});
     program_.text_ += fmt::format("  recurrence{}\n", cell.gated ? ", gated" : "");
     if (way_ == Way::as_written) {
       const Recurrent<DrawnCell> layer{

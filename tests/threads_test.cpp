@@ -39,9 +39,7 @@ std::vector<float> trained(std::uint64_t seed, const Tensor& inputs, const Tenso
   Rng rng(seed);
   GRU gru({.input = 4, .hidden = 8}, rng);
   Linear head({.input = 8, .output = 3}, rng);
-  ParameterList list = parameters(gru);
-  list.push_back({"head/weight", &head.weight});
-  Adam adam(list);
+  Adam adam(parameters("gru", gru, "head", head));
   for (int i = 0; i < steps; ++i) {
     const std::int64_t first = i % 8;
     Tape tape;
