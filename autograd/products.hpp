@@ -1,7 +1,7 @@
 #pragma once
-// Matrix products on plain memory: float32 through oneDNN, float64 through Eigen. Nothing here
-// knows a tensor or a tape. Copies of a weight in the layout that is faster to read are its
-// callers' business (Note [Weights stored as read], detail/stored_weights.hpp).
+// Matrix products on plain memory: float32 through oneDNN and kernels of our own, float64 through
+// Eigen. Nothing here knows a tensor or a tape. Copies of a weight in the layout that is faster to
+// read are its callers' business (Note [Weights stored as read], detail/stored_weights.hpp).
 
 #include <algorithm>
 #include <cstdint>
@@ -43,9 +43,9 @@ struct MatrixBatch {
 /// read. k = 0 gives zeros. NaN and infinity propagate as IEEE arithmetic says. c must not overlap
 /// a or b.
 ///
-/// Safe to call from any thread. Chooses its number of OpenMP threads by the work, up to the
-/// caller's limit. Throws ShapeError for sizes or strides that do not fit, Error for a failure of
-/// oneDNN.
+/// Safe to call from any thread, and to be interrupted by a signal. Chooses its number of OpenMP
+/// threads by the work, up to the caller's limit. Throws ShapeError for sizes or strides that do
+/// not fit, Error for a failure of oneDNN.
 template <class T>
 void multiply(MatrixView<T> a, MatrixView<T> b, T* c, std::int64_t c_stride, bool accumulate);
 

@@ -1,4 +1,8 @@
+#include <fmt/format.h>
+#include <pthread.h>
+
 #include <rewind/autograd/detail/threads.hpp>
+#include <rewind/autograd/error.hpp>
 
 // Of libgomp, the OpenMP runtime that Debian's oneDNN runs on. Declared here instead of by <omp.h>
 // and pragmas, because clang's are for another runtime.
@@ -11,11 +15,31 @@ void omp_set_num_threads(int threads);
 void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags);
 }
 
-namespace rw::detail {
+namespace rw {
+namespace {
 
-int available_threads() { return omp_in_parallel() != 0 ? 1 : omp_get_max_threads(); }
+// In a child of fork() only the thread that called it goes on. The team that it keeps for its next
+// parallel region is gone, and libgomp would wait for it.
+bool is_forked = false;
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { is_forked = true; });
+
+void check_count(const char* who, int threads) {
+  if (threads < 1) {
+    throw UsageError(fmt::format("{}: got {} threads, expected at least 1", who, threads));
+  }
+}
+
+}  // namespace
+
+int threads() { return is_forked || omp_in_parallel() != 0 ? 1 : omp_get_max_threads(); }
+
+void set_threads(int threads) {
+  check_count("set_threads", threads);
+  omp_set_num_threads(threads);
+}
 
 ThreadLimit::ThreadLimit(int threads) : before_(omp_get_max_threads()) {
+  check_count("ThreadLimit", threads);
   if (threads != before_) {
     omp_set_num_threads(threads);
   }
@@ -27,7 +51,11 @@ ThreadLimit::~ThreadLimit() {
   }
 }
 
+}  // namespace rw
+
+namespace rw::detail {
 namespace {
+
 struct Team {
   void (*body)(void*, int);
   void* task;

@@ -1,0 +1,58 @@
+#pragma once
+// What differs between the versions of oneDNN, in the one file that includes it.
+
+#include <cstdint>
+#include <limits>
+
+#include <dnnl.hpp>
+#include <dnnl_debug.h>
+
+namespace rw::detail::onednn {
+
+// Note [Signals during products]
+// Up to 3.11.1, the kernels behind dnnl_sgemm and behind the matmul primitives called "gemm:..."
+// keep the stack pointer in a buffer on the heap where a sum is long. A signal that arrives then,
+// and whose handler has no stack of its own (SA_ONSTACK), has its frame written below that buffer,
+// over whatever the heap holds there (oneDNN issue 4845, mended by its pull request 4855). So a
+// product is computed by code that leaves the stack pointer alone: `multiply_part` in products.cpp
+// chooses it, and PrimitiveCache refuses the primitives in question.
+
+inline bool is_at_least(const dnnl_version_t& version, int major, int minor, int patch) {
+  if (version.major != major) return version.major > major;
+  if (version.minor != minor) return version.minor > minor;
+  return version.patch >= patch;
+}
+
+/// Whether oneDNN uses AVX-512 on this machine.
+inline bool uses_avx512() {
+  static const bool uses = [] {
+    const int isa = static_cast<int>(dnnl_get_effective_cpu_isa());
+    return (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+  }();
+  return uses;
+}
+
+/// How many terms a sum may have for which sgemm's kernels keep their buffer on the stack.
+inline std::int64_t longest_safe_sum() {
+  static const std::int64_t longest = [] {
+#if defined(__x86_64__)
+    if (!is_at_least(*dnnl_version(), 3, 11, 2)) return std::int64_t{uses_avx512() ? 84 : 252};
+#endif
+    return std::numeric_limits<std::int64_t>::max();
+  }();
+  return longest;
+}
+
+inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::memory::desc& a,
+                                                    const dnnl::memory::desc& b,
+                                                    const dnnl::memory::desc& c,
+                                                    const dnnl::primitive_attr& attributes,
+                                                    const dnnl::engine& engine) {
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, a, b, c, attributes};
+#else
+  return {dnnl::matmul::desc(a, b, c), attributes, engine};
+#endif
+}
+
+}  // namespace rw::detail::onednn

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+namespace rw::detail {
+
+/// Keeps every signal from the calling thread while it lives; those that arrive meanwhile are
+/// delivered afterwards. Costs one to three microseconds.
+class SignalsBlocked {
+ public:
+  SignalsBlocked();
+  ~SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  std::uint64_t before_ = 0;
+};
+
+}  // namespace rw::detail

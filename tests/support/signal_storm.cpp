@@ -1,0 +1,7 @@
+// A library that interrupts any program: LD_PRELOAD=<build>/tests/libsignal_storm.so program.
+#include "signal_storm.hpp"
+
+namespace {
+// Never destroyed: the program's last functions are interrupted too.
+[[maybe_unused]] const SignalStorm* const storm = new SignalStorm();
+}  // namespace
