@@ -1,0 +1,170 @@
+// The number of threads that work may use, and what becomes of it in a child of fork().
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <rewind/autograd/detail/threads.hpp>
+#include <rewind/autograd/error.hpp>
+#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/threads.hpp>
+#include <rewind/layers/lstm.hpp>
+#include <rewind/optim/adam.hpp>
+
+#include "support/counted_allocations.hpp"
+
+using namespace rw;
+
+namespace {
+
+/// Parts of a task that is shared among all threads.
+int parts() {
+  std::atomic<int> count{0};
+  rw::detail::run_in_parts(1000, 1, threads(), [&](std::int64_t, std::int64_t) { ++count; });
+  return count;
+}
+
+bool says(const UsageError& error, const std::string& text) {
+  BOOST_TEST_MESSAGE(error.what());
+  return std::string(error.what()).find(text) != std::string::npos;
+}
+
+/// Whether `work` returns true in a child of this process, within 20 seconds.
+bool child_succeeds(const std::function<bool()>& work) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);  // ends a child that waits for ever
+    _exit(work() ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  BOOST_TEST_MESSAGE("the child ended with status " << status);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+Tensor large_product() {
+  const Tensor x = full({512, 512}, 0.5);
+  return matmul(x, x);
+}
+
+double loss_after_training() {
+  Rng rng(1);
+  LSTM lstm({.input = 64, .hidden = 128}, rng);
+  Adam optimizer(parameters(lstm), {});
+  const Tensor x = rng.normal({10, 32, 64}, 0, 1);
+  double last = 0;
+  for (int step = 0; step < 3; ++step) {
+    Tape tape;
+    const Tensor loss = mean(square(lstm(x).first));
+    optimizer.zero_grad();
+    tape.backward(loss);
+    optimizer.step();
+    last = loss.item();
+  }
+  return last;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_number_is_set_for_the_calling_thread) {
+  const int before = threads();
+  set_threads(3);
+  BOOST_TEST(threads() == 3);
+  BOOST_TEST(parts() == 3);
+  int elsewhere = 0;
+  std::thread([&] {
+    set_threads(5);
+    elsewhere = threads();
+  }).join();
+  BOOST_TEST(elsewhere == 5);
+  BOOST_TEST(threads() == 3);
+  set_threads(before);
+}
+
+BOOST_AUTO_TEST_CASE(a_limit_holds_for_its_scope) {
+  const int before = threads();
+  {
+    const ThreadLimit two(2);
+    BOOST_TEST(threads() == 2);
+    {
+      const ThreadLimit one(1);
+      BOOST_TEST(threads() == 1);
+      BOOST_TEST(parts() == 1);
+    }
+    BOOST_TEST(threads() == 2);
+  }
+  BOOST_TEST(threads() == before);
+}
+
+BOOST_AUTO_TEST_CASE(inside_a_shared_task_there_is_one_thread) {
+  std::atomic<int> most{0};
+  rw::detail::run_in_parts(
+      2, 1, 2, [&](std::int64_t, std::int64_t) { most = std::max(most.load(), threads()); });
+  BOOST_TEST(most == 1);
+}
+
+BOOST_AUTO_TEST_CASE(less_than_one_thread_is_refused) {
+  const int before = threads();
+  for (const int n : {0, -1}) {
+    BOOST_CHECK_EXCEPTION(set_threads(n), UsageError, [&](const UsageError& error) {
+      return says(error, fmt::format("set_threads: got {} threads, expected at least 1", n));
+    });
+    BOOST_CHECK_EXCEPTION(ThreadLimit{n}, UsageError, [&](const UsageError& error) {
+      return says(error, fmt::format("ThreadLimit: got {} threads, expected at least 1", n));
+    });
+  }
+  BOOST_TEST(threads() == before);
+}
+
+BOOST_AUTO_TEST_CASE(a_child_computes_what_its_parent_does) {
+  const ThreadLimit two(2);
+  const float expected = large_product().to_vector<float>()[7];  // wakes a second thread
+  const double loss = loss_after_training();
+  BOOST_TEST(child_succeeds([&] { return large_product().to_vector<float>()[7] == expected; }));
+  BOOST_TEST(child_succeeds(
+      [&] { return threads() == 1 && std::abs(loss_after_training() - loss) < 1e-5 * loss; }));
+  // The parent goes on with its threads.
+  BOOST_TEST(threads() == 2);
+  BOOST_TEST(large_product().to_vector<float>()[7] == expected);
+}
+
+BOOST_AUTO_TEST_CASE(a_child_may_ask_for_threads_start_its_own_and_fork_again) {
+  const ThreadLimit two(2);
+  const float expected = large_product().to_vector<float>()[7];
+  const auto computes = [&] { return large_product().to_vector<float>()[7] == expected; };
+  BOOST_TEST(child_succeeds([&] {
+    set_threads(2);
+    const ThreadLimit more(4);
+    bool elsewhere = false;
+    std::thread([&] { elsewhere = computes(); }).join();
+    return threads() == 1 && computes() && elsewhere && child_succeeds(computes);
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_of_one_takes_nothing_from_the_heap_however_many_threads) {
+  for (const int n : {1, 2}) {
+    const ThreadLimit limit(n);
+    Rng rng(1);
+    const LSTM lstm({.input = 64, .hidden = 256}, rng);
+    const Tensor x = rng.normal({1, 1, 64}, 0, 1);
+    auto state = lstm.initial_state(1);
+    std::int64_t taken = -1;
+    for (int step = 0; step < 20; ++step) {
+      const std::int64_t before = heap_allocations;
+      state = lstm(x, std::move(state)).second;
+      taken = heap_allocations - before;
+    }
+    BOOST_TEST(taken == 0);
+  }
+}
