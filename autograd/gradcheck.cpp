@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <rewind/autograd/detail/plain_nan.hpp>
 #include <rewind/autograd/gradcheck.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/reduce.hpp>
@@ -31,7 +32,7 @@ class Variables {
       check<UsageError>(inputs[i].dtype() == DType::float64,
                         "gradcheck: input {} is {}, expected float64", i,
                         name_of(inputs[i].dtype()));
-      inputs_.push_back(inputs[i].clone());
+      inputs_.push_back(detail::copy_of(inputs[i]));
     }
     for (const NamedParameter& entry : parameters) {
       check<UsageError>(entry.parameter->dtype() == DType::float64,
@@ -130,7 +131,8 @@ GradcheckResult compare(Variables& variables, const std::vector<Tensor>& analyti
         result.passed = false;
         result.message = fmt::format(
             "{}: {}, element {}: analytic {:.12g}, numeric {:.12g}, difference {:.3g}", what,
-            variables.name(v), i, gradient[static_cast<std::size_t>(i)], numeric, error);
+            variables.name(v), i, detail::plain_nan(gradient[static_cast<std::size_t>(i)]),
+            detail::plain_nan(numeric), detail::plain_nan(error));
       }
     }
   }

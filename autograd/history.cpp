@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <rewind/autograd/detail/plain_nan.hpp>
 #include <rewind/autograd/error.hpp>
 #include <rewind/autograd/history.hpp>
 
@@ -16,13 +17,14 @@ const History::Series* History::find(std::string_view name) const {
 void History::add(std::string_view name, std::int64_t step, double value) {
   const Series* const found = find(name);
   if (found == nullptr) {
-    series_.push_back({std::string(name), {{step, value}}});
+    series_.push_back({std::string(name), {{step, detail::plain_nan(value)}}});
     return;
   }
   check<UsageError>(found->points.back().step < step,
                     "history: '{}' got step {} after step {}, expected a later one", name, step,
                     found->points.back().step);
-  series_[static_cast<std::size_t>(found - series_.data())].points.push_back({step, value});
+  series_[static_cast<std::size_t>(found - series_.data())].points.push_back(
+      {step, detail::plain_nan(value)});
 }
 
 void History::erase_from(std::int64_t step) {

@@ -24,7 +24,7 @@ ParameterBody* make_parameter(const Tensor& value) {
                     "parameter: got an int64 tensor, expected float32 or float64");
   auto* body = new ParameterBody;
   try {
-    body->value = value.clone();
+    body->value = copy_of(value);
   } catch (...) {
     delete body;
     throw;
@@ -70,7 +70,7 @@ Parameter::Parameter(const Parameter& other) {
   Parameter copy(other.value(), other.trainable());
   copy.body().name = other.name();
   if (other.has_grad()) {
-    copy.body().grad = other.grad().clone();
+    copy.body().grad = detail::copy_of(other.grad());
   }
   std::swap(body_, copy.body_);
 }
@@ -122,7 +122,7 @@ detail::ParameterBody& Parameter::body() const {
 
 void Parameter::assign(const Tensor& values) {
   detail::check_like("the new value", values, value(), name());
-  const Tensor dense = values.is_contiguous() ? values : values.clone();
+  const Tensor dense = values.is_contiguous() ? values : detail::copy_of(values);
   dispatch_floating(dtype(), [&](auto type) {
     using T = decltype(type);
     // memmove: `values` may be a view of this very parameter.
@@ -144,7 +144,7 @@ Tensor& Parameter::mutable_grad() {
 
 void Parameter::set_grad(const Tensor& grad) {
   detail::check_like("the gradient", grad, value(), name());
-  body().grad = grad.clone();
+  body().grad = detail::copy_of(grad);
 }
 
 ParameterHandle::ParameterHandle(Parameter* parameter) {

@@ -154,3 +154,6 @@ class ParameterHandle {
 };
 
 }  // namespace rw
+
+template <>
+struct fmt::formatter<rw::Parameter> : fmt::formatter<rw::Tensor> {};

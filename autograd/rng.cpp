@@ -62,7 +62,7 @@ Rng::Rng(std::uint64_t seed)
   }
 }
 
-Rng::Rng(const Rng& other) : state_(other.state_.clone()), words_(words_of(state_)) {}
+Rng::Rng(const Rng& other) : state_(detail::copy_of(other.state_)), words_(words_of(state_)) {}
 
 Rng& Rng::operator=(const Rng& other) {
   if (this != &other) {

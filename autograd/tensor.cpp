@@ -4,7 +4,10 @@
 
 #include <fmt/format.h>
 
-#include <rewind/autograd/detail/node.hpp>
+#include <rewind/autograd/detail/described.hpp>
+#include <rewind/autograd/detail/plain_nan.hpp>
+#include <rewind/autograd/detail/to_int64.hpp>
+#include <rewind/autograd/record.hpp>
 #include <rewind/autograd/tensor.hpp>
 
 namespace rw {
@@ -129,7 +132,9 @@ template std::vector<std::int64_t> Tensor::to_vector<std::int64_t>() const;
 
 double Tensor::item() const {
   check_shape(elements() == 1, "item: got shape {}, expected exactly one element", shape());
-  return dispatch(dtype(), [&](auto type) { return static_cast<double>(*data<decltype(type)>()); });
+  return dispatch(dtype(), [&](auto type) {
+    return detail::plain_nan(static_cast<double>(*data<decltype(type)>()));
+  });
 }
 
 Tensor Tensor::detach() const {
@@ -142,36 +147,65 @@ Tensor Tensor::detach() const {
   return adopt(to);
 }
 
-Tensor Tensor::clone() const {
-  Tensor t = detail::make_tensor(shape(), dtype());
-  dispatch(dtype(),
-           [&](auto type) { detail::copy_rows(body(), t.mutable_data<decltype(type)>()); });
+Tensor detail::copy_of(const Tensor& x) {
+  Tensor t = make_tensor(x.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto type) { copy_rows(x.body(), t.mutable_data<decltype(type)>()); });
   return t;
 }
+
+Tensor Tensor::clone() const {
+  return record("clone", {*this}, detail::copy_of(*this), saved(),
+                [](const Tensor& dy, Gradients& d) { d.add(0, [&] { return dy; }); });
+}
+
+namespace {
+
+template <class To, class From>
+Tensor converted(const Tensor& x) {
+  Tensor t = detail::make_tensor(x.shape(), dtype_of<To>);
+  const From* const from = x.data<From>();
+  To* to = t.mutable_data<To>();
+  for (std::int64_t r = 0, rows = x.elements() == 0 ? 0 : x.rows(); r < rows; ++r) {
+    for (std::int64_t c = 0; c < x.columns(); ++c) {
+      const From value = from[r * x.row_stride() + c];
+      if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
+        if (!detail::fits_int64(value)) [[unlikely]] {
+          throw UsageError(fmt::format("to: element {} of {} is {}, which is no int64 number",
+                                       detail::place_name(x.shape(), r * x.columns() + c),
+                                       detail::Described{x}, detail::plain_nan(value)));
+        }
+      }
+      *to++ = static_cast<To>(value);
+    }
+  }
+  return t;
+}
+
+}  // namespace
 
 Tensor Tensor::to(DType target) const {
   if (target == dtype()) {
     return clone();
   }
-  Tensor t = detail::make_tensor(shape(), target);
-  dispatch(dtype(), [&](auto source) {
-    dispatch(target, [&](auto destination) {
-      using To = decltype(destination);
-      const auto* from = data<decltype(source)>();
-      To* to = t.mutable_data<To>();
-      for (std::int64_t r = 0, rows_ = elements() == 0 ? 0 : rows(); r < rows_; ++r) {
-        for (std::int64_t c = 0; c < columns(); ++c) {
-          *to++ = static_cast<To>(from[r * row_stride() + c]);
-        }
-      }
+  Tensor t = dispatch(dtype(), [&](auto source) {
+    return dispatch(target, [&](auto destination) {
+      return converted<decltype(destination), decltype(source)>(*this);
     });
   });
-  return t;
+  if (!is_floating(dtype()) || !is_floating(target)) {
+    return t;
+  }
+  return record("to", {*this}, std::move(t), saved(),
+                [source = dtype()](const Tensor& dy, Gradients& d) {
+                  d.add(0, [&] { return dy.to(source); });
+                });
 }
 
 bool Tensor::requires_grad() const { return detail::link_of(*this).node != nullptr; }
 
-Tensor full(const Shape& shape, double value, DType dtype) {
+namespace {
+Tensor filled(const char* who, const Shape& shape, double value, DType dtype) {
+  detail::check_element(who, value, dtype);
   Tensor t = detail::make_tensor(shape, dtype);
   dispatch(dtype, [&](auto type) {
     using T = decltype(type);
@@ -179,14 +213,19 @@ Tensor full(const Shape& shape, double value, DType dtype) {
   });
   return t;
 }
+}  // namespace
 
-Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0.0, dtype); }
-Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1.0, dtype); }
-Tensor scalar(double value, DType dtype) { return full({}, value, dtype); }
+Tensor full(const Shape& shape, double value, DType dtype) {
+  return filled("full", shape, value, dtype);
+}
+Tensor zeros(const Shape& shape, DType dtype) { return filled("zeros", shape, 0.0, dtype); }
+Tensor ones(const Shape& shape, DType dtype) { return filled("ones", shape, 1.0, dtype); }
+Tensor scalar(double value, DType dtype) { return filled("scalar", {}, value, dtype); }
 Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
 Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
 
 Tensor arange(std::int64_t n, DType dtype) {
+  check_shape(n >= 0, "arange: got {} elements, expected 0 or more", n);
   Tensor t = detail::make_tensor(Shape{n}, dtype);
   dispatch(dtype, [&](auto type) {
     using T = decltype(type);
@@ -196,44 +235,6 @@ Tensor arange(std::int64_t n, DType dtype) {
     }
   });
   return t;
-}
-
-namespace {
-constexpr std::int64_t shown_items = 8;
-
-template <class T>
-void append(std::string& out, const Tensor& x, int axis, std::int64_t row) {
-  const Shape& shape = x.shape();
-  if (axis == shape.rank()) {
-    fmt::format_to(std::back_inserter(out), "{:.5g}", static_cast<double>(*x.data<T>()));
-    return;
-  }
-  const std::int64_t n = shape[axis];
-  out += '[';
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (n > shown_items && i == shown_items / 2) {
-      out += ", ...";
-      i = n - shown_items / 2;
-    }
-    out += i == 0 ? "" : ", ";
-    if (axis + 1 == shape.rank()) {
-      fmt::format_to(std::back_inserter(out), "{:.5g}",
-                     static_cast<double>(x.data<T>()[row * x.row_stride() + i]));
-    } else {
-      append<T>(out, x, axis + 1, row * n + i);
-    }
-  }
-  out += ']';
-}
-}  // namespace
-
-std::string to_string(const Tensor& x) {
-  if (!x.defined()) {
-    return "undefined tensor";
-  }
-  std::string out = fmt::format("{} {} ", name_of(x.dtype()), to_string(x.shape()));
-  dispatch(x.dtype(), [&](auto type) { append<decltype(type)>(out, x, 0, 0); });
-  return out;
 }
 
 }  // namespace rw

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <new>
 #include <span>
 #include <string>
@@ -139,7 +140,8 @@ class Tensor {
     return reinterpret_cast<T*>(b.data);
   }
 
-  /// The only element, whatever the type. Throws ShapeError unless there is exactly one.
+  /// The only element, whatever the type; a NaN without a sign, so that it prints as "nan". Throws
+  /// ShapeError unless there is exactly one.
   double item() const;
   /// The elements in row-major order, copied.
   template <Element T>
@@ -147,9 +149,11 @@ class Tensor {
 
   /// The same values (shared, not copied) without a link to any tape: a constant.
   Tensor detach() const;
-  /// A dense copy of the values, not recorded.
+  /// A dense copy, through which gradients flow; `detach().clone()` is a constant.
   Tensor clone() const;
-  /// A dense copy converted to `dtype`, not recorded.
+  /// A dense copy converted to `dtype`. Gradients flow through it between floating types. What
+  /// follows the decimal point is left out for int64. Throws UsageError, with the position, where a
+  /// NaN, an infinity or a number beyond its range would become int64.
   Tensor to(DType dtype) const;
   /// Whether an operation on this tensor would be recorded now: a Tape is alive on this thread, and
   /// the tensor is a trainable parameter, watched, or computed from such on that tape.
@@ -195,7 +199,14 @@ class Tensor {
 /// Tensors on hot paths: their container's memory comes from the pool.
 using TensorList = std::vector<Tensor, detail::PoolAllocator<Tensor>>;
 
-/// Dense tensors of one value. Uninitialised memory is never handed to a user.
+namespace detail {
+/// A dense copy that no tape records.
+Tensor copy_of(const Tensor& x);
+}  // namespace detail
+
+/// Dense tensors of one value. Uninitialised memory is never handed to a user. An int64 tensor
+/// takes what stands before the decimal point; throws UsageError for a value that int64 cannot
+/// hold.
 Tensor zeros(const Shape& shape, DType dtype = DType::float32);
 Tensor ones(const Shape& shape, DType dtype = DType::float32);
 Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
@@ -206,8 +217,12 @@ Tensor arange(std::int64_t n, DType dtype = DType::int64);
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 
-/// Values and shape for people to read; long axes are shortened.
+/// Type, shape and values for people to read: `float32 [3] [1, 0.5, nan]`. From two axes on the
+/// rows stand below each other, aligned, in nested brackets. Floating values have five significant
+/// digits, whole numbers all of theirs; long axes are shortened with "...". The stream operator and
+/// fmt::format("{}", x) give the same text.
 std::string to_string(const Tensor& x);
+std::ostream& operator<<(std::ostream& out, const Tensor& x);
 
 extern template Tensor Tensor::from<float>(const Shape&, std::span<const float>);
 extern template Tensor Tensor::from<double>(const Shape&, std::span<const double>);
@@ -217,3 +232,10 @@ extern template std::vector<double> Tensor::to_vector<double>() const;
 extern template std::vector<std::int64_t> Tensor::to_vector<std::int64_t>() const;
 
 }  // namespace rw
+
+template <>
+struct fmt::formatter<rw::Tensor> {
+  static constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  static auto format(const rw::Tensor& x, fmt::format_context& context)
+      -> fmt::format_context::iterator;
+};

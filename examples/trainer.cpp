@@ -103,7 +103,7 @@ struct Outcome {
 std::vector<Tensor> copy_of(const ParameterList& weights) {
   std::vector<Tensor> copies;
   for (const NamedParameter& entry : weights) {
-    copies.push_back(entry.parameter->value().clone());
+    copies.push_back(entry.parameter->value().detach().clone());
   }
   return copies;
 }

@@ -19,7 +19,7 @@ Tensor columns_of(const Tensor& stream, const BpttOptions& options) {
               "bptt_batches: the stream is {}, too short for a batch of {}: expected at least {} "
               "elements, two in each column",
               stream.shape(), options.batch, 2 * options.batch);
-  const Tensor dense = stream.is_contiguous() ? stream : stream.clone();
+  const Tensor dense = stream.is_contiguous() ? stream : detail::copy_of(stream);
   const std::int64_t width = stream.shape().without(0).elements();
   Tensor columns = zeros(stream.shape().with(0, length).inserted(1, options.batch), stream.dtype());
   dispatch(stream.dtype(), [&](auto type) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <rewind/autograd/detail/to_int64.hpp>
 #include <rewind/io/padding.hpp>
 
 namespace rw {
@@ -61,8 +62,9 @@ PaddedSequences pad_sequences(std::span<const Tensor> sequences, double value, P
                 "pad_sequences: sequence {} is {}, expected [length, ..] like the first, {}", b,
                 sequence.shape(), model.shape());
     lengths.push_back(sequence.size(0));
-    dense.push_back(sequence.is_contiguous() ? sequence : sequence.clone());
+    dense.push_back(sequence.is_contiguous() ? sequence : detail::copy_of(sequence));
   }
+  detail::check_element("pad_sequences", value, model.dtype());
   check_shape(model.rank() < Shape::max_rank,
               "pad_sequences: sequences are {}, expected at most {} axes", model.shape(),
               Shape::max_rank - 1);

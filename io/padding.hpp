@@ -25,7 +25,8 @@ PaddedSequences pad_sequences(std::span<const std::vector<std::int64_t>> sequenc
 
 /// Sequences [T_i, ..] of one type as one batch [T, B, ..] of that type. Not recorded: data, not
 /// results. Throws UsageError for no sequences or differing types, ShapeError when sizes after the
-/// first differ, a sequence has rank 0, or the batch would have more than five axes.
+/// first differ, a sequence has rank 0, or the batch would have more than five axes. `value` must
+/// be an int64 number where the sequences are int64.
 PaddedSequences pad_sequences(std::span<const Tensor> sequences, double value = 0,
                               Padding padding = Padding::after);
 

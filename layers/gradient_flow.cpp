@@ -58,7 +58,7 @@ double norm(const Tensor& x) {
 /// A copy of `rows` in which those that `keep` denies are 0.
 template <class Keep>
 Tensor masked(const Tensor& rows, const Keep& keep) {
-  Tensor copy = rows.clone();
+  Tensor copy = detail::copy_of(rows);
   dispatch_floating(copy.dtype(), [&](auto type) {
     const std::int64_t width = width_of(copy);
     auto* const data = copy.mutable_data<decltype(type)>();
@@ -84,7 +84,9 @@ void put_rows(Tensor& all, const Tensor& rows, const std::int64_t* places) {
   });
 }
 
-std::vector<double> doubles(const Tensor& x) { return x.to(DType::float64).to_vector<double>(); }
+std::vector<double> doubles(const Tensor& x) {
+  return x.detach().to(DType::float64).to_vector<double>();
+}
 
 double largest_eigenvalue(const Tensor& matrix) {
   const Eigen::Map<const Jacobian> j(matrix.data<double>(), matrix.size(0), matrix.size(1));

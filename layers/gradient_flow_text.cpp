@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <rewind/autograd/detail/plain_nan.hpp>
 #include <rewind/layers/gradient_flow.hpp>
 
 namespace rw {
@@ -39,7 +40,8 @@ std::string bars(const std::vector<double>& values, double low, double high) {
 }
 
 std::string row(const std::string& label, const Tensor& norms) {
-  const std::vector<double> values = norms.to_vector<double>();
+  std::vector<double> values = norms.to_vector<double>();
+  std::transform(values.begin(), values.end(), values.begin(), detail::plain_nan);
   double low = std::numeric_limits<double>::infinity();
   double high = 0;
   for (const double value : values) {

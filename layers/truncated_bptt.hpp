@@ -137,7 +137,7 @@ class TruncatedBptt {
  private:
   /// The values in memory of their own: restoring a checkpoint writes into it.
   static State copied(State state) {
-    for_each_tensor(state, [](Tensor& tensor) { tensor = tensor.clone(); });
+    for_each_tensor(state, [](Tensor& tensor) { tensor = detail::copy_of(tensor); });
     return state;
   }
 

@@ -30,7 +30,7 @@ AppliedValues::AppliedValues(const ParameterList& list, const std::vector<Tensor
     check<UsageError>(value.dtype() == values[i].dtype() && values[i].is_contiguous(),
                       "applied values: that of '{}' is {}, expected a dense {}", list[i].path,
                       name_of(values[i].dtype()), name_of(value.dtype()));
-    own_.push_back({value, value.clone()});
+    own_.push_back({value, detail::copy_of(value)});
   }
   for (std::size_t i = 0; i < own_.size(); ++i) {
     copy(values[i], own_[i].value);

@@ -11,7 +11,7 @@ WeightAverage::WeightAverage(std::string_view owner, std::string_view state_name
       state_{{"updates", updates_}},
       averages_(detail::append_state(
           state_, parameters_.list(), state_name,
-          [](const Parameter& parameter) { return parameter.value().clone(); })) {}
+          [](const Parameter& parameter) { return detail::copy_of(parameter.value()); })) {}
 
 std::int64_t WeightAverage::count_update() {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {

@@ -112,8 +112,9 @@ std::vector<Tensor> Optimizer::add_state(std::string_view name, double initial) 
 }
 
 std::vector<Tensor> Optimizer::add_copies(std::string_view name) {
-  return detail::append_state(state_, parameters(), name,
-                              [](const Parameter& parameter) { return parameter.value().clone(); });
+  return detail::append_state(state_, parameters(), name, [](const Parameter& parameter) {
+    return detail::copy_of(parameter.value());
+  });
 }
 
 std::vector<Tensor> Optimizer::add_counters(std::string_view name) {

@@ -561,6 +561,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_shows) {
   BOOST_TEST(std::isnan(flow.largest_singular_value(1)));
   BOOST_TEST(std::isnan(values(flow.state_norms())[0]));
   BOOST_TEST(to_string(flow).find('!') != std::string::npos);
+  BOOST_TEST(to_string(flow).find("-nan") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(text_shows_every_state_and_weight) {

@@ -105,6 +105,9 @@ BOOST_AUTO_TEST_CASE(a_line_for_each_step) {
              "2,0.25,\n"
              "10,1e-300,nan\n");
   BOOST_TEST(io::to_csv(History()) == "step\n");
+  History history;
+  history.add("loss", 1, -std::nan(""));  // as arithmetic makes it
+  BOOST_TEST(io::to_csv(history) == "step,loss\n1,nan\n");
 }
 
 BOOST_AUTO_TEST_CASE(names_are_quoted_where_they_must_be) {

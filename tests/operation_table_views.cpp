@@ -28,6 +28,13 @@ void add_slice_rows(Table& table) {
            })
       .into(table);
 
+  NonlinearRow clones("clone");
+  for (const Shape& shape : {Shape{}, {3}, {2, 3}, {1, 4}, {0, 3}, {2, 3, 2}, {2, 1, 2, 2}}) {
+    clones.add(shape, [](const Tensor& x) { return x.clone(); });
+    clones.add(shape, [](const Tensor& x) { return x.clone() * x; });
+  }
+  clones.add_slices([](const Tensor& x) { return x.clone(); }).into(table);
+
   NonlinearRow selects("select");
   for (const Shape& shape : {Shape{3}, {3, 4}, {2, 3, 2}, {2, 1, 2, 2}, {1, 2, 1, 2, 2}}) {
     for (int axis = 0; axis < shape.rank(); ++axis) {

@@ -2,7 +2,6 @@
 // those of the same program without them, against create_graph and against finite differences.
 // REWIND_PROGRAMS sets how many are drawn, REWIND_FIRST_PROGRAM the first one's number.
 
-#define BOOST_TEST_MODULE programs
 #include <cmath>
 #include <cstdlib>
 #include <string>

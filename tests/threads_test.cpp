@@ -2,7 +2,6 @@
 // their own beside each other, end tapes and guards in any order and anywhere. Run under the thread
 // sanitizer too.
 
-#define BOOST_TEST_MODULE threads
 #include <condition_variable>
 #include <deque>
 #include <future>

@@ -199,7 +199,7 @@ class Writer {
 
   void write(const std::string& path, const Tensor& tensor) {
     create_groups_above(path);
-    const Tensor values = tensor.is_contiguous() ? tensor : tensor.clone();
+    const Tensor values = tensor.is_contiguous() ? tensor : rw::detail::copy_of(tensor);
     const Shape& shape = values.shape();
     const Sizes sizes(shape.begin(), shape.end());
     const Id space(check(shape.rank() == 0 ? H5Screate(H5S_SCALAR)

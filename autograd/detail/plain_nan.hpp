@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+namespace rw::detail {
+
+/// `x`, or for any NaN the one without a sign: arithmetic makes negative ones, which would print as
+/// "-nan".
+inline double plain_nan(double x) {
+  return std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x;
+}
+
+}  // namespace rw::detail
