@@ -1,9 +1,11 @@
 #pragma once
 
-#include <concepts>
 #include <span>
+#include <type_traits>
+#include <utility>
 
 #include <rewind/autograd/detail/node.hpp>
+#include <rewind/autograd/operand.hpp>
 
 namespace rw {
 
@@ -11,19 +13,38 @@ namespace detail {
 class BackwardPass;
 }  // namespace detail
 
-/// A matrix as the factor of a product, as it is or transposed: `matmul(a, transposed(b))`.
-struct MatrixOperand {
+/// A matrix as the factor of a product, as it is or transposed: `matmul(a, transposed(b))`. Refers
+/// to a tensor or parameter that has a name, which must outlive it; a temporary is held.
+class MatrixOperand {
+ public:
   template <class T>
-  requires std::convertible_to<const T&, const Tensor&>
-  explicit(false) MatrixOperand(const T& matrix, bool is_transposed = false)
-      : tensor(static_cast<const Tensor&>(matrix)), transposed(is_transposed) {}
+  requires TensorLike<std::remove_reference_t<T>>
+  explicit(false) MatrixOperand(T&& matrix, bool is_transposed = false)
+      : held_(std::is_lvalue_reference_v<T> ? Tensor() : Tensor(as_tensor(matrix))),
+        tensor(std::is_lvalue_reference_v<T> ? as_tensor(matrix) : held_),
+        transposed(is_transposed) {}
+  MatrixOperand(const MatrixOperand& other)
+      : held_(other.held_),
+        tensor(&other.tensor == &other.held_ ? held_ : other.tensor),
+        transposed(other.transposed) {}
+  MatrixOperand& operator=(const MatrixOperand&) = delete;
+  ~MatrixOperand() = default;
 
+ private:
+  static const Tensor& as_tensor(const Tensor& matrix) { return matrix; }
+
+  Tensor held_;
+
+ public:
   const Tensor& tensor;
-  bool transposed;
+  const bool transposed;
 };
 
 /// `matrix` with its last two axes swapped, as a factor of a product; nothing is copied.
-inline MatrixOperand transposed(const Tensor& matrix) { return {matrix, true}; }
+template <class T>
+requires TensorLike<std::remove_reference_t<T>> MatrixOperand transposed(T&& matrix) {
+  return MatrixOperand(std::forward<T>(matrix), true);
+}
 
 // Note [Two ways a rule runs]
 // A gradient rule has one text and two ways to run. In an ordinary backward pass no tape is active:

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <rewind/autograd/detail/described.hpp>
 #include <rewind/autograd/detail/matrix_view.hpp>
 #include <rewind/autograd/detail/row_length.hpp>
 #include <rewind/autograd/detail/stored_weights.hpp>
@@ -14,20 +15,20 @@ namespace {
 std::int64_t rows_of(const MatrixOperand& m) { return m.tensor.size(m.transposed ? -1 : -2); }
 std::int64_t columns_of(const MatrixOperand& m) { return m.tensor.size(m.transposed ? -2 : -1); }
 
-void check_operands(const MatrixOperand& a, const MatrixOperand& b) {
-  const Shape& sa = a.tensor.shape();
-  const Shape& sb = b.tensor.shape();
+void check_operands(const char* who, const MatrixOperand& a, const MatrixOperand& b) {
+  const detail::Described left{a.tensor};
+  const detail::Described right{b.tensor};
   check_shape(
-      sa.rank() >= 2 && sb.rank() >= 2,
-      "matmul: got shapes {} and {}, expected at least two axes each; unsqueeze a vector to "
-      "a matrix of one row or column",
-      sa, sb);
+      a.tensor.rank() >= 2 && b.tensor.rank() >= 2,
+      "{}: got shapes {} and {}, expected at least two axes each; unsqueeze a vector to a matrix "
+      "of one row or column",
+      who, left, right);
   check<UsageError>(a.tensor.dtype() == b.tensor.dtype() && is_floating(a.tensor.dtype()),
-                    "matmul: got {} and {}, expected one floating type; convert with to()",
+                    "{}: got {} and {}, expected one floating type; convert with to()", who,
                     name_of(a.tensor.dtype()), name_of(b.tensor.dtype()));
   check_shape(columns_of(a) == rows_of(b),
-              "matmul: inner dimensions differ: {}{} has {} columns, {}{} has {} rows", sa,
-              a.transposed ? " transposed" : "", columns_of(a), sb,
+              "{}: inner dimensions differ: {}{} has {} columns, {}{} has {} rows", who, left,
+              a.transposed ? " transposed" : "", columns_of(a), right,
               b.transposed ? " transposed" : "", rows_of(b));
 }
 
@@ -85,7 +86,7 @@ Tensor recorded_product(const MatrixOperand& a, const MatrixOperand& b, Tensor v
 }  // namespace
 
 Tensor matmul(const MatrixOperand& a, const MatrixOperand& b) {
-  check_operands(a, b);
+  check_operands("matmul", a, b);
   const Shape& sa = a.tensor.shape();
   const Shape& sb = b.tensor.shape();
   if (sa.rank() == 2 && sb.rank() == 2) {
@@ -180,8 +181,8 @@ Tensor as_rows(Tensor c) {
 }
 
 void check_addmm(const char* who, const Tensor& c, const Tensor& a, const Tensor& b) {
-  check_operands(a, b);
-  check_shape(b.rank() == 2, "{}: got b {}, expected a matrix", who, b.shape());
+  check_operands(who, a, b);
+  check_shape(b.rank() == 2, "{}: got b {}, expected a matrix", who, detail::Described{b});
   check<UsageError>(c.dtype() == a.dtype(), "{}: c is {}, a and b are {}", who, name_of(c.dtype()),
                     name_of(a.dtype()));
 }
@@ -199,24 +200,25 @@ Tensor add_product_of_rows(Tensor c, const Tensor& a, const Tensor& b, std::int6
 
 }  // namespace
 
-Tensor addmm(Tensor c, const Tensor& a, const Tensor& b) {
+Tensor detail::sum_with_product(Tensor c, const Tensor& a, const Tensor& b) {
   check_addmm("addmm", c, a, b);
   const Shape result = a.shape().with(-1, b.columns());
   check_shape(c.shape() == result || (c.rank() == 1 && c.columns() == result.columns()),
-              "addmm: got c {} for a {} times b {}, expected {} or [{}]", c.shape(), a.shape(),
-              b.shape(), result, result.columns());
+              "addmm: got c {} for a {} times b {}, expected {} or [{}]", detail::Described{c},
+              detail::Described{a}, detail::Described{b}, result, result.columns());
   return add_product_of_rows(std::move(c), a, b, 0);
 }
 
-Tensor addmm_columns(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first) {
+Tensor detail::sum_with_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first) {
   check_addmm("addmm_columns", c, a, b);
   const Shape result = a.shape().with(-1, c.columns());
   check_shape(c.shape() == result || c.rank() == 1,
-              "addmm_columns: got c {} for a {} times b {}, expected {} or [{}]", c.shape(),
-              a.shape(), b.shape(), result, result.columns());
+              "addmm_columns: got c {} for a {} times b {}, expected {} or [{}]",
+              detail::Described{c}, detail::Described{a}, detail::Described{b}, result,
+              result.columns());
   check_shape(0 <= first && first <= c.columns() - b.columns(),
-              "addmm_columns: {} columns from {} on do not lie in c {}", b.size(1), first,
-              c.shape());
+              "addmm_columns: the columns of b {} from {} on do not lie in c {}",
+              detail::Described{b}, first, detail::Described{c});
   return add_product_of_rows(std::move(c), a, b, first);
 }
 

@@ -15,17 +15,39 @@ namespace rw {
 /// or the leading axes differ.
 Tensor matmul(const MatrixOperand& a, const MatrixOperand& b);
 
+namespace detail {
+/// addmm and addmm_columns of a handle of their own.
+Tensor sum_with_product(Tensor c, const Tensor& a, const Tensor& b);
+Tensor sum_with_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first);
+}  // namespace detail
+
 /// c + a b, as one operation: a [m, k] and b [k, n] matrices, c [m, n], or [n] to be added to every
 /// row (a bias).
 ///
 /// `a` may have more leading axes, which become rows: [..., k] x [k, n] -> [..., n]. Given its part
 /// of a projected sequence with std::move, a cell's step has the product added in place. Throws
 /// ShapeError when sizes differ.
-Tensor addmm(Tensor c, const Tensor& a, const Tensor& b);
+template <TensorLike C>
+Tensor addmm(C&& c, const Tensor& a, const Tensor& b) {
+  return detail::sum_with_product(detail::take_over(std::forward<C>(c)), a, b);
+}
 
 /// The same with a wider c [m, N] (or [N]): the product is added to its columns from `first` on,
 /// the others stay as they are.
-Tensor addmm_columns(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first);
+template <TensorLike C>
+Tensor addmm_columns(C&& c, const Tensor& a, const Tensor& b, std::int64_t first) {
+  return detail::sum_with_product(detail::take_over(std::forward<C>(c)), a, b, first);
+}
+
+/// Not for a const tensor given with std::move, such as a part of `const auto [a, b] =
+/// split<2>(z)`: nothing can be added in place of it. Declare it without const.
+template <TensorLike C>
+requires std::same_as<C, const Tensor>
+void addmm(C&& const_tensor_given_with_move, const Tensor& a, const Tensor& b) = delete;
+template <TensorLike C>
+requires std::same_as<C, const Tensor>
+void addmm_columns(C&& const_tensor_given_with_move, const Tensor& a, const Tensor& b,
+                   std::int64_t first) = delete;
 
 namespace detail {
 

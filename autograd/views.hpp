@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <rewind/autograd/operand.hpp>
 #include <rewind/autograd/record.hpp>
 #include <rewind/autograd/tensor.hpp>
 
@@ -15,7 +16,8 @@ namespace rw {
 /// `x` itself when it is dense, otherwise a dense copy.
 Tensor contiguous(const Tensor& x);
 
-/// The same elements in row-major order as `shape`. Throws ShapeError when the counts differ.
+/// The same elements in row-major order as `shape`: `x` itself where it has that shape. Throws
+/// ShapeError when the counts differ.
 Tensor reshape(const Tensor& x, const Shape& shape);
 
 /// `x` with a new axis of size 1 in front of `axis` (0 <= axis <= rank).
@@ -23,8 +25,9 @@ Tensor unsqueeze(const Tensor& x, int axis);
 /// `x` without `axis`, which must have size 1.
 Tensor squeeze(const Tensor& x, int axis);
 
-/// The part [begin, end) of `axis`. A view for the last axis and for the first axis of more than
-/// one element; a copy otherwise. Throws ShapeError unless 0 <= begin <= end <= size.
+/// The part [begin, end) of `axis`: `x` itself for all of it. A view for the last axis and for the
+/// first axis of more than one element; a copy otherwise. Throws ShapeError unless 0 <= begin <=
+/// end <= size.
 Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end);
 
 /// Element `index` of `axis`, which disappears: select(x [T, B, F], 0, t) is [B, F]. Negative
@@ -41,20 +44,29 @@ void split_into(Tensor x, std::span<const std::int64_t> sizes, int axis, std::sp
 
 /// The same with the number known at compile time: auto [i, f, g, o] = split<4>(z). A tensor given
 /// with std::move hands on to its parts that nobody else reads them (Note [Products in place]).
-template <int Parts>
-std::array<Tensor, std::size_t{Parts}> split(Tensor x, int axis = -1) {
+template <int Parts, TensorLike T>
+std::array<Tensor, std::size_t{Parts}> split(T&& x, int axis = -1) {
   std::array<Tensor, std::size_t{Parts}> parts;
-  detail::split_into(std::move(x), {}, axis, parts);
+  detail::split_into(detail::take_over(std::forward<T>(x)), {}, axis, parts);
   return parts;
 }
 /// The same with parts of these sizes: auto [gates, candidate] = split(z, {2 * hidden, hidden}).
 /// Throws ShapeError unless they add up to the axis.
-template <std::size_t Parts>
-std::array<Tensor, Parts> split(Tensor x, const std::int64_t (&sizes)[Parts], int axis = -1) {
+template <std::size_t Parts, TensorLike T>
+std::array<Tensor, Parts> split(T&& x, const std::int64_t (&sizes)[Parts], int axis = -1) {
   std::array<Tensor, Parts> parts;
-  detail::split_into(std::move(x), sizes, axis, parts);
+  detail::split_into(detail::take_over(std::forward<T>(x)), sizes, axis, parts);
   return parts;
 }
+/// Not for a const tensor given with std::move: nothing can be taken over from it. Declare it
+/// without const.
+template <int Parts, TensorLike T>
+requires std::same_as<T, const Tensor>
+void split(T&& const_tensor_given_with_move, int axis = -1) = delete;
+template <std::size_t Parts, TensorLike T>
+requires std::same_as<T, const Tensor>
+void split(T&& const_tensor_given_with_move, const std::int64_t (&sizes)[Parts],
+           int axis = -1) = delete;
 
 namespace detail {
 /// The part of `x` that `region` describes; the adjoint of adding into that part of a gradient.
