@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <rewind/autograd/detail/backward.hpp>
 #include <rewind/autograd/detail/gradient_slot.hpp>
 #include <rewind/autograd/detail/matrix_view.hpp>
@@ -40,6 +42,14 @@ void Gradients::add_product(int input, const MatrixOperand& a, const MatrixOpera
   });
 }
 
+namespace {
+bool shares_memory(const Tensor& x, std::span<const Tensor> others) {
+  return std::any_of(others.begin(), others.end(), [&](const Tensor& other) {
+    return other.defined() && other.body().block == x.body().block;
+  });
+}
+}  // namespace
+
 void Tape::backward(const Tensor& root, const BackwardOptions& options) {
   check_owner("backward");
   detail::BackwardPass pass(*this, false);
@@ -76,7 +86,13 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const TensorRef> x
   std::vector<Tensor> gradients;
   gradients.reserve(xs.size());
   for (std::size_t i = 0; i < xs.size(); ++i) {
-    gradients.push_back(pass.take(targets[i], xs[i].get().shape()));
+    Tensor gradient = pass.take(targets[i], xs[i].get().shape());
+    // A recorded gradient may be the very tensor that another one is, or the seed.
+    if (options.create_graph &&
+        (shares_memory(gradient, {&options.seed, 1}) || shares_memory(gradient, gradients))) {
+      gradient = gradient.clone();
+    }
+    gradients.push_back(std::move(gradient));
   }
   return gradients;
 }

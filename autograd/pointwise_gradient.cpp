@@ -286,7 +286,8 @@ void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gra
       const Tensor& gradient = value[static_cast<std::size_t>(program.outputs[k])];
       // A formula may give less than the common shape, where it does not depend on all of its
       // arguments.
-      return sum_to(expand(gradient, broadcast("gradient", gradient.shape(), shape)), shape);
+      return sum_to(detail::stretched(gradient, broadcast("gradient", gradient.shape(), shape)),
+                    shape);
     });
     ++input;
   }

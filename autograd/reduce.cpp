@@ -3,6 +3,7 @@
 #include <bitset>
 #include <limits>
 
+#include <rewind/autograd/detail/axis.hpp>
 #include <rewind/autograd/detail/reduce_kernels.hpp>
 #include <rewind/autograd/pointwise.hpp>
 #include <rewind/autograd/record.hpp>
@@ -49,7 +50,7 @@ Plan plan(const char* who, const Tensor& x, Axes axes, bool keep) {
                     "{}: got an int64 tensor, expected float32 or float64; convert with to()", who);
   std::bitset<Shape::max_rank> removed;
   for (const int axis : axes) {
-    const std::size_t front = x.shape().normalized(axis);
+    const auto front = static_cast<std::size_t>(detail::front_axis(who, x.shape(), axis));
     check_shape(!removed[front], "{}: axis {} of {} is given twice", who, axis, x.shape());
     removed.set(front);
   }
@@ -81,7 +82,7 @@ Run<T> run_of(Tensor& x, int begin, int end) {
   const int last = shape.rank() - 1;
   const bool within_columns = begin == last && end == last + 1;
   if (!x.is_contiguous() && !within_columns && end != last) {
-    x = x.clone();
+    x = detail::copy_of(x);
   }
   const std::int64_t n = shape.product(begin, end);
   const std::int64_t inner = shape.product(end, shape.rank());
@@ -198,7 +199,7 @@ Tensor record_sum(const char* name, const Tensor& x, const Plan& r, double divis
                 [shape = x.shape(), kept = r.kept, divisor](const Tensor& dy, Gradients& d) {
                   d.add(0, [&] {
                     const Tensor part = reshape(dy, kept);
-                    return expand(divisor == 1.0 ? part : part / divisor, shape);
+                    return detail::stretched(divisor == 1.0 ? part : part / divisor, shape);
                   });
                 });
 }
@@ -259,7 +260,7 @@ Tensor argmax(const Tensor& x, int axis, bool keep) {
   dispatch_floating(x.dtype(), [&](auto type) {
     using T = decltype(type);
     Tensor dense = x.detach();
-    const int front = static_cast<int>(x.shape().normalized(axis));
+    const int front = detail::front_axis("argmax", x.shape(), axis);
     const Run<T> run = run_of<T>(dense, front, front + 1);
     auto* const to = result.mutable_data<std::int64_t>();
     for (std::int64_t o = 0; o < run.outer; ++o) {
@@ -297,10 +298,11 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
                 });
 }
 
+Tensor detail::stretched(const Tensor& x, const Shape& shape) {
+  return x.shape() == shape ? x : expand(x, shape);
+}
+
 Tensor expand(const Tensor& x, const Shape& shape) {
-  if (x.shape() == shape) {
-    return x;
-  }
   const int shift = shape.rank() - x.rank();
   bool fits = shift >= 0;
   for (int axis = 0; fits && axis < x.rank(); ++axis) {

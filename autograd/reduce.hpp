@@ -34,9 +34,14 @@ Tensor logsumexp(const Tensor& x, Axes axes = {}, bool keep = false);
 Tensor argmax(const Tensor& x, int axis = -1, bool keep = false);
 
 /// The sum over the axes along which `shape` was stretched to get `x`'s shape; the adjoint of
-/// expand.
+/// expand. `x` itself where it has that shape.
 Tensor sum_to(const Tensor& x, const Shape& shape);
-/// `x` stretched to `shape` as in broadcasting, copied.
+/// `x` stretched to `shape` as in broadcasting, always copied.
 Tensor expand(const Tensor& x, const Shape& shape);
+
+namespace detail {
+/// expand, but `x` itself where it has that shape.
+Tensor stretched(const Tensor& x, const Shape& shape);
+}  // namespace detail
 
 }  // namespace rw
