@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <rewind/autograd/detail/axis.hpp>
+#include <rewind/autograd/detail/described.hpp>
 #include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/detail/strided_copy.hpp>
 #include <rewind/autograd/indexing.hpp>
@@ -10,16 +11,6 @@
 
 namespace rw {
 namespace {
-
-/// "[1, 2]": where element `position` (counted in row-major order) of a tensor stands.
-std::string place_name(const Shape& shape, std::int64_t position) {
-  std::array<std::int64_t, Shape::max_rank> index{};
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    index[static_cast<std::size_t>(axis)] = position % shape[axis];
-    position /= shape[axis];
-  }
-  return fmt::format("[{}]", fmt::join(index.begin(), index.begin() + shape.rank(), ", "));
-}
 
 void check_index_type(const char* who, const Tensor& indices) {
   check<UsageError>(indices.dtype() == DType::int64, "{}: the indices are {}, expected int64", who,
@@ -29,14 +20,15 @@ void check_index_type(const char* who, const Tensor& indices) {
 /// The indices without gaps, each of them in [0, size).
 Tensor checked_indices(const char* who, const Tensor& indices, std::int64_t size) {
   check_index_type(who, indices);
-  Tensor dense = indices.is_contiguous() ? indices.detach() : indices.clone();
+  Tensor dense = indices.is_contiguous() ? indices.detach() : detail::copy_of(indices);
   const std::int64_t* const begin = dense.data<std::int64_t>();
   const std::int64_t* const end = begin + dense.elements();
   const std::int64_t* const bad =
       std::find_if(begin, end, [size](std::int64_t index) { return index < 0 || index >= size; });
   if (bad != end) [[unlikely]] {
     throw ShapeError(fmt::format("{}: index {} at position {} is out of range, expected [0, {})",
-                                 who, *bad, place_name(indices.shape(), bad - begin), size));
+                                 who, *bad, detail::place_name(indices.shape(), bad - begin),
+                                 size));
   }
   return dense;
 }
@@ -247,8 +239,8 @@ Tensor index_add(const Tensor& x, const Tensor& indices, std::int64_t size, int 
 }
 
 Tensor embedding(const Tensor& table, const Tensor& indices) {
-  check_shape(table.rank() == 2, "embedding: the table has shape {}, expected [V, F]",
-              table.shape());
+  check_shape(table.rank() == 2, "embedding: the table is {}, expected [V, F]",
+              detail::Described{table});
   const Shape shape = appended("embedding", indices.shape(), table.columns());
   const Tensor chosen = checked_indices("embedding", indices, table.size(0));
   Tensor y = selected(table, shape, chosen, 0);

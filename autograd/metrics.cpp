@@ -30,28 +30,30 @@ double bits_per_character(double nats_per_character) {
   return nats_per_character / std::numbers::ln2;
 }
 
-Tally count_correct(const Tensor& scores, const Tensor& targets, const AccuracyOptions& options) {
+namespace {
+Tally counted(const char* who, const Tensor& scores, const Tensor& targets,
+              const AccuracyOptions& options) {
   check<UsageError>(is_floating(scores.dtype()),
-                    "accuracy: scores are int64, expected float32 or float64; scores come first, "
-                    "targets second");
-  check_shape(scores.rank() >= 1, "accuracy: scores are {}, expected [..., classes]",
+                    "{}: scores are int64, expected float32 or float64; scores come first, "
+                    "targets second",
+                    who);
+  check_shape(scores.rank() >= 1, "{}: scores are {}, expected [..., classes]", who,
               scores.shape());
   check<UsageError>(targets.dtype() == DType::int64,
-                    "accuracy: targets are {}, expected int64 class indices",
+                    "{}: targets are {}, expected int64 class indices", who,
                     name_of(targets.dtype()));
   const Shape rows = scores.shape().without(-1);
   check_shape(targets.shape() == rows,
-              "accuracy: targets are {}, expected {}: one class index for each row of {}",
+              "{}: targets are {}, expected {}: one class index for each row of {}", who,
               targets.shape(), rows, scores.shape());
-  const Tensor wanted = targets.clone();
+  const Tensor wanted = detail::copy_of(targets);
   const auto* const target = wanted.data<std::int64_t>();
   const bool masked = options.lengths.lengths.defined();
   check_shape(!masked || scores.rank() == 3,
-              "accuracy: scores are {}, expected [T, B, classes] where there are lengths",
+              "{}: scores are {}, expected [T, B, classes] where there are lengths", who,
               scores.shape());
   const std::int64_t batch = masked ? scores.size(1) : 1;
-  const detail::OwnSteps own("accuracy", "lengths", options.lengths, batch,
-                             masked ? scores.size(0) : 0);
+  const detail::OwnSteps own(who, "lengths", options.lengths, batch, masked ? scores.size(0) : 0);
   Tally tally;
   dispatch_floating(scores.dtype(), [&](auto type) {
     using T = decltype(type);
@@ -67,9 +69,14 @@ Tally count_correct(const Tensor& scores, const Tensor& targets, const AccuracyO
   });
   return tally;
 }
+}  // namespace
+
+Tally count_correct(const Tensor& scores, const Tensor& targets, const AccuracyOptions& options) {
+  return counted("count_correct", scores, targets, options);
+}
 
 double accuracy(const Tensor& scores, const Tensor& targets, const AccuracyOptions& options) {
-  return count_correct(scores, targets, options).rate();
+  return counted("accuracy", scores, targets, options).rate();
 }
 
 std::int64_t edit_distance(std::span<const std::int64_t> a, std::span<const std::int64_t> b) {

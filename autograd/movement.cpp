@@ -4,6 +4,7 @@
 
 #include <rewind/autograd/detail/axis.hpp>
 #include <rewind/autograd/detail/strided_copy.hpp>
+#include <rewind/autograd/detail/to_int64.hpp>
 #include <rewind/autograd/movement.hpp>
 #include <rewind/autograd/views.hpp>
 
@@ -152,8 +153,7 @@ Tensor pad(const Tensor& x, int axis, std::int64_t before, std::int64_t after, d
   check_shape(before >= 0 && after >= 0,
               "pad: got {} elements before and {} after, expected 0 or more; shorten with slice()",
               before, after);
-  check<UsageError>(is_floating(x.dtype()) || std::abs(value) < 0x1p63,
-                    "pad: the value {} is no int64 number, but the tensor is int64", value);
+  detail::check_element("pad", value, x.dtype());
   if (before == 0 && after == 0) {
     return x;
   }
@@ -188,7 +188,7 @@ Tensor cumsum(const Tensor& x, int axis, bool reversed) {
   const std::int64_t outer = shape.product(0, front);
   const std::int64_t inner = shape.product(front + 1, shape.rank());
   const std::int64_t n = shape[front];
-  const Tensor dense = x.is_contiguous() ? x : x.clone();
+  const Tensor dense = x.is_contiguous() ? x : detail::copy_of(x);
   Tensor y = detail::make_tensor(shape, x.dtype());
   dispatch(x.dtype(), [&](auto type) {
     using T = decltype(type);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <rewind/autograd/detail/described.hpp>
 #include <rewind/autograd/detail/fused_rule.hpp>
 #include <rewind/autograd/detail/pointwise_loop.hpp>
 #include <rewind/autograd/detail/pointwise_rows.hpp>
@@ -98,6 +99,19 @@ void compute(const FusedOperation& operation, std::span<const Operand> arguments
   loop.run<T>(operation.forward<T>());
 }
 
+/// Argument `next` does not broadcast with the earlier ones, whose shapes together are `common`.
+[[noreturn]] void fail_shapes(const char* name, std::span<const Operand> arguments,
+                              const Shape& common, const Tensor& next) {
+  for (const Operand& argument : arguments) {
+    if (argument.is_tensor() && !detail::broadcast(argument.tensor().shape(), next.shape())) {
+      const Tensor& other = argument.tensor();
+      detail::fail_broadcast(name, other.shape(), fmt::format("{}", detail::Described{other}),
+                             next.shape(), fmt::format("{}", detail::Described{next}));
+    }
+  }
+  detail::fail_broadcast(name, common, to_string(common), next.shape(), to_string(next.shape()));
+}
+
 [[noreturn]] void fail_types(const char* name, DType first, DType other) {
   throw UsageError(fmt::format("{}: got {} and {}, expected one type; convert with to()", name,
                                name_of(first), name_of(other)));
@@ -166,7 +180,11 @@ void apply(const char* name, const FusedOperation& operation, std::span<const Op
     } else if (body.dtype != first->dtype) [[unlikely]] {
       fail_types(name, first->dtype, body.dtype);
     } else if (body.shape != *common) {
-      broadcasted = broadcast(name, *common, body.shape);
+      const auto wider = detail::broadcast(*common, body.shape);
+      if (!wider) [[unlikely]] {
+        fail_shapes(name, arguments, *common, argument.tensor());
+      }
+      broadcasted = *wider;
       common = &broadcasted;
       plain = false;
     }

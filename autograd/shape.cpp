@@ -10,6 +10,11 @@ namespace rw {
 namespace {
 // Leaves room for a byte count (8 bytes an element) in 64 bits.
 constexpr std::int64_t max_elements = std::int64_t{1} << 60;
+
+/// Size of `axis`, counted from the end; 1 where there is none.
+std::int64_t aligned_size(const Shape& shape, int axis) {
+  return axis < -shape.rank() ? 1 : shape[axis];
+}
 }  // namespace
 
 Shape::Shape(std::initializer_list<std::int64_t> sizes) { assign({sizes.begin(), sizes.size()}); }
@@ -75,32 +80,58 @@ Shape Shape::inserted(int axis, std::int64_t size) const {
   return Shape(std::span<const std::int64_t>(sizes.data(), static_cast<std::size_t>(rank_) + 1));
 }
 
-void Shape::fail_axis(int axis) const {
-  throw ShapeError(fmt::format("axis {} is out of range for shape {} (expected {} to {})", axis,
-                               to_string(*this), -rank_, rank_ - 1));
-}
+void Shape::fail_axis(int axis) const { detail::fail_axis("shape", *this, axis); }
 
 std::string to_string(const Shape& shape) {
   return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", "));
 }
 
-Shape broadcast(const char* who, const Shape& a, const Shape& b) {
+void detail::fail_axis(const char* who, const Shape& shape, int axis) {
+  throw ShapeError(fmt::format(
+      "{}: axis {} does not exist in shape {}, {}", who, axis, to_string(shape),
+      shape.rank() == 0 ? "a single number"
+                        : fmt::format("expected {} to {}", -shape.rank(), shape.rank() - 1)));
+}
+
+std::optional<Shape> detail::broadcast(const Shape& a, const Shape& b) {
   if (a == b) {
     return a;
   }
   const int rank = std::max(a.rank(), b.rank());
   std::array<std::int64_t, Shape::max_rank> sizes{};
-  for (int i = 0; i < rank; ++i) {
-    const int in_a = i - (rank - a.rank());
-    const int in_b = i - (rank - b.rank());
-    const std::int64_t size_a = in_a < 0 ? 1 : a[in_a];
-    const std::int64_t size_b = in_b < 0 ? 1 : b[in_b];
-    check_shape(size_a == size_b || size_a == 1 || size_b == 1,
-                "{}: shapes {} and {} do not broadcast: axis {} has sizes {} and {}", who, a, b,
-                i - rank, size_a, size_b);
-    sizes[static_cast<std::size_t>(i)] = size_a == 1 ? size_b : size_a;
+  for (int axis = -rank; axis < 0; ++axis) {
+    const std::int64_t size_a = aligned_size(a, axis);
+    const std::int64_t size_b = aligned_size(b, axis);
+    if (size_a != size_b && size_a != 1 && size_b != 1) {
+      return std::nullopt;
+    }
+    sizes[static_cast<std::size_t>(axis + rank)] = size_a == 1 ? size_b : size_a;
   }
   return Shape(std::span<const std::int64_t>(sizes.data(), static_cast<std::size_t>(rank)));
+}
+
+void detail::fail_broadcast(const char* who, const Shape& a, const std::string& a_name,
+                            const Shape& b, const std::string& b_name) {
+  int axis = -1;
+  const auto fits = [&] {
+    const std::int64_t size_a = aligned_size(a, axis);
+    const std::int64_t size_b = aligned_size(b, axis);
+    return size_a == size_b || size_a == 1 || size_b == 1;
+  };
+  while (axis > -Shape::max_rank && fits()) {
+    --axis;
+  }
+  throw ShapeError(fmt::format("{}: shapes {} and {} do not broadcast: axis {} has sizes {} and {}",
+                               who, a_name, b_name, axis, aligned_size(a, axis),
+                               aligned_size(b, axis)));
+}
+
+Shape broadcast(const char* who, const Shape& a, const Shape& b) {
+  const std::optional<Shape> common = detail::broadcast(a, b);
+  if (!common) [[unlikely]] {
+    detail::fail_broadcast(who, a, to_string(a), b, to_string(b));
+  }
+  return *common;
 }
 
 }  // namespace rw

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -86,6 +87,16 @@ std::string to_string(const Shape& shape);
 /// The shape that `a` and `b` broadcast to, as NumPy does: axes are aligned at the end, size 1
 /// stretches. `who` names the operation in the ShapeError.
 Shape broadcast(const char* who, const Shape& a, const Shape& b);
+
+namespace detail {
+/// What the two broadcast to, or nothing where they do not.
+std::optional<Shape> broadcast(const Shape& a, const Shape& b);
+/// Throws the ShapeError for an axis that `shape` does not have.
+[[noreturn]] void fail_axis(const char* who, const Shape& shape, int axis);
+/// Throws the ShapeError for shapes that do not broadcast, called `a_name` and `b_name`.
+[[noreturn]] void fail_broadcast(const char* who, const Shape& a, const std::string& a_name,
+                                 const Shape& b, const std::string& b_name);
+}  // namespace detail
 
 }  // namespace rw
 

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include <rewind/autograd/detail/axis.hpp>
 #include <rewind/autograd/detail/row_kernels.hpp>
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/movement.hpp>
@@ -138,7 +139,7 @@ template <class Operation>
 Tensor along(const char* who, const Tensor& x, int axis, Operation&& operation) {
   check<UsageError>(is_floating(x.dtype()),
                     "{}: got an int64 tensor, expected float32 or float64; convert with to()", who);
-  const int front = static_cast<int>(x.shape().normalized(axis));
+  const int front = detail::front_axis(who, x.shape(), axis);
   if (front == x.rank() - 1) {
     return operation(x);
   }

@@ -1,3 +1,5 @@
+#include <rewind/autograd/detail/axis.hpp>
+#include <rewind/autograd/detail/described.hpp>
 #include <rewind/autograd/detail/strided.hpp>
 #include <rewind/autograd/matmul.hpp>
 #include <rewind/autograd/views.hpp>
@@ -33,9 +35,8 @@ Tensor copied_slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t 
   const Shape shape = x.shape();
   const Tensor dense = contiguous(x);
   Tensor y = detail::make_tensor(shape.with(axis, end - begin), x.dtype());
-  const int front = static_cast<int>(shape.normalized(axis));
-  const std::int64_t outer = shape.product(0, front);
-  const std::int64_t inner = shape.product(front + 1, shape.rank());
+  const std::int64_t outer = shape.product(0, axis);
+  const std::int64_t inner = shape.product(axis + 1, shape.rank());
   const std::int64_t size = shape[axis];
   dispatch(x.dtype(), [&](auto type) {
     using T = decltype(type);
@@ -44,9 +45,27 @@ Tensor copied_slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t 
                           (end - begin) * inner);
   });
   return record("slice", {dense}, std::move(y), saved(),
-                [shape, front, begin, end](const Tensor& dy, Gradients& d) {
-                  d.add(0, [&] { return detail::place(dy, shape, front, begin, end); });
+                [shape, axis, begin, end](const Tensor& dy, Gradients& d) {
+                  d.add(0, [&] { return detail::place(dy, shape, axis, begin, end); });
                 });
+}
+
+/// The part [begin, end) of `axis`, which exists and holds it.
+Tensor part_of_axis(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
+  const Shape& shape = x.shape();
+  if (begin == 0 && end == shape[axis]) {
+    return x;
+  }
+  const Shape result = shape.with(axis, end - begin);
+  if (axis + 1 == shape.rank()) {
+    const bool one_row = shape.rows() <= 1;
+    return view(x, result, 0, begin, one_row);
+  }
+  if (shape.product(0, axis) <= 1) {
+    const std::int64_t rows_each = shape.product(axis + 1, shape.rank() - 1);
+    return view(x, result, begin * rows_each, 0, false);
+  }
+  return copied_slice(x, axis, begin, end);
 }
 
 }  // namespace
@@ -86,7 +105,7 @@ Tensor contiguous(const Tensor& x) {
   if (is_dense(x)) {
     return x;
   }
-  return record("contiguous", {x}, x.clone(), saved(),
+  return record("contiguous", {x}, detail::copy_of(x), saved(),
                 [](const Tensor& dy, Gradients& d) { d.add(0, [&] { return dy; }); });
 }
 
@@ -105,66 +124,61 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   return view(contiguous(x), shape, 0, 0, true);
 }
 
-Tensor unsqueeze(const Tensor& x, int axis) { return reshape(x, x.shape().inserted(axis, 1)); }
+Tensor unsqueeze(const Tensor& x, int axis) {
+  check_shape(
+      0 <= axis && axis <= x.rank() && x.rank() < Shape::max_rank,
+      "unsqueeze: no axis can be put in front of axis {} of {}, expected 0 to {} and at most "
+      "{} axes",
+      axis, x.shape(), x.rank(), Shape::max_rank - 1);
+  return reshape(x, x.shape().inserted(axis, 1));
+}
 
 Tensor squeeze(const Tensor& x, int axis) {
-  check_shape(x.size(axis) == 1, "squeeze: axis {} of {} has size {}, expected 1", axis, x.shape(),
-              x.size(axis));
-  return reshape(x, x.shape().without(axis));
+  const int front = detail::front_axis("squeeze", x.shape(), axis);
+  check_shape(x.size(front) == 1, "squeeze: axis {} of {} has size {}, expected 1", axis, x.shape(),
+              x.size(front));
+  return reshape(x, x.shape().without(front));
 }
 
 Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
-  const Shape& shape = x.shape();
-  const int front = static_cast<int>(shape.normalized(axis));
-  const std::int64_t size = shape[front];
+  const int front = detail::front_axis("slice", x.shape(), axis);
+  const std::int64_t size = x.size(front);
   check_shape(0 <= begin && begin <= end && end <= size,
-              "slice: [{}, {}) does not lie in axis {} of {} (size {})", begin, end, axis, shape,
-              size);
-  if (begin == 0 && end == size) {
-    return x;
-  }
-  const Shape result = shape.with(front, end - begin);
-  if (front + 1 == shape.rank()) {
-    const bool one_row = shape.rows() <= 1;
-    return view(x, result, 0, begin, one_row);
-  }
-  if (shape.product(0, front) <= 1) {
-    const std::int64_t rows_each = shape.product(front + 1, shape.rank() - 1);
-    return view(x, result, begin * rows_each, 0, false);
-  }
-  return copied_slice(x, front, begin, end);
+              "slice: [{}, {}) does not lie in axis {} of {} (size {})", begin, end, axis,
+              x.shape(), size);
+  return part_of_axis(x, front, begin, end);
 }
 
 Tensor select(const Tensor& x, int axis, std::int64_t index) {
-  const std::int64_t size = x.size(axis);
+  const Shape& shape = x.shape();
+  const int position = detail::front_axis("select", shape, axis);
+  const std::int64_t size = shape[position];
   const std::int64_t front = index < 0 ? index + size : index;
   check_shape(0 <= front && front < size,
-              "select: index {} does not lie in axis {} of {} (size {})", index, axis, x.shape(),
-              size);
-  const Shape& shape = x.shape();
-  const int position = static_cast<int>(shape.normalized(axis));
+              "select: index {} does not lie in axis {} of {} (size {})", index, axis, shape, size);
   if (position + 1 < shape.rank() && shape.product(0, position) == 1) {
     const std::int64_t rows_each = shape.product(position + 1, shape.rank() - 1);
     return view(x, shape.without(position), front * rows_each, 0, false);
   }
-  return reshape(slice(x, axis, front, front + 1), shape.without(axis));
+  return reshape(part_of_axis(x, position, front, front + 1), shape.without(position));
 }
 
 void detail::split_into(Tensor x, std::span<const std::int64_t> sizes, int axis,
                         std::span<Tensor> parts) {
+  const int front = front_axis("split", x.shape(), axis);
   const auto count = static_cast<std::int64_t>(parts.size());
-  const std::int64_t all = x.size(axis);
-  std::int64_t sum = sizes.empty() ? all / count * count : 0;
+  const std::int64_t all = x.size(front);
+  std::int64_t rest = sizes.empty() ? all % count : all;
   for (const std::int64_t size : sizes) {
-    sum += size;
+    rest = 0 <= size && size <= rest ? rest - size : -1;
   }
-  check_shape(sum == all, "split: axis {} of {} does not divide into {} parts{}", axis, x.shape(),
+  check_shape(rest == 0, "split: axis {} of {} does not divide into {} parts{}", axis, x.shape(),
               count, sizes.empty() ? "" : " of the sizes given");
   const bool exclusive = may_be_overwritten(x);
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const std::int64_t end = begin + (sizes.empty() ? all / count : sizes[i]);
-    parts[i] = slice(x, axis, begin, end);
+    parts[i] = part_of_axis(x, front, begin, end);
     if (exclusive) {
       mark_exclusive(parts[i]);
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
 
 #include <rewind/autograd/metrics.hpp>
 #include <rewind/autograd/rng.hpp>
@@ -100,6 +101,7 @@ BOOST_AUTO_TEST_CASE(accuracy_of_nothing) {
   const Tensor targets = Tensor::from<Size>({1, 2}, {0, 0});
   BOOST_TEST(rw::count_correct(rw::zeros({1, 2, 3}), targets, {.lengths = lengths}).total == 0);
   BOOST_TEST(std::isnan(rw::accuracy(rw::zeros({1, 2, 3}), targets, {.lengths = lengths})));
+  BOOST_TEST(fmt::format("{}", rw::Tally().rate()) == "nan");
   BOOST_TEST(rw::count_correct(rw::zeros({0, 3}), Tensor::from<Size>({0}, Labels{})).total == 0);
   BOOST_TEST(rw::accuracy(rw::zeros({2, 0}), Tensor::from<Size>({2}, {0, 0})) == 0);
 }
@@ -166,6 +168,8 @@ BOOST_AUTO_TEST_CASE(wrong_calls_say_what_is_wrong) {
   const Tensor good = rw::zeros({4, 2}, DType::int64);
   BOOST_CHECK_EXCEPTION(rw::accuracy(x, rw::zeros({4}, DType::int64)), rw::ShapeError,
                         says("accuracy: targets are [4], expected [4, 2]"));
+  BOOST_CHECK_EXCEPTION(rw::count_correct(x, rw::zeros({4}, DType::int64)), rw::ShapeError,
+                        says("count_correct: targets are [4], expected [4, 2]"));
   BOOST_CHECK_THROW(rw::accuracy(x, rw::zeros({4, 2})), rw::UsageError);
   BOOST_CHECK_THROW(rw::accuracy(good, good), rw::UsageError);
   BOOST_CHECK_THROW(rw::accuracy(rw::scalar(1), rw::scalar(1, DType::int64)), rw::ShapeError);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <rewind/autograd/error.hpp>
 #include <rewind/autograd/shape.hpp>
 
 namespace rw::detail {
@@ -9,8 +8,9 @@ namespace rw::detail {
 /// there is no such axis.
 inline int front_axis(const char* who, const Shape& shape, int axis) {
   const int rank = shape.rank();
-  check_shape(-rank <= axis && axis < rank, "{}: axis {} does not exist in shape {}", who, axis,
-              shape);
+  if (axis < -rank || axis >= rank) [[unlikely]] {
+    fail_axis(who, shape, axis);
+  }
   return axis < 0 ? axis + rank : axis;
 }
 
