@@ -206,7 +206,7 @@ void apply(const char* name, const FusedOperation& operation, std::span<const Op
                             : compute<double>(operation, arguments, *common, results);
   }
   if (detail::context.anomaly != nullptr) {
-    detail::check_finite_outputs(name, results);
+    detail::check_finite_outputs(name, std::span<const Operand>(arguments), results);
   }
   if (detail::context.tape != nullptr) {
     record_fused(name, operation, arguments, plain, std::span<const Tensor, M>(results));

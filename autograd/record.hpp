@@ -12,6 +12,7 @@
 #include <rewind/autograd/detail/node.hpp>
 #include <rewind/autograd/detail/thread_scope.hpp>
 #include <rewind/autograd/gradients.hpp>
+#include <rewind/autograd/operand.hpp>
 #include <rewind/autograd/tensor.hpp>
 
 namespace rw {
@@ -47,9 +48,14 @@ inline constinit thread_local Context context;
 /// to it.
 Node* begin_node(const char* name, std::span<const TensorRef> inputs,
                  std::span<const Tensor> outputs, std::size_t saved_count, std::size_t rule_bytes);
-/// For AnomalyMode: throw a NonFiniteError that names the operation.
-void check_finite_outputs(const char* name, std::span<const Tensor> outputs);
-void check_finite_gradient(const char* name, const Tensor& gradient);
+/// For AnomalyMode: throw a NonFiniteError that names the operation and, if it was not the one that
+/// made the first NaN or infinity, the input that brought it.
+void check_finite_outputs(const char* name, std::span<const TensorRef> inputs,
+                          std::span<const Tensor> outputs);
+void check_finite_outputs(const char* name, std::span<const Operand> inputs,
+                          std::span<const Tensor> outputs);
+void check_finite_gradient(const Node& node, const Tensor& gradient);
+void check_finite_seed(const Tensor& seed);
 /// Fills a place that is still empty.
 inline void save(Saved& place, const Tensor& tensor) {
   new (&place) Saved{tensor, tensor.body().block->version};
@@ -81,7 +87,7 @@ void record(const char* name, std::span<const TensorRef> inputs, std::span<const
     return;
   }
   if (context.anomaly != nullptr) {
-    check_finite_outputs(name, outputs);
+    check_finite_outputs(name, inputs, outputs);
   }
   Node* const node =
       context.tape == nullptr ? nullptr : begin_node(name, inputs, outputs, N, sizeof(Rule));

@@ -73,7 +73,8 @@ class Tape {
   std::int64_t operations() const;
   /// Names of the recorded operations, in order.
   std::vector<std::string> operation_names() const;
-  /// The recorded graph in Graphviz's dot language.
+  /// The recorded graph in Graphviz's dot language, with a legend. A parameter has the path that
+  /// parameters(model) gave it, or its number in the order of first use.
   std::string to_dot() const;
 
   /// The tape that records on this thread, or null.
@@ -115,7 +116,8 @@ class StopRecording {
 };
 
 /// While alive, the first operation on this thread whose result, or whose gradient, holds a NaN or
-/// an infinity throws a NonFiniteError that names it. Slow: every result is read once more.
+/// an infinity throws a NonFiniteError that names it, and the input that brought them if one did: a
+/// parameter by the path that parameters(model) gave it. Slow: every result is read once more.
 class AnomalyMode {
  public:
   AnomalyMode() : scope_(detail::context.anomaly, detail::context.anomalies, this) {}

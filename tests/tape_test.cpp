@@ -134,6 +134,22 @@ BOOST_AUTO_TEST_CASE(names_and_picture) {
   BOOST_TEST(contains(dot, "->"));
 }
 
+BOOST_AUTO_TEST_CASE(a_picture_names_every_parameter_and_explains_its_lines) {
+  Parameter w(zeros({2, 4}));
+  Parameter b(zeros({2, 2}));
+  Parameter named(zeros({2, 2}));
+  named.set_name("a \"quoted\" name");
+  Tape tape;
+  const auto [left, right] = split<2>(w);
+  const Tensor y = left * right + b + named;
+  const std::string dot = tape.to_dot();
+  BOOST_TEST(contains(dot, "label=\"parameter 1\\n[2, 4]\", shape=ellipse"));
+  BOOST_TEST(contains(dot, "label=\"parameter 2\\n[2, 2]\", shape=ellipse"));
+  BOOST_TEST(contains(dot, "label=\"a \\\"quoted\\\" name\\n[2, 2]\""));
+  BOOST_TEST(contains(dot, "label=\"legend\""));
+  BOOST_TEST(contains(dot, "a view\", style=dashed"));
+}
+
 BOOST_AUTO_TEST_CASE(a_tensor_outlives_its_tape_as_a_constant) {
   const Parameter w(matrix({1, 2, 3, 4}, 2, 2));
   Tensor y;
@@ -195,6 +211,40 @@ BOOST_AUTO_TEST_CASE(gradient_leaves_parameters_alone) {
   BOOST_TEST(g[0].to_vector<double>()[3] == 32.0);
   BOOST_TEST(g[1].to_vector<double>()[3] == 8.0);
   BOOST_TEST(g[2].to_vector<double>()[3] == 8.0);
+}
+
+BOOST_AUTO_TEST_CASE(returned_gradients_share_no_memory) {
+  for (const bool create_graph : {false, true}) {
+    Tape tape;
+    const Tensor a = tape.watch(matrix({1, 2, 3, 4}, 2, 2));
+    const Tensor b = tape.watch(matrix({5, 6, 7, 8}, 2, 2));
+    const Tensor part = slice(a, 1, 0, 1);
+    const Tensor y = a + b + reshape(reshape(part, {2}), {2, 1});
+    Tensor seed = matrix({1, 1, 1, 1}, 2, 2);
+    std::vector<Tensor> d =
+        tape.gradient(y, {a, b, part, y, a}, {.seed = seed, .create_graph = create_graph});
+    const std::vector<std::vector<double>> expected{
+        {3, 1, 3, 1}, {1, 1, 1, 1}, {3, 3}, {1, 1, 1, 1}, {3, 1, 3, 1}};
+    for (std::size_t i = 0; i < d.size(); ++i) {
+      BOOST_TEST(d[i].to_vector<double>() == expected[i], boost::test_tools::per_element());
+      d[i].mutable_data<double>()[0] = 100;
+    }
+    BOOST_TEST(seed.to_vector<double>() == expected[1], boost::test_tools::per_element());
+    for (std::size_t i = 0; i < d.size(); ++i) {
+      for (std::size_t k = 1; k < expected[i].size(); ++k) {
+        BOOST_TEST(d[i].to_vector<double>()[k] == expected[i][k]);
+      }
+      BOOST_TEST(d[i].data<double>()[0] == 100);
+    }
+  }
+  // A copy carries the gradient on.
+  Tape tape;
+  const Tensor x = tape.watch(matrix({1, 2, 3, 4}, 2, 2));
+  const Tensor z = square(x);
+  const auto d = tape.gradient(sum(z * z), {z, x, z}, {.create_graph = true});
+  const Tensor second = tape.gradient(sum(d[2]), {x})[0];  // 2 z, by x
+  BOOST_TEST(second.to_vector<double>() == (std::vector<double>{4, 8, 12, 16}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_gradient_is_written_over_the_one_that_it_comes_from) {
@@ -527,6 +577,47 @@ BOOST_AUTO_TEST_CASE(a_saved_tensor_that_was_changed) {
   BOOST_TEST(!other.has_grad());
 }
 
+// The advice of the message above.
+BOOST_AUTO_TEST_CASE(a_clone_may_be_saved_and_its_original_changed) {
+  Parameter w(matrix({1, 2, 3, 4}, 2, 2));
+  Tape tape;
+  const Tensor copy = w.value().clone();
+  const Tensor loss = sum(square(copy));
+  w.mutable_data<double>()[0] = 5.0;
+  tape.backward(loss);
+  BOOST_TEST(w.grad().to_vector<double>() == (std::vector<double>{2, 4, 6, 8}),
+             boost::test_tools::per_element());
+  Tensor x = tape.watch(matrix({1, 2, 3, 4}, 2, 2));
+  const Tensor squares = square(x.clone());
+  x.mutable_data<double>()[0] = 5.0;
+  const Tensor g = tape.gradient(sum(squares), {x})[0];
+  BOOST_TEST(g.to_vector<double>()[0] == 2.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_detached_tensor_of_an_outer_tape_is_a_constant) {
+  Parameter w(matrix({1, 2, 3, 4}, 2, 2));
+  const Tape outer;
+  const Tensor y = w * 2.0;
+  Tape inner;
+  const auto text = message_of<UsageError>([&] { static_cast<void>(y * w); });
+  BOOST_TEST(contains(text, "detach()"));
+  inner.backward(sum(y.detach() * w));
+  BOOST_TEST(w.grad().to_vector<double>()[3] == 8.0);
+}
+
+BOOST_AUTO_TEST_CASE(copies_that_the_library_makes_are_not_recorded) {
+  Parameter w(matrix({1, 2, 3, 4}, 2, 2));
+  w.set_grad(w);
+  Tape tape;
+  const Tensor y = w * 2.0;
+  const Parameter copy = w;
+  const Parameter of_result(y);
+  const Parameter of_columns(slice(y, 1, 0, 1));
+  static_cast<void>(argmax(y));
+  static_cast<void>(slice(y, 1, 0, 1).to_vector<double>());
+  BOOST_TEST(tape.operations() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_changed_tensor_that_no_rule_reads_is_fine) {
   Parameter w(matrix({1, 2, 3, 4}, 2, 2));
   Tape tape;
@@ -630,7 +721,61 @@ BOOST_AUTO_TEST_CASE(anomaly_mode_names_the_first_bad_operation) {
   const auto backward = message_of<NonFiniteError>([&] { tape.backward(sum(root)); });
   BOOST_TEST(contains(backward, "'sqrt'"));
   BOOST_TEST(contains(backward, "gradient"));
+  BOOST_TEST(contains(forward, "went wrong here"));
+  BOOST_TEST(contains(backward, "went wrong here"));
   BOOST_TEST(!w.has_grad());
+}
+
+BOOST_AUTO_TEST_CASE(anomaly_mode_names_the_input_that_brought_a_nan) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  Parameter w(matrix({1, std::nan(""), 3, infinity}, 2, 2));
+  w.set_name("lstm/cell/w_h");
+  const Tensor x = matrix({1, 2, 3, 4}, 2, 2);
+  const Tensor bad = matrix({1, -infinity, 3, 4}, 2, 2);
+  const AnomalyMode anomaly;
+  const std::vector<std::string> messages{
+      message_of<NonFiniteError>([&] { static_cast<void>(matmul(x, w)); }),
+      message_of<NonFiniteError>([&] { static_cast<void>(x * w); }),
+      message_of<NonFiniteError>([&] {
+        static_cast<void>(fuse(
+            "three", [](auto a, auto b, auto c) { return a * b + c; }, x, 2.0, w));
+      })};
+  for (const std::string& message : messages) {
+    BOOST_TEST(
+        contains(message, "parameter 'lstm/cell/w_h' [2, 2], came with 1 NaN and 1 infinite"),
+        message);
+    BOOST_TEST(!contains(message, "finite, so"), message);
+  }
+  BOOST_TEST(contains(messages[1], "'mul'"));
+  BOOST_TEST(contains(messages[1], "input 1"));
+  BOOST_TEST(contains(messages[2], "input 2"));
+  const auto of_input = message_of<NonFiniteError>([&] { static_cast<void>(concat({x, bad}, 0)); });
+  BOOST_TEST(contains(of_input, "input 1 of it, [2, 2], came with 0 NaN and 1 infinite"), of_input);
+  const auto of_number = message_of<NonFiniteError>([&] { static_cast<void>(x + infinity); });
+  BOOST_TEST(contains(of_number, "input 1 of it, a number, is inf"), of_number);
+  // Made before the mode began, found on the way back.
+  Parameter v(matrix({1, 2, 3, 4}, 2, 2));
+  v.set_name("v");
+  Tape tape;
+  const Tensor finite = where(x > 0.0, v, v * 2.0);
+  const auto of_seed = message_of<NonFiniteError>([&] { tape.backward(finite, {.seed = bad}); });
+  BOOST_TEST(contains(of_seed, "the seed"), of_seed);
+  BOOST_TEST(!v.has_grad());
+}
+
+BOOST_AUTO_TEST_CASE(anomaly_mode_names_a_saved_tensor_that_was_not_finite) {
+  Parameter w(matrix({1, std::nan(""), 3, 4}, 2, 2));
+  w.set_name("lstm/cell/w_h");
+  const Tensor x = matrix({1, 2, 3, 4}, 2, 2);
+  Tape tape;
+  const Tensor watched = tape.watch(x);
+  const Tensor loss = sum(watched * w);
+  const AnomalyMode anomaly;
+  const auto message =
+      message_of<NonFiniteError>([&] { static_cast<void>(tape.gradient(loss, {watched})); });
+  BOOST_TEST(contains(message, "the gradient that backward computed in 'mul'"), message);
+  BOOST_TEST(contains(message, "parameter 'lstm/cell/w_h' [2, 2], which it was computed from"),
+             message);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

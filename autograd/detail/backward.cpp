@@ -190,12 +190,12 @@ void BackwardPass::check_gradients(const Node& node) const {
     }
     const Slot& slot = input.slot();
     for (const Contribution* c = slot.contributions; c != nullptr; c = c->next) {
-      check_finite_gradient(node.name, c->value);
+      check_finite_gradient(node, c->value);
     }
     if (slot.gradient.defined() && slot.filled_begin < slot.filled_end) {
-      check_finite_gradient(node.name, part(slot.gradient.detach(),
-                                            {slot.filled_begin, slot.filled_end - slot.filled_begin,
-                                             Shape{slot.filled_end - slot.filled_begin}}));
+      check_finite_gradient(node, part(slot.gradient.detach(),
+                                       {slot.filled_begin, slot.filled_end - slot.filled_begin,
+                                        Shape{slot.filled_end - slot.filled_begin}}));
     }
   }
 }
