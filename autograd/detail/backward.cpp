@@ -14,38 +14,40 @@ namespace rw::detail {
 
 namespace {
 
-Tensor checked_seed(const Tensor& root, const Tensor& seed) {
+/// `who` is the function that the user called: here and below, "backward" or "gradient".
+Tensor checked_seed(const char* who, const Tensor& root, const Tensor& seed) {
   if (!seed.defined()) {
     check_shape(root.elements() == 1,
-                "backward: the root has shape {}, expected a single number; reduce it (sum, mean) "
-                "or give a seed of its shape",
-                root.shape());
+                "{}: the root has shape {}, expected a single number; reduce it (sum, mean) or "
+                "give a seed of its shape",
+                who, root.shape());
     return full(root.shape(), 1.0, root.dtype());
   }
-  check_shape(seed.shape() == root.shape(),
-              "backward: the seed has shape {}, expected the root's {}", seed.shape(),
-              root.shape());
-  check<UsageError>(seed.dtype() == root.dtype(),
-                    "backward: the seed is {}, expected the root's {}", name_of(seed.dtype()),
-                    name_of(root.dtype()));
+  check_shape(seed.shape() == root.shape(), "{}: the seed has shape {}, expected the root's {}",
+              who, seed.shape(), root.shape());
+  check<UsageError>(seed.dtype() == root.dtype(), "{}: the seed is {}, expected the root's {}", who,
+                    name_of(seed.dtype()), name_of(root.dtype()));
+  if (context.anomaly) {
+    check_finite_seed(seed);
+  }
   return seed;
 }
 
 /// Note [Version counters]
-void check_saved(const Node& node) {
+void check_saved(const char* who, const Node& node) {
   check<UsageError>(!node.released,
-                    "backward: what '{}' saved has been released by an earlier backward pass; "
-                    "pass {{.retain = true}} to that pass to run another one",
-                    node.name);
+                    "{}: what '{}' saved has been released by an earlier backward pass; pass "
+                    "{{.retain = true}} to that pass to run another one",
+                    who, node.name);
   for (std::uint32_t i = 0; i < node.saved_count; ++i) {
     const TensorBody& saved = node.saved[i].tensor.body();
     const std::uint32_t version = saved.block->version;
     if (version != node.saved[i].version) [[unlikely]] {
       throw UsageError(fmt::format(
-          "backward: '{}' (operation {}) saved {} of shape {} which was changed afterwards: it is "
-          "at version {}, expected {}; change it after the backward pass, or give the operation "
-          "a clone()",
-          node.name, node.index,
+          "{}: '{}' (operation {}) saved {} of shape {} which was changed afterwards: it is at "
+          "version {}, expected {}; change it after the backward pass, or give the operation a "
+          "clone()",
+          who, node.name, node.index,
           saved.parameter != nullptr ? "parameter '" + saved.parameter->name + "'" : "a tensor",
           to_string(saved.shape), version, node.saved[i].version));
     }
@@ -83,15 +85,16 @@ void BackwardPass::begin(const Tensor& root, const Tensor& seed, std::span<const
   if (body.parameter != nullptr && body.parameter->trainable) {
     link = whole_link(tape_.serial(), tape_.leaf_of(*body.parameter), 0, body.shape);
   }
+  const char* const who = only_targets ? "gradient" : "backward";
   check<UsageError>(link.node != nullptr,
-                    "backward: the root (shape {}) was not recorded: it depends on no trainable "
+                    "{}: the root (shape {}) was not recorded: it depends on no trainable "
                     "parameter and no watched tensor, or was computed before the tape began",
-                    body.shape);
+                    who, body.shape);
   check<UsageError>(link.tape == tape_.serial(),
-                    "backward: the root (shape {}) was recorded on another tape, or on one that "
-                    "has ended",
-                    body.shape);
-  const Tensor start = checked_seed(root, seed);
+                    "{}: the root (shape {}) was recorded on another tape, or on one that has "
+                    "ended",
+                    who, body.shape);
+  const Tensor start = checked_seed(who, root, seed);
   root_ = link.node;
   only_targets_ = only_targets;
   mark(targets, only_targets);
@@ -134,7 +137,7 @@ void BackwardPass::mark(std::span<const Link> targets, bool only_targets) {
       }
     }
     if (needed) {
-      check_saved(*node);
+      check_saved(only_targets ? "gradient" : "backward", *node);
     }
   }
 }
@@ -320,7 +323,7 @@ void BackwardPass::finish_merged(Slot& slot) {
   cover(*place.slot, place.begin(), place.end());
   slot.gradient = part(place.slot->gradient.detach(), {place.offset, place.row_stride, slot.shape});
   if (slot.keep) {
-    slot.gradient = slot.gradient.clone();
+    slot.gradient = copy_of(slot.gradient);
   }
 }
 

@@ -58,7 +58,7 @@ void Place::move_into(const Region& region) {
 
 void make_unique(Tensor& gradient) {
   if (!is_unique(gradient)) {
-    gradient = gradient.clone();
+    gradient = copy_of(gradient);
   }
 }
 
