@@ -8,6 +8,8 @@ foreach(folder IN LISTS REWIND_LIBRARIES)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION include/rewind
           FILES_MATCHING PATTERN *.hpp)
 endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/autograd/gdb/rewind_printers.py
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/rewind/gdb)
 install(FILES ${REWIND_INCLUDE_DIR}/rewind.hpp ${REWIND_INCLUDE_DIR}/version.hpp
         DESTINATION include/rewind)
 
