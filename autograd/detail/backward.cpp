@@ -27,7 +27,7 @@ Tensor checked_seed(const char* who, const Tensor& root, const Tensor& seed) {
               who, seed.shape(), root.shape());
   check<UsageError>(seed.dtype() == root.dtype(), "{}: the seed is {}, expected the root's {}", who,
                     name_of(seed.dtype()), name_of(root.dtype()));
-  if (context.anomaly) {
+  if (context.anomaly != nullptr) {
     check_finite_seed(seed);
   }
   return seed;
