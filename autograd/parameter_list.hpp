@@ -5,7 +5,8 @@
 //     cell); }
 //
 // where a member is a Parameter, another layer, or a vector, array or optional of these. That one
-// list feeds optimisers, checkpoints, counting and summaries.
+// list feeds optimisers, checkpoints, counting and summaries. What is more to be said of a member
+// follows it: visit("u", u, ParameterRole::recurrent).
 //
 // Note [Tied weights]
 // A parameter that is reached twice, such as an embedding's table that is also visited as the
@@ -36,12 +37,21 @@ struct NamedParameter {
 };
 using ParameterList = std::vector<NamedParameter>;
 
+/// What a layer says of a parameter where it lists it; said of a layer, it holds for all matrices
+/// in there.
+enum class ParameterRole {
+  none,
+  /// A matrix [units, ...] through which a cell reads its state: see RecurrentDropout. A parameter
+  /// called "w_h" is one without being told.
+  recurrent,
+};
+
 namespace detail {
 
 /// Stands in for a visitor in the concept below.
 struct AnyVisitor {
   template <class Member>
-  void operator()(std::string_view, Member&) const {}
+  void operator()(std::string_view, Member&, ParameterRole = ParameterRole::none) const {}
 };
 
 template <class T>
@@ -77,8 +87,9 @@ void collect(const std::string& path, Member& member, ParameterList& list) {
       list.push_back({path, &member});
     }
   } else if constexpr (Layer<Member>) {
-    member.parameters(
-        [&](std::string_view name, auto& child) { collect(joined(path, name), child, list); });
+    member.parameters([&](std::string_view name, auto& child, ParameterRole = {}) {
+      collect(joined(path, name), child, list);
+    });
   } else if constexpr (is_optional<Member>) {
     if (member.has_value()) {
       collect(path, *member, list);

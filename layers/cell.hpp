@@ -77,6 +77,20 @@ State detach(State state) {
   return state;
 }
 
+namespace detail {
+
+/// What a cell is called in messages.
+template <class C>
+constexpr const char* name_of_cell() {
+  if constexpr (requires { C::name; }) {
+    return C::name;
+  } else {
+    return "recurrent";
+  }
+}
+
+}  // namespace detail
+
 /// A state of one tensor.
 struct HiddenState {
   Tensor h;

@@ -54,7 +54,7 @@ struct ElmanCell {
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
-    visit("w_h", w_h);
+    visit("w_h", w_h, ParameterRole::recurrent);
     visit("w_o", w_o);
     visit("bias", bias);
   }

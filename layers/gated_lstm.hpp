@@ -51,7 +51,7 @@ struct GatedLstmCell {
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
-    visit("w_h", w_h);
+    visit("w_h", w_h, ParameterRole::recurrent);
     visit("bias", bias);
   }
 };

@@ -63,7 +63,7 @@ struct GruCell {
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
-    visit("w_h", w_h);
+    visit("w_h", w_h, ParameterRole::recurrent);
     visit("bias", bias);
     visit("bias_h", bias_h);
   }

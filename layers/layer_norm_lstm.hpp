@@ -51,7 +51,7 @@ struct LayerNormLstmCell {
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
-    visit("w_h", w_h);
+    visit("w_h", w_h, ParameterRole::recurrent);
     visit("gain_x", gain_x);
     visit("gain_h", gain_h);
     visit("gain_c", gain_c);

@@ -34,8 +34,8 @@ struct MguCell {
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
-    visit("u_f", u_f);
-    visit("u_n", u_n);
+    visit("u_f", u_f, ParameterRole::recurrent);
+    visit("u_n", u_n, ParameterRole::recurrent);
     visit("bias", bias);
   }
 };

@@ -88,7 +88,7 @@ struct NetworkCell {
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("input_network", input_network);
-    visit("state_network", state_network);
+    visit("state_network", state_network, ParameterRole::recurrent);
   }
 
  private:

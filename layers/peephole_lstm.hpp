@@ -34,7 +34,7 @@ struct PeepholeLstmCell {
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
-    visit("w_h", w_h);
+    visit("w_h", w_h, ParameterRole::recurrent);
     visit("peephole", peephole);
     visit("bias", bias);
   }

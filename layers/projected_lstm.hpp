@@ -49,7 +49,7 @@ struct ProjectedLstmCell {
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
-    visit("w_h", w_h);
+    visit("w_h", w_h, ParameterRole::recurrent);
     visit("w_r", w_r);
     visit("bias", bias);
   }

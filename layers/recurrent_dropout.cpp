@@ -19,13 +19,21 @@ Tensor dropped_matrix(const Tensor& w, const RecurrentDropout& dropout, Rng& rng
   if (dropout.states == 0) {
     return single;
   }
-  return single * dropout_mask({w.size(0), 1}, dropout.states, rng, w.dtype());
+  // One number for each unit that is read: for each row, or for each weight of a vector.
+  Shape units = w.shape();
+  for (int axis = 1; axis < units.rank(); ++axis) {
+    units = units.with(axis, 1);
+  }
+  return single * dropout_mask(units, dropout.states, rng, w.dtype());
 }
 
-void check_matrices_found(bool found) {
-  check<UsageError>(found,
-                    "recurrent: dropout of states or weights needs a cell that calls its recurrent "
-                    "matrices 'w_h'; this one has none");
+void check_matrices_found(const char* who, bool found) {
+  check<UsageError>(
+      found,
+      "{}: dropout of states or weights acts on the cell's recurrent matrices, and it "
+      "lists none; say in parameters() which they are: visit(\"u\", u, "
+      "ParameterRole::recurrent); where there are none, use zoneout",
+      who);
 }
 
 Tensor zoneout(const Tensor& previous, const Tensor& next, double p, Rng* rng) {

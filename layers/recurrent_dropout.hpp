@@ -8,15 +8,17 @@ namespace rw {
 
 /// What a recurrent layer drops at random in training. All are probabilities from 0 to 1.
 ///
-/// `states` and `weights` change the matrices through which a cell reads its state, the parameters
-/// called "w_h", once for a whole run: they cost nothing per step, and serve any cell that keeps to
-/// that name.
+/// `states` and `weights` change the matrices through which a cell reads its state, once for a
+/// whole run: they cost nothing per step, and serve any cell that says which these are, where it
+/// lists them: visit("u", u, ParameterRole::recurrent). A parameter called "w_h" is taken for one
+/// without that. Of a network in a cell (NetworkCell) it is every matrix. A cell without any throws
+/// UsageError.
 struct RecurrentDropout {
   /// Variational dropout of the state (Gal & Ghahramani 2016): the same units of h are dropped at
-  /// all steps where the cell reads them. The mask is one on the rows of w_h, so the sequences of a
-  /// batch share it.
+  /// all steps where the cell reads them. The mask is one on the rows of a recurrent matrix, so the
+  /// sequences of a batch share it; where there are several, each draws its own.
   double states = 0.0;
-  /// Dropout of single weights of w_h (Wan et al. 2013; Merity et al. 2018).
+  /// Dropout of single recurrent weights (Wan et al. 2013; Merity et al. 2018).
   double weights = 0.0;
   /// Zoneout (Krueger et al. 2017): each unit of h keeps its previous value, drawn at each step
   /// anew; without an Rng (evaluation) h is the expectation, p h' + (1 - p) h. An output that is
@@ -30,22 +32,24 @@ namespace detail {
 
 /// Throws UsageError unless every probability is from 0 to 1.
 void check_probabilities(const RecurrentDropout& dropout);
-/// The recurrent matrix `w` [hidden, ...] with its dropout.
+/// The recurrent matrix `w` [units, ...] with its dropout.
 Tensor dropped_matrix(const Tensor& w, const RecurrentDropout& dropout, Rng& rng);
-/// Throws UsageError for a cell that has no parameter called "w_h".
-void check_matrices_found(bool found);
+/// Throws UsageError, in the name of the cell `who`, unless a recurrent matrix was found.
+void check_matrices_found(const char* who, bool found);
 /// next where a unit moves on, previous where it stays; the expectation without an Rng.
 Tensor zoneout(const Tensor& previous, const Tensor& next, double p, Rng* rng);
 
-/// `cell` as it is for one run. Throws UsageError when it has no parameter called "w_h".
+/// `cell` as it is for one run. Throws UsageError when it lists no recurrent matrix.
 template <Cell C>
 C with_dropped_matrices(const C& cell, const RecurrentDropout& dropout, Rng& rng) {
   bool found = false;
-  C changed = with_values(cell, [&](std::string_view name, const Tensor& value) {
-    found = found || name == "w_h";
-    return name == "w_h" ? dropped_matrix(value, dropout, rng) : value;
-  });
-  check_matrices_found(found);
+  const auto drop = [&](std::string_view name, const Tensor& value, ParameterRole role) {
+    const bool recurrent = role == ParameterRole::recurrent || name == "w_h";
+    found = found || recurrent;
+    return recurrent ? dropped_matrix(value, dropout, rng) : value;
+  };
+  C changed = with_values(cell, drop);
+  check_matrices_found(name_of_cell<C>(), found);
   return changed;
 }
 

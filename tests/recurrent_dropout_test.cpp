@@ -11,10 +11,17 @@
 #include <rewind/autograd/reduce.hpp>
 #include <rewind/autograd/substitution.hpp>
 #include <rewind/autograd/tape.hpp>
+#include <rewind/layers/elman.hpp>
+#include <rewind/layers/gated_lstm.hpp>
 #include <rewind/layers/gru.hpp>
+#include <rewind/layers/layer_norm_lstm.hpp>
 #include <rewind/layers/linear.hpp>
 #include <rewind/layers/lstm.hpp>
+#include <rewind/layers/mgu.hpp>
 #include <rewind/layers/network_cell.hpp>
+#include <rewind/layers/peephole_lstm.hpp>
+#include <rewind/layers/projected_lstm.hpp>
+#include <rewind/layers/rnn.hpp>
 
 #include "plain_array.hpp"
 
@@ -50,7 +57,122 @@ std::int64_t zero_rows(const Tensor& t) {
   return count;
 }
 
+/// A user's cell without a recurrent matrix.
+struct AddingCell {
+  using State = HiddenState;
+  static constexpr const char* name = "adding";
+
+  std::int64_t output_size() const { return 3; }
+  State initial_state(std::int64_t batch) const { return {zeros({batch, 3}, DType::float64)}; }
+  std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const {
+    const Tensor h = x + s.h;
+    return {h, {h}};
+  }
+  template <class Visit>
+  void parameters(Visit&&) {}
+};
+
+/// A user's cell whose units read themselves only (Li et al. 2018), through a vector, and one more
+/// matrix, called as recurrent dropout used to ask for.
+struct IndependentCell {
+  using State = HiddenState;
+
+  Parameter w_x, u, w_h;
+
+  explicit IndependentCell(Rng& rng)
+      : w_x(rng.normal({3, hidden}, 0, 1, DType::float64)),
+        u(rng.normal({hidden}, 0, 1, DType::float64)),
+        w_h(rng.normal({hidden, hidden}, 0, 1, DType::float64)) {}
+  std::int64_t output_size() const { return hidden; }
+  State initial_state(std::int64_t batch) const { return {zeros({batch, hidden}, DType::float64)}; }
+  std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const {
+    const Tensor h = tanh(matmul(x, w_x) + s.h * u + matmul(s.h, w_h));
+    return {h, {h}};
+  }
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("w_x", w_x);
+    visit("u", u, ParameterRole::recurrent);
+    visit("w_h", w_h);
+  }
+};
+
+/// Dropping every state, or every recurrent weight, is to have zeros in the place of the parameters
+/// `recurrent`; dropping some is neither that nor nothing.
+template <class C>
+void check_drops(const C& cell, const std::vector<std::string>& recurrent) {
+  BOOST_TEST_CONTEXT(detail::name_of_cell<C>()) {
+    Rng rng(12);
+    C changed = cell;
+    for (const NamedParameter& entry : parameters(changed)) {
+      entry.parameter->assign(rng.normal(entry.parameter->shape(), 0, 0.7, DType::float64));
+    }
+    const Tensor x = sequence(rng);
+    const auto run = [&](const C& used, const RecurrentDropout& dropout) {
+      Rng draws(13);
+      return values(Recurrent<C>{.cell = used, .dropout = dropout}(x, draws).first);
+    };
+    const auto whole = run(changed, {});
+    const auto all_states = run(changed, {.states = 1});
+    const auto all_weights = run(changed, {.weights = 1});
+    for (const RecurrentDropout& some : {RecurrentDropout{.states = 0.5}, {.weights = 0.5}}) {
+      const auto got = run(changed, some);
+      BOOST_TEST((got != whole));
+      BOOST_TEST((got != all_states));
+    }
+    for (const NamedParameter& entry : parameters(changed)) {
+      if (std::find(recurrent.begin(), recurrent.end(), entry.path) != recurrent.end()) {
+        entry.parameter->assign(zeros_like(entry.parameter->value()));
+      }
+    }
+    const auto zeroed = run(changed, {});
+    BOOST_TEST((zeroed != whole));
+    BOOST_TEST((all_states == zeroed));
+    BOOST_TEST((all_weights == zeroed));
+  }
+}
+
+template <class C>
+C cell_of(Rng& rng) {
+  typename C::Options options;
+  options.input = 3;
+  options.hidden = hidden;
+  options.dtype = DType::float64;
+  if constexpr (requires { options.output; }) {
+    options.output = 2;
+  }
+  if constexpr (requires { options.projection; }) {
+    options.projection = 4;
+  }
+  if constexpr (requires { options.state_network.hidden; }) {
+    options.input_network.hidden = options.state_network.hidden = 5;
+  }
+  if constexpr (requires { options.reset; }) {
+    options.reset = Reset::before;
+  }
+  return C(options, rng);
+}
+
 }  // namespace
+
+BOOST_AUTO_TEST_CASE(every_cell_says_which_matrices_are_recurrent) {
+  Rng rng(10);
+  check_drops(cell_of<RnnCell>(rng), {"w_h"});
+  check_drops(cell_of<ElmanCell>(rng), {"w_h"});
+  check_drops(cell_of<LstmCell>(rng), {"w_h"});
+  check_drops(cell_of<NoForgetLstmCell>(rng), {"w_h"});
+  check_drops(cell_of<CoupledLstmCell>(rng), {"w_h"});
+  check_drops(cell_of<PeepholeLstmCell>(rng), {"w_h"});
+  check_drops(cell_of<ProjectedLstmCell>(rng), {"w_h"});
+  check_drops(cell_of<LayerNormLstmCell>(rng), {"w_h"});
+  check_drops(cell_of<GruCell>(rng), {"w_h"});
+  check_drops(GruCell({.input = 3, .hidden = hidden, .dtype = DType::float64}, rng), {"w_h"});
+  check_drops(cell_of<MguCell>(rng), {"u_f", "u_n"});
+  check_drops(cell_of<NetworkCell<LstmGates, Linear>>(rng), {"state_network/weight"});
+  check_drops(cell_of<NetworkCell<ElmanGates<>>>(rng),
+              {"state_network/layers/0/weight", "state_network/layers/1/weight"});
+  check_drops(IndependentCell(rng), {"u", "w_h"});
+}
 
 BOOST_AUTO_TEST_CASE(state_dropout_is_a_mask_on_the_rows_of_w_h) {
   Rng rng(1);
@@ -212,12 +334,10 @@ BOOST_AUTO_TEST_CASE(wrong_dropout_is_refused) {
   check_throws<UsageError>(
       [&] { static_cast<void>(LSTM({.input = 3, .hidden = 4}, {.input_dropout = 2}, rng)); },
       "input_dropout 2");
-  using Cell = NetworkCell<ElmanGates<>, Linear>;
-  const Recurrent<Cell> nameless{
-      .cell = Cell({.input = 3, .hidden = 4, .dtype = DType::float64}, rng),
-      .dropout = {.states = 0.5}};
-  check_throws<UsageError>([&] { static_cast<void>(nameless(x, nameless.initial_state(4), rng)); },
-                           "calls its recurrent matrices 'w_h'");
+  const Recurrent<AddingCell> without{.cell = {}, .dropout = {.states = 0.5}};
+  check_throws<UsageError>([&] { static_cast<void>(without(x, rng)); },
+                           "adding: dropout of states or weights acts on the cell's recurrent "
+                           "matrices, and it lists none");
 }
 
 BOOST_AUTO_TEST_CASE(a_layer_runs_with_other_values) {
