@@ -62,10 +62,6 @@ inline constexpr bool is_optional<std::optional<T>> = true;
 /// Whether the list has this very parameter already (Note [Tied weights]).
 bool contains(const ParameterList& list, const ParameterHandle& parameter);
 
-inline std::string joined(const std::string& path, std::string_view name) {
-  return path.empty() ? std::string(name) : path + "/" + std::string(name);
-}
-
 }  // namespace detail
 
 /// A type that lists its parameters.

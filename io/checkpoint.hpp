@@ -87,6 +87,29 @@ void append(StateList& state, std::string_view name, Object&& object, Rest&&... 
   append(state, std::forward<Rest>(rest)...);
 }
 
+/// Loads into `state`, and then into what is left of the objects.
+inline void load_objects(const std::string& path, const LoadOptions& options,
+                         const StateList& state) {
+  load(path, state, options);
+}
+
+template <class Object, class... Rest>
+void load_objects(const std::string& path, const LoadOptions& options, StateList state,
+                  std::string_view name, Object& object, Rest&&... rest) {
+  if constexpr (RecurrentState<Object> && !std::same_as<Object, Tensor>) {
+    // Its tensors may share memory with each other, with outputs and with a learned initial state:
+    // the values go into tensors of their own, which take the old ones' place when all is loaded.
+    Object loaded = object;
+    for_each_tensor(loaded, [](Tensor& tensor) { tensor = tensor.detach().clone(); });
+    append(state, name, loaded);
+    load_objects(path, options, std::move(state), rest...);
+    object = std::move(loaded);
+  } else {
+    append(state, name, object);
+    load_objects(path, options, std::move(state), rest...);
+  }
+}
+
 }  // namespace detail
 
 /// The states of several objects in one list, each below its name: collect("model", model, "rng",
@@ -111,17 +134,18 @@ void save(const std::string& path, const Attributes& attributes, std::string_vie
   save(path, collect(name, object, std::forward<Rest>(rest)...), attributes);
 }
 
-/// Restores pairs of name and object.
+/// Restores pairs of name and object. A recurrent state, of a network with the same batch, is
+/// replaced, by constants with the values of the file.
 template <Saveable Object, class... Rest>
 void load(const std::string& path, std::string_view name, Object&& object, Rest&&... rest) {
-  load(path, collect(name, object, std::forward<Rest>(rest)...));
+  detail::load_objects(path, {}, {}, name, object, std::forward<Rest>(rest)...);
 }
 
 /// Restores pairs of name and object, with options.
 template <Saveable Object, class... Rest>
 void load(const std::string& path, const LoadOptions& options, std::string_view name,
           Object&& object, Rest&&... rest) {
-  load(path, collect(name, object, std::forward<Rest>(rest)...), options);
+  detail::load_objects(path, options, {}, name, object, std::forward<Rest>(rest)...);
 }
 
 }  // namespace rw::io

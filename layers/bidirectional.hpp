@@ -10,7 +10,22 @@ namespace rw {
 /// outputs have one size, which is y's. With lengths each sequence is read from its own last step.
 template <class Forward, class Backward = Forward>
 struct Bidirectional {
-  using State = std::pair<typename Forward::State, typename Backward::State>;
+  /// The states of the two, each after its own last step.
+  struct State {
+    typename Forward::State forward;
+    typename Backward::State backward;
+    Merge merge = Merge::concat;  // as the outputs were
+
+    template <class Visit>
+    void tensors(Visit&& visit) {
+      visit("forward", forward);
+      visit("backward", backward);
+    }
+    /// Both halves having read the whole sequence (final_output).
+    Tensor output() const {
+      return merge_directions(merge, final_output(forward), final_output(backward));
+    }
+  };
 
   Forward forward;
   Backward backward;
@@ -28,29 +43,24 @@ struct Bidirectional {
   }
 
   State initial_state(std::int64_t batch) const {
-    return {forward.initial_state(batch), backward.initial_state(batch)};
+    return {forward.initial_state(batch), backward.initial_state(batch), merge};
   }
   std::int64_t output_size() const {
     return forward.output_size() + (merge == Merge::concat ? backward.output_size() : 0);
   }
 
-  // Forward first, whatever order a compiler would choose: it is the order of runs and draws.
   std::pair<Tensor, State> operator()(const Sequence& x) const {
-    auto ahead = forward(x);
-    return merged(std::move(ahead), backward(x));
+    return run(x, initial_state(detail::batch_of(name, x)), nullptr);
   }
   std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
-    auto ahead = forward(x, std::move(state.first));
-    return merged(std::move(ahead), backward(x, std::move(state.second)));
+    return run(x, std::move(state), nullptr);
   }
   /// Training: with the dropout of the two.
   std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
-    auto ahead = forward(x, rng);
-    return merged(std::move(ahead), backward(x, rng));
+    return run(x, initial_state(detail::batch_of(name, x)), &rng);
   }
   std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
-    auto ahead = forward(x, std::move(state.first), rng);
-    return merged(std::move(ahead), backward(x, std::move(state.second), rng));
+    return run(x, std::move(state), &rng);
   }
 
   template <class Visit>
@@ -60,10 +70,14 @@ struct Bidirectional {
   }
 
  private:
-  std::pair<Tensor, State> merged(std::pair<Tensor, typename Forward::State> ahead,
-                                  std::pair<Tensor, typename Backward::State> back) const {
+  static constexpr const char* name = "bidirectional";
+
+  // Forward first, whatever order a compiler would choose: it is the order of runs and draws.
+  std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng) const {
+    auto ahead = detail::run_layer(name, forward, x, std::move(state.forward), rng);
+    auto back = detail::run_layer(name, backward, x, std::move(state.backward), rng);
     return {merge_directions(merge, ahead.first, back.first),
-            {std::move(ahead.second), std::move(back.second)}};
+            {std::move(ahead.second), std::move(back.second), merge}};
   }
 };
 

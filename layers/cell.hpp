@@ -2,13 +2,13 @@
 // A cell is one time step of a recurrent network, written as its forward pass; back-propagation
 // through time arises by itself.
 
-#include <array>
 #include <concepts>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include <rewind/autograd/parameter_list.hpp>
+#include <rewind/layers/sequence.hpp>
 
 namespace rw {
 
@@ -16,23 +16,28 @@ namespace rw {
 /// second.
 ///
 ///     struct MyCell {
-///       struct State { Tensor h; auto tensors() { return std::array{&h}; } };
+///       struct State {
+///         Tensor h, c;
+///         template <class Visit> void tensors(Visit&& visit) { visit("h", h); visit("c", c); }
+///         const Tensor& output() const { return h; }    // if y is part of the state
+///       };
 ///       State initial_state(std::int64_t batch) const;  // usually zeros [batch, hidden]
 ///       std::int64_t output_size() const;               // features of y
 ///       std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const;
 ///       template <class Visit> void parameters(Visit&& visit);
 ///     };
 ///
-/// x is [batch, input]; where sequences have ended, a step has fewer rows than the batch.
-/// State::tensors() gives pointers to its tensors, all [batch, ...], so that states can be
-/// detached, selected and compared.
+/// x is [batch, input]; where sequences have ended, a step has fewer rows than the batch. The
+/// state's tensors are all [batch, ...]; their names are those of checkpoints and gradient_flow.
+/// What takes a Sequence runs over time, and is a layer.
 template <class C>
-concept Cell = Layer<C> && std::copyable<typename C::State> &&
+concept Cell = Layer<C> && std::copyable<typename C::State> && RecurrentState<typename C::State> &&
     requires(const C& cell, const Tensor& x, typename C::State& state) {
   { cell.initial_state(std::int64_t{}) } -> std::same_as<typename C::State>;
   { cell.output_size() } -> std::convertible_to<std::int64_t>;
   { cell(x, state) } -> std::same_as<std::pair<Tensor, typename C::State>>;
-  state.tensors();
+} && !requires(const C& layer, const Sequence& x, typename C::State& state) {
+  layer(x, state);
 };
 
 /// A cell whose product with the input does not depend on the state. `project` maps the inputs of
@@ -50,34 +55,22 @@ concept ProjectingCell = Cell<C> &&
 template <class State>
 using StateVector = std::vector<State, detail::PoolAllocator<State>>;
 
-/// Calls `body(tensor)` for every tensor of a state: a cell's own, or any nesting of pairs, tuples
-/// and vectors of states.
-template <class State, class Body>
-void for_each_tensor(State& state, Body&& body) {
-  if constexpr (std::same_as<std::remove_const_t<State>, Tensor>) {
-    body(state);
-  } else if constexpr (requires { state.tensors(); }) {
-    for (Tensor* tensor : state.tensors()) {
-      body(*tensor);
-    }
-  } else if constexpr (requires { state.begin(); }) {
-    for (auto& element : state) {
-      for_each_tensor(element, body);
-    }
-  } else {
-    std::apply([&](auto&... element) { (for_each_tensor(element, body), ...); }, state);
-  }
-}
-
 /// The same values as constants: carries a state from one chunk to the next without its history
 /// (truncated back-propagation through time).
-template <class State>
+template <RecurrentState State>
 State detach(State state) {
   for_each_tensor(state, [](Tensor& tensor) { tensor = tensor.detach(); });
   return state;
 }
 
 namespace detail {
+
+template <class>
+inline constexpr bool is_tuple = false;
+template <class... Parts>
+inline constexpr bool is_tuple<std::tuple<Parts...>> = true;
+template <class>
+inline constexpr bool never = false;
 
 /// What a cell is called in messages.
 template <class C>
@@ -91,10 +84,45 @@ constexpr const char* name_of_cell() {
 
 }  // namespace detail
 
-/// A state of one tensor.
+/// The output of the last layer after all its steps, [B, features], out of the state that a run
+/// gave: what a whole sequence has come to. Of a bidirectional layer that is the forward half after
+/// the last step and the backward half after the first, each having read the sequence to its end,
+/// merged as the layer merges its outputs; last_step(y) would take a backward half that has read
+/// one step. For a layer that runs forward it is last_step({y, lengths}), and for a length of 0
+/// what the run began with.
+///
+///     auto [y, state] = lstm({x, lengths});
+///     Tensor logits = head(final_output(state));
+///
+/// A state whose output() says which of its tensors is the cell's output has one. Where the output
+/// is not in the state, as with ElmanCell and Residual, this does not compile, and a
+/// RecurrentNetwork with residual layers throws UsageError.
+template <RecurrentState State>
+Tensor final_output(const State& state) {
+  if constexpr (std::same_as<State, Tensor>) {
+    return state;
+  } else if constexpr (requires { state.output(); }) {
+    return state.output();
+  } else if constexpr (detail::is_tuple<State>) {
+    return final_output(std::get<std::tuple_size_v<State> - 1>(state));
+  } else {
+    static_assert(
+        detail::never<State>,
+        "final_output: this state does not say which of its tensors is the cell's output. "
+        "Give it `const Tensor& output() const`; where the output is not part of the "
+        "state, take it from the outputs of all steps, with last_step");
+  }
+}
+
+/// The state of a cell whose output is its state.
 struct HiddenState {
   Tensor h;
-  std::array<Tensor*, 1> tensors() { return {&h}; }
+
+  template <class Visit>
+  void tensors(Visit&& visit) {
+    visit("h", h);
+  }
+  const Tensor& output() const { return h; }
 };
 
 }  // namespace rw

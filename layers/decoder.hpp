@@ -37,8 +37,6 @@ namespace detail {
 /// Whether a network takes [T, B, features] rather than one step.
 template <class N>
 inline constexpr bool runs_over_time = !Cell<N>;
-template <Cell C>
-inline constexpr bool runs_over_time<Recurrent<C>> = true;
 
 void check_decoder_inputs(const Tensor& inputs, int rank);
 void check_decoder_memory(const DecoderOptions& options, bool attends);
@@ -80,14 +78,13 @@ struct Decoder {
     Tensor weights = {};   // of the last step [B, S], to look at
     Memory memory = {};
 
-    auto tensors() {
-      std::vector<Tensor*, detail::PoolAllocator<Tensor*>> all;
-      for_each_tensor(network, [&](Tensor& tensor) { all.push_back(&tensor); });
+    template <class Visit>
+    void tensors(Visit&& visit) {
+      visit("network", network);
       if constexpr (attends) {
-        all.push_back(&attended);
-        all.push_back(&weights);
+        visit("attended", attended);
+        visit("weights", weights);
       }
-      return all;
     }
   };
 

@@ -32,7 +32,15 @@ struct ElmanOptions {
 /// Throws UsageError for fewer than one output.
 struct ElmanCell {
   using Options = ElmanOptions;
-  using State = HiddenState;
+  /// The output is not part of it, so that final_output has none to give; last_step(y) has.
+  struct State {
+    Tensor h;
+
+    template <class Visit>
+    void tensors(Visit&& visit) {
+      visit("h", h);
+    }
+  };
   static constexpr const char* name = "elman";
 
   Parameter w_x, w_h, w_o, bias;

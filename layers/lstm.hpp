@@ -34,7 +34,13 @@ struct LstmOptions {
 struct LstmCell {
   struct State {
     Tensor h, c;
-    std::array<Tensor*, 2> tensors() { return {&h, &c}; }
+
+    template <class Visit>
+    void tensors(Visit&& visit) {
+      visit("h", h);
+      visit("c", c);
+    }
+    const Tensor& output() const { return h; }
   };
   using Options = LstmOptions;
   static constexpr const char* name = "lstm";

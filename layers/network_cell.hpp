@@ -76,8 +76,8 @@ struct NetworkCell {
   Tensor project(const Tensor& x) const { return checked("input_network", input_network(x)); }
   std::pair<Tensor, State> step(const Tensor& projected, const State& state) const {
     State same = state;
-    for_each_tensor(same, [&](const Tensor& part) {
-      check_state(name, "a part", part, projected.size(0), hidden);
+    detail::walk_state(std::string(), same, [&](const std::string& part, const Tensor& tensor) {
+      check_state(name, part.c_str(), tensor, projected.size(0), hidden);
     });
     return Gates::step(projected + checked("state_network", state_network(state.h)), state);
   }

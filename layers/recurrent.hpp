@@ -104,7 +104,7 @@ struct Recurrent {
   }
 
  private:
-  static constexpr const char* name = "recurrent";
+  static constexpr const char* name = detail::name_of_cell<C>();
 
   State started(const Sequence& x) const { return initial_state(detail::batch_of(name, x)); }
 
@@ -112,7 +112,7 @@ struct Recurrent {
                                StateVector<State>* each = nullptr) const {
     const detail::Packing packing(name, x, direction);
     detail::RunningRows rows(packing);
-    for_each_tensor(state, [&](const Tensor& s) { rows.check(s, x.steps); });
+    for_each_tensor(state, [&](const Tensor& s) { rows.check(name, s, x.steps); });
     detail::check_probabilities(dropout);
     if (packing.steps() == 0) {
       const Shape& shape = x.steps.shape();

@@ -38,17 +38,18 @@ struct NetworkOptions {
 /// A ready-made stack of equal cells, one- or bidirectional, as most people want it: RNN, LSTM and
 /// GRU are this.
 ///
-/// Options beside the cell's own: `layers`, `bidirectional`, and `dropout` between layers; more in
-/// NetworkOptions. x [T, B, input] -> y [T, B, output] with the cell's output size, mostly
-/// `hidden`, or [T, B, 2 output] when bidirectional and concatenated. x is a tensor or a Sequence
-/// with lengths. States are listed layer by layer, forward before backward.
+/// Options beside the cell's own: `layers`, `bidirectional`, and `dropout` between layers, of which
+/// there have to be two; more in NetworkOptions. x [T, B, input] -> y [T, B, output] with the
+/// cell's output size, mostly `hidden`, or [T, B, 2 output] when bidirectional and concatenated. x
+/// is a tensor or a Sequence with lengths. States are listed layer by layer, forward before
+/// backward; final_output(state) is what the last layer has come to.
 ///
 ///     LSTM lstm({.input = 8, .hidden = 32, .layers = 2}, {.residual = true}, rng);
 template <ProjectingCell C>
 class RecurrentNetwork {
  public:
   using Options = typename C::Options;
-  using State = StateVector<typename C::State>;
+  using State = LayerStates<typename C::State>;
 
   RecurrentNetwork() = default;
   RecurrentNetwork(const Options& options, Rng& rng) : RecurrentNetwork(options, {}, rng) {}
@@ -58,6 +59,8 @@ class RecurrentNetwork {
                       "{}: got input {}, hidden {}, layers {}; each must be at least 1", C::name,
                       options.input, options.hidden, options.layers);
     check_probability("dropout", options.dropout);
+    detail::check_dropout_between(C::name, options.dropout,
+                                  static_cast<std::size_t>(options.layers));
     check_probability("input_dropout", more.input_dropout);
     detail::check_probabilities(more.recurrent_dropout);
     OneWay one_way;
@@ -137,20 +140,23 @@ class RecurrentNetwork {
                             "{}: got {} states, expected {} ({} layers, {} directions)", C::name,
                             state.size(), directions * net.layers.size(), net.layers.size(),
                             directions);
-          auto [y, last] = net(x, nested<Net>(std::move(state)), rng);
+          auto [y, last] = detail::run_layer(C::name, net, x, nested<Net>(std::move(state)), rng);
           return {std::move(y), flat(std::move(last))};
         },
         network_);
   }
 
   static State flat(State state) { return state; }
-  static State flat(typename BothWays::State pairs) {
+  static State flat(typename BothWays::State layers) {
     State state;
-    state.reserve(2 * pairs.size());
-    for (auto& [forward, backward] : pairs) {
-      state.push_back(std::move(forward));
-      state.push_back(std::move(backward));
+    state.reserve(2 * layers.size());
+    for (auto& layer : layers) {
+      state.push_back(std::move(layer.forward));
+      state.push_back(std::move(layer.backward));
+      state.merge = layer.merge;
     }
+    state.bidirectional = true;
+    state.residual = layers.residual;
     return state;
   }
 
@@ -159,12 +165,12 @@ class RecurrentNetwork {
     if constexpr (std::same_as<Net, OneWay>) {
       return state;
     } else {
-      typename Net::State pairs;
-      pairs.reserve(state.size() / 2);
+      typename Net::State layers;
+      layers.reserve(state.size() / 2);
       for (std::size_t i = 0; i < state.size(); i += 2) {
-        pairs.emplace_back(std::move(state[i]), std::move(state[i + 1]));
+        layers.push_back({std::move(state[i]), std::move(state[i + 1])});
       }
-      return pairs;
+      return layers;
     }
   }
 

@@ -8,20 +8,31 @@ namespace rw {
 /// deep stacks still train. Throws ShapeError where the sizes differ.
 template <class L>
 struct Residual {
-  using State = typename L::State;
+  /// The layer's state. The output is not part of it, since it has x in it as well.
+  struct State {
+    typename L::State layer;
+
+    template <class Visit>
+    void tensors(Visit&& visit) {
+      visit("layer", layer);
+    }
+  };
 
   L layer;
 
-  State initial_state(std::int64_t batch) const { return layer.initial_state(batch); }
+  State initial_state(std::int64_t batch) const { return {layer.initial_state(batch)}; }
   std::int64_t output_size() const { return layer.output_size(); }
 
   std::pair<Tensor, State> operator()(const Sequence& x) const {
-    return run(x, initial_state(detail::batch_of("residual", x)), nullptr);
+    return run(x, initial_state(detail::batch_of(name, x)), nullptr);
   }
   std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
     return run(x, std::move(state), nullptr);
   }
   /// Training: with the layer's own dropout.
+  std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
+    return run(x, initial_state(detail::batch_of(name, x)), &rng);
+  }
   std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
     return run(x, std::move(state), &rng);
   }
@@ -32,9 +43,11 @@ struct Residual {
   }
 
  private:
+  static constexpr const char* name = "residual";
+
   std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng) const {
-    auto [y, last] = detail::run_layer(layer, x, std::move(state), rng);
-    return {detail::residual_sum(x, y), std::move(last)};
+    auto [y, last] = detail::run_layer(name, layer, x, std::move(state.layer), rng);
+    return {detail::residual_sum(x, y), {std::move(last)}};
   }
 };
 

@@ -34,7 +34,9 @@ struct Sequence {
 };
 
 /// The last step of each sequence, [T, B, features] -> [B, features]; zeros for a length of 0.
-/// Throws ShapeError for steps without batch axis and for lengths that do not fit.
+/// Throws ShapeError for steps without batch axis and for lengths that do not fit. The backward
+/// half of a bidirectional output has read one step there: final_output(state) takes both at their
+/// ends.
 ///
 ///     Tensor summary = last_step({y, lengths});
 Tensor last_step(const Sequence& sequence);

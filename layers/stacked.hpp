@@ -2,6 +2,7 @@
 
 #include <rewind/layers/detail/run_layer.hpp>
 #include <rewind/layers/dropout.hpp>
+#include <rewind/layers/merge.hpp>
 #include <rewind/layers/recurrent.hpp>
 
 namespace rw {
@@ -26,14 +27,14 @@ struct Stacked {
   std::int64_t output_size() const { return std::get<sizeof...(L) - 1>(layers).output_size(); }
 
   std::pair<Tensor, State> operator()(const Sequence& x) const {
-    return run(x, initial_state(detail::batch_of("stacked", x)), nullptr);
+    return run(x, initial_state(detail::batch_of(name, x)), nullptr);
   }
   std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
     return run(x, std::move(state), nullptr);
   }
   /// Training: with the layers' own dropout.
   std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
-    return run(x, initial_state(detail::batch_of("stacked", x)), &rng);
+    return run(x, initial_state(detail::batch_of(name, x)), &rng);
   }
   std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
     return run(x, std::move(state), &rng);
@@ -48,11 +49,13 @@ struct Stacked {
   }
 
  private:
+  static constexpr const char* name = "stacked";
+
   std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng) const {
     Tensor y = x.steps;
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((std::tie(y, std::get<I>(state)) =
-            detail::run_layer(std::get<I>(layers), x.with(y), std::move(std::get<I>(state)), rng)),
+      ((std::tie(y, std::get<I>(state)) = detail::run_layer(name, std::get<I>(layers), x.with(y),
+                                                            std::move(std::get<I>(state)), rng)),
        ...);
     }
     (std::index_sequence_for<L...>{});
@@ -60,14 +63,52 @@ struct Stacked {
   }
 };
 
+/// The states of equal layers on top of each other: a list of them, layer by layer, with what is to
+/// be known for final_output and for the names of a checkpoint. In a bidirectional RecurrentNetwork
+/// each layer has two, forward before backward.
+template <class Each>
+struct LayerStates : StateVector<Each> {
+  using StateVector<Each>::StateVector;
+  LayerStates() = default;
+  explicit(false) LayerStates(StateVector<Each> states) : StateVector<Each>(std::move(states)) {}
+
+  bool bidirectional = false;
+  Merge merge = Merge::concat;
+  /// Whether the last layer adds its input to its output.
+  bool residual = false;
+
+  /// Layer by layer: "0", or "0/forward" and "0/backward".
+  template <class Visit>
+  void tensors(Visit&& visit) {
+    for (std::size_t i = 0; i < this->size(); ++i) {
+      const std::string layer = std::to_string(bidirectional ? i / 2 : i);
+      visit(!bidirectional ? layer : layer + (i % 2 == 0 ? "/forward" : "/backward"), (*this)[i]);
+    }
+  }
+  /// See final_output. Throws UsageError for a residual network, whose output is not in its state.
+  Tensor output() const {
+    const std::size_t halves = bidirectional ? 2 : 1;
+    check<UsageError>(this->size() >= halves, "final_output: got {} states, expected at least {}",
+                      this->size(), halves);
+    check<UsageError>(!residual,
+                      "final_output: the last layer adds its input to its output (residual), so "
+                      "that the state does not hold the output; take it from the outputs y of all "
+                      "steps: last_step(y), and of a concatenated backward half the first step");
+    const Tensor last = final_output(this->back());
+    return bidirectional ? merge_directions(merge, final_output((*this)[this->size() - 2]), last)
+                         : last;
+  }
+};
+
 /// The same for a number of equal layers known at run time.
 template <class L>
 struct Stacked<std::vector<L>> {
-  using State = StateVector<typename L::State>;
+  using State = LayerStates<typename L::State>;
 
   std::vector<L> layers;
   /// Dropout between layers (not after the last) where an Rng is given, and whether it keeps one
-  /// mask for all time steps (variational dropout, Gal & Ghahramani 2016).
+  /// mask for all time steps (variational dropout, Gal & Ghahramani 2016). Between the layers of a
+  /// single one there is nothing: that is a UsageError.
   double dropout_between = 0.0;
   bool same_over_time = false;
   /// Each layer but the first adds its input to its output, as Residual does.
@@ -79,17 +120,39 @@ struct Stacked<std::vector<L>> {
     for (const L& layer : layers) {
       state.push_back(layer.initial_state(batch));
     }
+    state.residual = residual && layers.size() > 1;
     return state;
   }
   std::int64_t output_size() const { return layers.back().output_size(); }
 
   std::pair<Tensor, State> operator()(const Sequence& x) const {
-    return (*this)(x, initial_state(detail::batch_of("stacked", x)));
+    return run(x, initial_state(detail::batch_of(name, x)), nullptr);
+  }
+  std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
+    return run(x, std::move(state), nullptr);
+  }
+  /// Training: with dropout between layers, and the layers' own.
+  std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
+    return run(x, initial_state(detail::batch_of(name, x)), &rng);
+  }
+  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
+    return run(x, std::move(state), &rng);
   }
 
-  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng* rng = nullptr) const {
-    check<UsageError>(state.size() == layers.size(), "stacked: got {} states for {} layers",
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("layers", layers);
+  }
+
+ private:
+  static constexpr const char* name = "stacked";
+
+  std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng) const {
+    check<UsageError>(state.size() == layers.size(), "{}: got {} states for {} layers", name,
                       state.size(), layers.size());
+    detail::check_dropout_between(name, dropout_between, layers.size());
+    state.bidirectional = false;  // the state may be another network's
+    state.residual = residual && layers.size() > 1;
     Tensor y = x.steps;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       if (i > 0 && rng != nullptr) {
@@ -97,17 +160,12 @@ struct Stacked<std::vector<L>> {
                            : dropout(y, dropout_between, *rng);
       }
       const Sequence in = x.with(y);
-      std::tie(y, state[i]) = detail::run_layer(layers[i], in, std::move(state[i]), rng);
+      std::tie(y, state[i]) = detail::run_layer(name, layers[i], in, std::move(state[i]), rng);
       if (i > 0 && residual) {
         y = detail::residual_sum(in, y);
       }
     }
     return {std::move(y), std::move(state)};
-  }
-
-  template <class Visit>
-  void parameters(Visit&& visit) {
-    visit("layers", layers);
   }
 };
 

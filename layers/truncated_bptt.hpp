@@ -126,10 +126,10 @@ class TruncatedBptt {
   /// known yet (see the constructor).
   StateList state() {
     StateList list;
-    std::size_t i = 0;
-    for_each_tensor(carried_, [&](const Tensor& tensor) {
-      list.push_back({"state/" + std::to_string(i++), tensor});
-    });
+    const auto add = [&](const std::string& path, const Tensor& tensor) {
+      list.push_back({path, tensor});
+    };
+    detail::walk_state(std::string("state"), carried_, add);
     overlap_.append_state(list);
     return list;
   }

@@ -92,11 +92,7 @@ std::unique_ptr<RecordedRun> begin_recording(const C& cell, Direction direction,
   if (state_recorder == nullptr) [[likely]] {
     return nullptr;
   }
-  const char* name = "recurrent";
-  if constexpr (requires { C::name; }) {
-    name = C::name;
-  }
-  auto run = std::make_unique<RecordedRun>(name, packing, x, direction);
+  auto run = std::make_unique<RecordedRun>(name_of_cell<C>(), packing, x, direction);
   C copy = cell;
   for (const NamedParameter& entry : parameters(copy)) {
     run->weight_names.push_back(entry.path);

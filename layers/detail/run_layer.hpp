@@ -10,25 +10,41 @@ namespace rw::detail {
 /// The batch of x [T, B, features]. Throws ShapeError in the name of `who`.
 std::int64_t batch_of(const char* who, const Sequence& x);
 
+/// Throws UsageError for dropout between the layers of one.
+void check_dropout_between(const char* who, double p, std::size_t layers);
+
 /// x + y with zeros in the padding of x. Throws ShapeError when the sizes differ.
 Tensor residual_sum(const Sequence& x, const Tensor& y);
 
-/// Runs a layer that may know nothing of random numbers, or of lengths. Throws UsageError where it
-/// would have to run over padding.
-template <class L, class State>
-std::pair<Tensor, State> run_layer(const L& layer, const Sequence& x, State state, Rng* rng) {
+/// Calls a layer with the Rng where it takes one and there is one.
+template <class L, class X, class State>
+std::pair<Tensor, State> call_layer(const L& layer, const X& x, State state, Rng* rng) {
   if constexpr (requires { layer(x, std::move(state), *rng); }) {
     if (rng != nullptr) {
       return layer(x, std::move(state), *rng);
     }
+  } else {
+    static_assert(
+        !requires { layer(x, *rng); } && !requires { layer(x, std::move(state), rng); },
+        "a layer that takes an Rng takes it as (x, state, Rng&); else its dropout would "
+        "be left out");
   }
+  return layer(x, std::move(state));
+}
+
+/// Runs a layer inside of `who`: the one way in which combinators call what they are made of. The
+/// layer takes a Sequence or just a Tensor, and an Rng behind the state or none. Throws UsageError
+/// where a layer that knows nothing of lengths would have to run over padding.
+template <class L, class State>
+std::pair<Tensor, State> run_layer(const char* who, const L& layer, const Sequence& x, State state,
+                                   Rng* rng) {
   if constexpr (requires { layer(x, std::move(state)); }) {
-    return layer(x, std::move(state));
+    return call_layer(layer, x, std::move(state), rng);
   } else {
     check<UsageError>(!x.lengths.defined(),
-                      "stacked: a layer that takes a Tensor, not a Sequence, can't be given "
-                      "lengths");
-    return layer(x.steps, std::move(state));
+                      "{}: a layer that takes a Tensor, not a Sequence, can't be given lengths",
+                      who);
+    return call_layer(layer, x.steps, std::move(state), rng);
   }
 }
 

@@ -4,9 +4,9 @@
 
 namespace rw::detail {
 
-void RunningRows::check(const Tensor& tensor, const Tensor& steps) const {
+void RunningRows::check(const char* who, const Tensor& tensor, const Tensor& steps) const {
   check_shape(tensor.rank() >= 1 && tensor.size(0) == packing_.batch(),
-              "recurrent: the initial state is {}, expected a first axis of {}, the batch of x {}",
+              "{}: the initial state is {}, expected a first axis of {}, the batch of x {}", who,
               tensor.shape(), packing_.batch(), steps.shape());
 }
 

@@ -11,8 +11,9 @@ class RunningRows {
  public:
   explicit RunningRows(const Packing& packing) : packing_(packing), rows_(packing.batch()) {}
 
-  /// Throws ShapeError unless a tensor of the initial state has a row for each sequence of `steps`.
-  void check(const Tensor& tensor, const Tensor& steps) const;
+  /// Throws ShapeError, in the name of `who`, unless a tensor of the initial state has a row for
+  /// each sequence of `steps`.
+  void check(const char* who, const Tensor& tensor, const Tensor& steps) const;
   /// Whether sequences end before `step`; if so, each tensor has to go through `shorter`.
   bool ends_before(std::int64_t step);
   Tensor shorter(const Tensor& tensor);

@@ -1,0 +1,368 @@
+// What runs hand on: the summary that a state holds, the names of its tensors, and states in
+// checkpoints.
+#include <filesystem>
+
+#include <boost/test/unit_test.hpp>
+#include <unistd.h>
+
+#include <rewind/autograd/gradcheck.hpp>
+#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/movement.hpp>
+#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/views.hpp>
+#include <rewind/io/checkpoint.hpp>
+#include <rewind/layers/bidirectional.hpp>
+#include <rewind/layers/decoder.hpp>
+#include <rewind/layers/elman.hpp>
+#include <rewind/layers/gru.hpp>
+#include <rewind/layers/lstm.hpp>
+#include <rewind/layers/mgu.hpp>
+#include <rewind/layers/network_cell.hpp>
+#include <rewind/layers/projected_lstm.hpp>
+#include <rewind/layers/residual.hpp>
+#include <rewind/layers/stacked.hpp>
+#include <rewind/layers/truncated_bptt.hpp>
+
+#include "plain_array.hpp"
+
+using namespace rw;
+using rw::test::check_throws;
+
+namespace user {
+
+/// A state as a user writes it: pointers, no names.
+struct Cell {
+  struct State {
+    Tensor slow, fast;
+    auto tensors() { return std::array{&slow, &fast}; }
+    const Tensor& output() const { return fast; }
+  };
+  std::int64_t output_size() const { return 2; }
+  State initial_state(std::int64_t batch) const {
+    return {zeros({batch, 2}, DType::float64), zeros({batch, 2}, DType::float64)};
+  }
+  std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const {
+    const Tensor fast = tanh(x + s.slow);
+    return {fast, {0.5 * s.slow + 0.1 * fast, fast}};
+  }
+  template <class Visit>
+  void parameters(Visit&&) {}
+};
+
+}  // namespace user
+
+namespace {
+
+constexpr std::int64_t input = 3;
+constexpr std::int64_t hidden = 4;
+constexpr std::int64_t batch = 3;
+
+std::vector<double> values(const Tensor& t) { return t.to_vector<double>(); }
+
+Tensor lengths_of(const std::vector<std::int64_t>& lengths) {
+  return Tensor::from<std::int64_t>({static_cast<std::int64_t>(lengths.size())}, lengths);
+}
+
+template <class Cell>
+typename Cell::Options options_of() {
+  typename Cell::Options options;
+  options.input = input;
+  options.hidden = hidden;
+  options.dtype = DType::float64;
+  return options;
+}
+
+std::vector<std::string> paths_of(const StateList& list) {
+  std::vector<std::string> paths;
+  for (const StateEntry& entry : list) {
+    paths.push_back(entry.path);
+  }
+  return paths;
+}
+
+/// A sequence of 6 steps and one padded before or after.
+std::vector<Sequence> sequences(Rng& rng, std::int64_t width = input) {
+  const Tensor x = rng.normal({6, batch, width}, 0, 1, DType::float64);
+  return {x, {x, lengths_of({6, 1, 4})}, {x, lengths_of({2, 6, 5}), Padding::before}};
+}
+
+/// The states of what runs forward: the last outputs.
+template <class Net>
+void check_forward(const char* name, const Net& net, Rng& rng, std::int64_t width = input) {
+  BOOST_TEST_CONTEXT(name) {
+    for (const Sequence& x : sequences(rng, width)) {
+      const auto [y, state] = net(x);
+      BOOST_TEST((values(final_output(state)) == values(last_step(x.with(y)))));
+    }
+  }
+}
+
+template <class Net>
+void check_forward_network(const char* name, Rng& rng) {
+  auto options = options_of<Net>();
+  for (options.layers = 1; options.layers <= 2; ++options.layers) {
+    if constexpr (requires { options.projection; }) {
+      options.projection = 2;
+    }
+    check_forward(name, Net(options, rng), rng);
+  }
+}
+
+/// Each sequence by itself, the other way round.
+Tensor reversed(const Sequence& x) {
+  TensorList steps;
+  const std::int64_t length = x.steps.size(0);
+  for (std::int64_t t = length; t-- > 0;) {
+    steps.push_back(select(x.steps, 0, t));
+  }
+  return stack(std::span<const Tensor>(steps), 0);
+}
+
+struct Folder {
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "rewind-XXXXXX").string();
+    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string operator/(const char* name) const { return path / name; }
+  std::filesystem::path path;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(summaries)
+
+BOOST_AUTO_TEST_CASE(of_what_runs_forward_is_the_last_step) {
+  Rng rng(1);
+  check_forward_network<LSTM>("LSTM", rng);
+  check_forward_network<GRU>("GRU", rng);
+  check_forward_network<MGU>("MGU", rng);
+  check_forward_network<ProjectedLSTM>("ProjectedLSTM", rng);
+  using Linears = NetworkLSTM<Linear>;
+  check_forward_network<Linears>("NetworkLSTM", rng);
+  check_forward("a user's cell", Recurrent<user::Cell>{}, rng, 2);
+  const Recurrent<GruCell> first{GruCell(options_of<GruCell>(), rng)};
+  auto options = options_of<LstmCell>();
+  options.input = hidden;
+  const Recurrent<LstmCell> second{LstmCell(options, rng)};
+  check_forward("stacked", Stacked(first, second), rng);
+  check_forward("stacked on a residual", Stacked(Residual<Recurrent<LstmCell>>{second}, second),
+                rng, hidden);
+  check_forward("vector", Stacked<std::vector<Recurrent<LstmCell>>>{{second, second}}, rng, hidden);
+}
+
+BOOST_AUTO_TEST_CASE(of_both_directions_have_each_read_the_whole_sequence) {
+  Rng rng(2);
+  for (const Merge merge : {Merge::concat, Merge::sum, Merge::mean, Merge::product}) {
+    auto options = options_of<LstmCell>();
+    const Recurrent<LstmCell> ahead{LstmCell(options, rng)};
+    const Recurrent<LstmCell> back{LstmCell(options, rng)};
+    const Bidirectional<Recurrent<LstmCell>> both(ahead, back, merge);
+    const Sequence whole = sequences(rng)[0];
+    const Tensor expected = merge_directions(merge, last_step(ahead(whole).first),
+                                             last_step(back(reversed(whole)).first));
+    const auto [y, state] = both(whole);
+    BOOST_TEST((values(final_output(state)) == values(expected)));
+    BOOST_TEST((values(last_step(y)) != values(expected)));  // its backward half read one step
+  }
+}
+
+BOOST_AUTO_TEST_CASE(of_deep_bidirectional_networks) {
+  Rng rng(3);
+  for (const Merge merge : {Merge::concat, Merge::sum, Merge::mean, Merge::product}) {
+    auto options = options_of<GRU>();
+    options.bidirectional = true;
+    for (options.layers = 1; options.layers <= 3; ++options.layers) {
+      const GRU net(options, {.merge = merge}, rng);
+      for (const Sequence& x : sequences(rng)) {
+        const auto [y, state] = net(x);
+        const std::size_t top = state.size() - 2;
+        const Tensor expected = merge_directions(merge, state[top].h, state[top + 1].h);
+        BOOST_TEST((values(final_output(state)) == values(expected)));
+        BOOST_TEST((final_output(state).shape() == Shape{batch, net.output_size()}));
+        // A state that went through other hands still knows.
+        const auto chosen = select_rows(detach(state), lengths_of({2, 0}));
+        BOOST_TEST((values(final_output(chosen)) ==
+                    values(index_select(final_output(state), lengths_of({2, 0})))));
+      }
+    }
+  }
+  // One sequence is as it is alone, whatever its padding.
+  auto options = options_of<GRU>();
+  options.bidirectional = true;
+  const GRU net(options, rng);
+  const Sequence padded = sequences(rng)[1];
+  const Tensor all = final_output(net(padded).second);
+  const Tensor third = slice(slice(padded.steps, 1, 2, 3), 0, 0, 4);
+  const Tensor alone = final_output(net(third).second);
+  BOOST_TEST(max(abs(slice(all, 0, 2, 3) - alone)).item() < 1e-14);
+}
+
+BOOST_AUTO_TEST_CASE(pass_gradient_checks) {
+  Rng rng(4);
+  auto options = options_of<LSTM>();
+  options.bidirectional = true;
+  LSTM net(options, {.merge = Merge::product, .learned_state = true}, rng);
+  for (const NamedParameter& entry : parameters(net)) {
+    entry.parameter->assign(rng.normal(entry.parameter->shape(), 0, 0.4, DType::float64));
+  }
+  const auto f = [&](const std::vector<Tensor>& in) {
+    return sin(final_output(net({in[0], lengths_of({2, 4, 0})}).second));
+  };
+  const auto result =
+      gradcheck(f, {rng.normal({4, 3, input}, 0, 1, DType::float64)}, parameters(net));
+  BOOST_TEST(result.passed, result.message);
+}
+
+BOOST_AUTO_TEST_CASE(that_the_state_does_not_hold_are_refused) {
+  Rng rng(5);
+  auto options = options_of<GRU>();
+  options.layers = 2;
+  const GRU net(options, {.residual = true}, rng);
+  const Tensor x = rng.normal({4, batch, input}, 0, 1, DType::float64);
+  check_throws<UsageError>([&] { static_cast<void>(final_output(net(x).second)); },
+                           "final_output: the last layer adds its input to its output (residual)");
+  check_throws<UsageError>([&] { static_cast<void>(final_output(LSTM::State{})); },
+                           "final_output: got 0 states");
+  // One layer adds nothing.
+  options.layers = 1;
+  const GRU one(options, {.residual = true}, rng);
+  const auto [y, state] = one(x);
+  BOOST_TEST((values(final_output(state)) == values(last_step(y))));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(checkpoints)
+
+namespace {
+
+/// Saves a random state of `net` and loads it into an initial one, which others share memory with.
+template <class Net>
+void check_saved(const char* name, const Net& net, const std::vector<std::string>& paths) {
+  BOOST_TEST_CONTEXT(name) {
+    Rng rng(7);
+    auto state = net.initial_state(batch);
+    for_each_tensor(state, [&](Tensor& t) { t = rng.normal(t.shape(), 0, 1, t.dtype()); });
+    const auto listed = state_of(state);
+    BOOST_TEST((paths_of(listed) == paths));
+    const Folder folder;
+    io::save(folder / "a.h5", "state", state);
+    auto loaded = net.initial_state(batch);
+    const auto before = loaded;
+    io::load(folder / "a.h5", "state", loaded);
+    const auto got = state_of(loaded);
+    const auto old = state_of(before);
+    for (std::size_t i = 0; i < listed.size(); ++i) {
+      BOOST_TEST((values(got[i].tensor) == values(listed[i].tensor)));
+      BOOST_TEST((values(old[i].tensor) != values(listed[i].tensor)));
+    }
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(hold_the_states_of_every_network) {
+  Rng rng(6);
+  const Recurrent<LstmCell> lstm{LstmCell(options_of<LstmCell>(), rng)};
+  const Recurrent<GruCell> gru{GruCell(options_of<GruCell>(), rng)};
+  check_saved("LSTM layer", lstm, {"h", "c"});
+  check_saved("a user's cell", Recurrent<user::Cell>{}, {"0", "1"});
+  check_saved("a vector of a user's", Stacked<std::vector<Recurrent<user::Cell>>>{{{}, {}}},
+              {"0/0", "0/1", "1/0", "1/1"});
+  check_saved("Bidirectional", Bidirectional<Recurrent<LstmCell>>(lstm, lstm),
+              {"forward/h", "forward/c", "backward/h", "backward/c"});
+  check_saved("Stacked", Stacked(lstm, Bidirectional<Recurrent<GruCell>>(gru, gru)),
+              {"0/h", "0/c", "1/forward/h", "1/backward/h"});
+  check_saved("Residual", Residual<Recurrent<GruCell>>{gru}, {"layer/h"});
+  auto options = options_of<GRU>();
+  options.layers = 2;
+  check_saved("GRU", GRU(options, {.learned_state = true}, rng), {"0/h", "1/h"});
+  options.bidirectional = true;
+  check_saved("bidirectional GRU", GRU(options, {.learned_state = true}, rng),
+              {"0/forward/h", "0/backward/h", "1/forward/h", "1/backward/h"});
+  auto elman = options_of<ElmanRNN>();
+  elman.output = 2;
+  check_saved("ElmanRNN", ElmanRNN(elman, rng), {"0/h"});
+}
+
+BOOST_AUTO_TEST_CASE(hold_a_decoders_state) {
+  Rng rng(7);
+  const Decoder<LSTM, LuongAttention> decoder(
+      {.vocabulary = 5, .features = 2, .memory = 6, .dtype = DType::float64},
+      LSTM({.input = 2 + 4, .hidden = 4, .dtype = DType::float64}, rng),
+      LuongAttention({.query = 4, .memory = 6, .dtype = DType::float64}, rng), rng);
+  const Tensor memory = rng.normal({7, batch, 6}, 0, 1, DType::float64);
+  auto begin = decoder.begin(decoder.network.initial_state(batch), memory);
+  const Tensor tokens = lengths_of({0, 3, 4});
+  auto state = decoder(tokens, begin).second;
+  BOOST_TEST((paths_of(state_of(state)) ==
+              std::vector<std::string>{"network/0/h", "network/0/c", "attended", "weights"}));
+  const Folder folder;
+  io::save(folder / "a.h5", "state", state);
+  io::load(folder / "a.h5", "state", begin);
+  BOOST_TEST((values(decoder(tokens, begin).first) == values(decoder(tokens, state).first)));
+}
+
+BOOST_AUTO_TEST_CASE(saving_leaves_a_states_history) {
+  Rng rng(8);
+  GRU net(options_of<GRU>(), rng);
+  const Tensor x = rng.normal({4, batch, input}, 0, 1, DType::float64);
+  const Folder folder;
+  Tape tape;
+  auto [y, state] = net(x);
+  io::save(folder / "a.h5", "state", state, "model", net);
+  tape.backward(sum(square(state[0].h)));
+  BOOST_TEST(sum(abs(parameters(net)[0].parameter->grad())).item() > 0);
+  const auto constant = state;
+  BOOST_CHECK_NO_THROW(io::save(folder / "b.h5", "state", constant));
+}
+
+BOOST_AUTO_TEST_CASE(of_another_shape_change_nothing) {
+  Rng rng(9);
+  GRU net(options_of<GRU>(), rng);
+  const Folder folder;
+  io::save(folder / "a.h5", "state", net(rng.normal({2, 2, input}, 0, 1, DType::float64)).second,
+           "model", net);
+  Tape tape;
+  const Tensor x = rng.normal({4, batch, input}, 0, 1, DType::float64);
+  auto state = net(x).second;
+  const Tensor h = state[0].h;
+  check_throws<io::StateMismatch>([&] { io::load(folder / "a.h5", "state", state, "model", net); },
+                                  "state/0/h is [2, 4], expected [3, 4]");
+  BOOST_TEST(state[0].h.same_as(h));
+  tape.backward(sum(square(state[0].h)));
+  // A state of other parts lists them.
+  LSTM lstm(options_of<LSTM>(), rng);
+  auto other = lstm.initial_state(2);
+  check_throws<io::StateMismatch>([&] { io::load(folder / "a.h5", "state", other, "model", net); },
+                                  "missing: state/0/c");
+}
+
+BOOST_AUTO_TEST_CASE(a_learned_initial_state_is_not_written_into) {
+  Rng rng(10);
+  GRU net(options_of<GRU>(), {.learned_state = true}, rng);
+  const Folder folder;
+  io::save(folder / "a.h5", "state", net(rng.normal({2, 1, input}, 0, 1, DType::float64)).second);
+  const auto start = values(parameters(net).back().parameter->value());
+  auto state = net.initial_state(1);
+  io::load(folder / "a.h5", "state", state);
+  BOOST_TEST((values(parameters(net).back().parameter->value()) == start));
+  BOOST_TEST((values(state[0].h) != start));
+}
+
+BOOST_AUTO_TEST_CASE(truncated_bptt_names_what_it_carries) {
+  Rng rng(11);
+  const LSTM lstm(options_of<LSTM>(), rng);
+  TruncatedBptt bptt(lstm.initial_state(batch), {});
+  const auto paths = paths_of(bptt.state());
+  BOOST_TEST_REQUIRE(paths.size() >= 2U);
+  BOOST_TEST(paths[0] == "state/0/h");
+  BOOST_TEST(paths[1] == "state/0/c");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
