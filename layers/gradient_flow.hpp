@@ -10,8 +10,8 @@ namespace rw {
 ///
 /// Steps are those of x, 0 to T - 1, whatever the direction of the run, the lengths of the
 /// sequences and the side of their padding; where a sequence has no step everything is 0. State
-/// tensors have their order in the cell's State::tensors(): h is 0 and c is 1 in an LSTM. Holds
-/// values only: neither tape, recorder nor layer need live, and weights may have changed since.
+/// tensors are counted as the cell's State lists them: h is 0 and c is 1 in an LSTM. Holds values
+/// only: neither tape, recorder nor layer need live, and weights may have changed since.
 class GradientFlow {
  public:
   /// The cell's name, such as "lstm", or "recurrent" for a cell without one.
@@ -20,6 +20,8 @@ class GradientFlow {
   std::int64_t steps() const { return run_->length; }
   std::int64_t batch() const { return run_->batch; }
   int state_tensors() const;
+  /// What the state calls its tensors, such as "h" and "c"; numbers where it doesn't name them.
+  const std::vector<std::string>& state_names() const { return run_->state_names; }
 
   /// dL/ds_t [T, B, ...], with s_t one tensor of the state after step t: all that the loss feels of
   /// it, through later steps, through the output and where the state was used by itself. Throws

@@ -62,7 +62,9 @@ std::string to_string(const GradientFlow& flow) {
       flow.direction() == Direction::forward ? "forward" : "backward", flow.steps(), flow.batch(),
       "norm of dL/d...", "first", "last", "least", "most", "step by step, log scale");
   for (int i = 0; i < flow.state_tensors(); ++i) {
-    text += row(fmt::format("state {}", i), flow.state_norms(i));
+    const std::string& name = flow.state_names()[static_cast<std::size_t>(i)];
+    const bool numbered = name == std::to_string(i);
+    text += row(numbered ? "state " + name : name, flow.state_norms(i));
   }
   for (const std::string& weight : flow.weights()) {
     text += row(weight, flow.weight_norms(weight));

@@ -160,6 +160,7 @@ BOOST_AUTO_TEST_CASE(a_linear_network_has_the_closed_form) {
   BOOST_TEST(flow.batch() == batch);
   BOOST_TEST(flow.state_tensors() == 1);
   BOOST_TEST((flow.weights() == std::vector<std::string>{"w_x", "w_h", "bias"}));
+  BOOST_TEST((flow.state_names() == std::vector<std::string>{"h"}));
 
   // dL/dh_t = seed (W^T)^(T - 1 - t), rows being sequences.
   Tensor expected = seed;
@@ -571,8 +572,8 @@ BOOST_AUTO_TEST_CASE(text_shows_every_state_and_weight) {
   const StateRecorder recorder;
   const auto y = layer(draw({steps, batch, input}, 27)).first;
   const std::string text = to_string(gradient_flow(tape, sum(y), recorder).at(0));
-  for (const char* part : {"lstm, backward: 6 steps of 3 sequences", "state 0", "state 1", "w_x",
-                           "w_h", "bias", "█", "▁"}) {
+  for (const char* part :
+       {"lstm, backward: 6 steps of 3 sequences", "\nh ", "\nc ", "w_x", "w_h", "bias", "█", "▁"}) {
     BOOST_TEST((text.find(part) != std::string::npos), "no " << part << " in\n" << text);
   }
 }

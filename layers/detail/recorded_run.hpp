@@ -54,6 +54,7 @@ struct RecordedRun {
   std::vector<std::int64_t> places;  // step * B + sequence of each packed row
   std::vector<RecordedStep> steps;   // as packed (Note [Packed sequences])
   std::vector<std::int64_t> begin;   // the first row of each of them, and the number of all
+  std::vector<std::string> state_names;
   std::vector<std::string> weight_names;
   TensorList weights;  // copies
   Replay replay;
@@ -93,6 +94,9 @@ std::unique_ptr<RecordedRun> begin_recording(const C& cell, Direction direction,
     return nullptr;
   }
   auto run = std::make_unique<RecordedRun>(name_of_cell<C>(), packing, x, direction);
+  walk_state(std::string(), state, [&](const std::string& path, const Tensor&) {
+    run->state_names.push_back(path.empty() ? "0" : path);
+  });
   C copy = cell;
   for (const NamedParameter& entry : parameters(copy)) {
     run->weight_names.push_back(entry.path);
