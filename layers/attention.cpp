@@ -22,7 +22,7 @@ AttentionMemory attention_memory(const char* who, const Sequence& sequence) {
   return {values, values, mask.defined() ? unsqueeze(mask, 1) : Tensor()};
 }
 
-Tensor grouped_queries(const char* who, const Tensor& query, std::int64_t features,
+Tensor grouped_queries(const LayerName& who, const Tensor& query, std::int64_t features,
                        const Tensor& keys) {
   const std::int64_t batch = keys.size(0);
   check_shape(query.rank() == 2 && query.columns() == features,
@@ -66,7 +66,7 @@ AttentionMemory BahdanauAttention::memory(const Sequence& sequence) const {
 
 Attended BahdanauAttention::operator()(const Tensor& query, const Memory& memory) const {
   const Tensor grouped =
-      grouped_queries("bahdanau_attention", query, w_query.shape()[0], memory.keys);
+      grouped_queries({"bahdanau_attention", w_query}, query, w_query.shape()[0], memory.keys);
   const std::int64_t batch = grouped.size(0);
   const std::int64_t each = grouped.size(1);
   const std::int64_t steps = memory.keys.size(1);
@@ -99,7 +99,7 @@ AttentionMemory LuongAttention::memory(const Sequence& sequence) const {
 
 Attended LuongAttention::operator()(const Tensor& query, const Memory& memory) const {
   const Tensor grouped =
-      grouped_queries("luong_attention", query, memory.keys.size(2), memory.keys);
+      grouped_queries({"luong_attention", weight}, query, memory.keys.size(2), memory.keys);
   return attend(matmul(grouped, transposed(memory.keys)), memory);
 }
 

@@ -6,6 +6,7 @@
 
 #include <rewind/autograd/parameter_list.hpp>
 #include <rewind/autograd/rng.hpp>
+#include <rewind/layers/layer_name.hpp>
 #include <rewind/layers/sequence.hpp>
 
 namespace rw {
@@ -37,7 +38,7 @@ AttentionMemory attention_memory(const char* who, const Sequence& sequence);
 /// `query` [N, features] as [B, N / B, features] for `keys` [B, ...]: row r asks about sequence r /
 /// (N / B). So the beams of a search, which lie next to each other, share one memory. Throws
 /// ShapeError when N is no multiple of B or there are other features.
-Tensor grouped_queries(const char* who, const Tensor& query, std::int64_t features,
+Tensor grouped_queries(const LayerName& who, const Tensor& query, std::int64_t features,
                        const Tensor& keys);
 
 /// The last part of every attention: scores [B, N / B, T] become weights by a softmax over the

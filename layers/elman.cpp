@@ -29,7 +29,7 @@ Tensor ElmanCell::project(const Tensor& x) const { return affine(name, x, w_x, b
 
 std::pair<Tensor, ElmanCell::State> ElmanCell::step(Tensor projected, const State& state) const {
   const std::int64_t hidden = w_h.shape()[0];
-  check_state(name, "h", state.h, projected.size(0), hidden);
+  check_state({name, w_h}, "h", state.h, projected.size(0), hidden);
   auto [z, v] = split(std::move(projected), {hidden, output_size()});
   const Tensor h = activate(activation, addmm(std::move(z), state.h, w_h));
   return {activate(output_activation, addmm(std::move(v), h, w_o)), {h}};

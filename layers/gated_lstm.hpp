@@ -40,8 +40,8 @@ struct GatedLstmCell {
 
   Tensor project(const Tensor& x) const { return affine(name, x, w_x, bias); }
   std::pair<Tensor, State> step(Tensor projected, const State& state) const {
-    check_state(name, "h", state.h, projected.size(0), output_size());
-    check_state(name, "c", state.c, projected.size(0), output_size());
+    check_state({name, w_h}, "h", state.h, projected.size(0), output_size());
+    check_state({name, w_h}, "c", state.c, projected.size(0), output_size());
     return Gates::step(addmm(std::move(projected), state.h, w_h), state);
   }
   std::pair<Tensor, State> operator()(const Tensor& x, const State& state) const {

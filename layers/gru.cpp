@@ -52,7 +52,7 @@ Tensor GruCell::project(const Tensor& x) const {
 }
 
 std::pair<Tensor, GruCell::State> GruCell::step(Tensor projected, const State& state) const {
-  check_state(name, "h", state.h, projected.size(0), output_size());
+  check_state({name, w_h}, "h", state.h, projected.size(0), output_size());
   const Tensor h = reset == Reset::after ? reset_after(std::move(projected), state.h)
                                          : reset_before(std::move(projected), state.h);
   return {h, {h}};

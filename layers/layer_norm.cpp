@@ -1,5 +1,6 @@
 #include <rewind/autograd/pointwise.hpp>
 #include <rewind/autograd/standardize.hpp>
+#include <rewind/layers/layer_name.hpp>
 #include <rewind/layers/layer_norm.hpp>
 
 namespace rw {
@@ -16,9 +17,8 @@ LayerNorm::LayerNorm(const Options& options)
 Tensor LayerNorm::operator()(const Tensor& x) const {
   const std::int64_t features = gain.shape()[0];
   check_shape(x.rank() >= 1 && x.columns() == features,
-              "layer_norm: input has {} features, expected {} (x is {}); the last axis holds the "
-              "features",
-              x.columns(), features, x.shape());
+              "{}: input has {} features, expected {} (x is {}); the last axis holds the features",
+              LayerName("layer_norm", gain), x.columns(), features, x.shape());
   const Tensor y = standardize(x, epsilon);
   return bias.defined()
              ? fuse(

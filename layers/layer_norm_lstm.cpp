@@ -36,8 +36,8 @@ Tensor LayerNormLstmCell::project(const Tensor& x) const {
 
 std::pair<Tensor, LayerNormLstmCell::State> LayerNormLstmCell::step(const Tensor& projected,
                                                                     const State& state) const {
-  check_state(name, "h", state.h, projected.size(0), output_size());
-  check_state(name, "c", state.c, projected.size(0), output_size());
+  check_state({name, w_h}, "h", state.h, projected.size(0), output_size());
+  check_state({name, w_h}, "c", state.c, projected.size(0), output_size());
   const auto [xi, xf, xg, xo] = split<4>(projected);
   const auto [hi, hf, hg, ho] = split<4>(standardize(matmul(state.h, w_h), epsilon));
   const auto [ki, kf, kg, ko] = split<4>(gain_h);

@@ -26,8 +26,8 @@ Tensor LstmCell::project(const Tensor& x) const { return affine(name, x, w_x, bi
 
 std::pair<Tensor, LstmCell::State> LstmCell::step(Tensor projected, const State& state) const {
   const std::int64_t batch = projected.size(0);
-  check_state(name, "h", state.h, batch, output_size());
-  check_state(name, "c", state.c, batch, output_size());
+  check_state({name, w_h}, "h", state.h, batch, output_size());
+  check_state({name, w_h}, "c", state.c, batch, output_size());
   const Tensor z = addmm(std::move(projected), state.h, w_h);
   const bool usual = activation == Activation::tanh && gate_activation == Activation::sigmoid;
   return usual ? LstmGates::step(z, state) : activated(z, state.c);

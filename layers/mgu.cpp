@@ -23,7 +23,7 @@ MguCell::State MguCell::initial_state(std::int64_t batch) const {
 Tensor MguCell::project(const Tensor& x) const { return affine(name, x, w_x, bias); }
 
 std::pair<Tensor, MguCell::State> MguCell::step(Tensor projected, const State& state) const {
-  check_state(name, "h", state.h, projected.size(0), output_size());
+  check_state({name, u_f}, "h", state.h, projected.size(0), output_size());
   auto [x_f, x_n] = split<2>(std::move(projected));
   const Tensor f = addmm(std::move(x_f), state.h, u_f);
   const Tensor kept = fuse(

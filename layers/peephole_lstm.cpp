@@ -21,8 +21,8 @@ Tensor PeepholeLstmCell::project(const Tensor& x) const { return affine(name, x,
 
 std::pair<Tensor, PeepholeLstmCell::State> PeepholeLstmCell::step(Tensor projected,
                                                                   const State& state) const {
-  check_state(name, "h", state.h, projected.size(0), output_size());
-  check_state(name, "c", state.c, projected.size(0), output_size());
+  check_state({name, w_h}, "h", state.h, projected.size(0), output_size());
+  check_state({name, w_h}, "c", state.c, projected.size(0), output_size());
   const auto [i, f, g, o] = split<4>(addmm(std::move(projected), state.h, w_h));
   const auto [p_i, p_f, p_o] = split<3>(peephole);
   const auto [h, c] = fuse(

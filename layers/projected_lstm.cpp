@@ -25,8 +25,8 @@ Tensor ProjectedLstmCell::project(const Tensor& x) const { return affine(name, x
 
 std::pair<Tensor, ProjectedLstmCell::State> ProjectedLstmCell::step(Tensor projected,
                                                                     const State& state) const {
-  check_state(name, "h", state.h, projected.size(0), output_size());
-  check_state(name, "c", state.c, projected.size(0), w_r.shape()[0]);
+  check_state({name, w_h}, "h", state.h, projected.size(0), output_size());
+  check_state({name, w_h}, "c", state.c, projected.size(0), w_r.shape()[0]);
   const auto [wide, next] = LstmGates::step(addmm(std::move(projected), state.h, w_h), state);
   const Tensor h = matmul(wide, w_r);
   return {h, {h, next.c}};

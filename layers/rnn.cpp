@@ -44,7 +44,7 @@ RnnCell::State RnnCell::initial_state(std::int64_t batch) const {
 Tensor RnnCell::project(const Tensor& x) const { return affine(name, x, w_x, bias); }
 
 std::pair<Tensor, RnnCell::State> RnnCell::step(Tensor projected, const State& state) const {
-  check_state(name, "h", state.h, projected.size(0), output_size());
+  check_state({name, w_h}, "h", state.h, projected.size(0), output_size());
   const Tensor h = activate(activation, addmm(std::move(projected), state.h, w_h));
   return {h, {h}};
 }
