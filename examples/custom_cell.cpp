@@ -47,13 +47,14 @@ struct MinimalGatedUnit {
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
-    visit("u_f", u_f);
-    visit("u_n", u_n);
+    visit("u_f", u_f, ParameterRole::recurrent);  // which is what RecurrentDropout acts on
+    visit("u_n", u_n, ParameterRole::recurrent);
     visit("bias", bias);
   }
 };
 
-// Two layers, the second reading its input from both ends, and a linear map of the last output.
+// Two layers, the second reading its input from both ends, and a linear map of what both ends have
+// come to.
 struct Model {
   Stacked<Recurrent<MinimalGatedUnit>, Bidirectional<Recurrent<MinimalGatedUnit>>> layers;
   Linear head;
@@ -64,7 +65,7 @@ struct Model {
                                                           {{hidden, hidden, rng, dtype}})),
         head({.input = 2 * hidden, .output = 1, .dtype = dtype}, rng) {}
 
-  Tensor operator()(const Tensor& x) const { return head(select(layers(x).first, 0, -1)); }
+  Tensor operator()(const Tensor& x) const { return head(final_output(layers(x).second)); }
 
   template <class Visit>
   void parameters(Visit&& visit) {

@@ -20,6 +20,12 @@ Tensor numbers(const Shape& shape, std::int64_t below, Rng& rng) {
   return Tensor::from<std::int64_t>(shape, values);
 }
 
+std::string new_folder() {
+  std::string folder = (std::filesystem::temp_directory_path() / "rewind-XXXXXX").string();
+  BOOST_REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  return folder;
+}
+
 /// A recurrent network and what reads it out.
 struct Model {
   GRU network;
@@ -52,18 +58,23 @@ auto [chunk, carried] = lstm(x, detach(state));          // from its values only
   // clang-format off
 auto [padded, lengths] = pad_sequences(sequences);       // [T, B, F], int64 [B]
 auto [outputs, last] = lstm({padded, lengths});          // zeros in the padding; each one's own last state
-Tensor summary = last_step({outputs, lengths});          // [B, features]
+Tensor summary = final_output(last);                     // [B, 64]: both directions at their ends
   // clang-format on
   BOOST_TEST(summary.shape() == Shape({2, 64}));
 
   const Tensor ended = Tensor::from<std::int64_t>({1}, {2});
   const Tensor order = Tensor::from<std::int64_t>({3}, {2, 0, 0});
+  const std::string folder = new_folder();
+  const std::string file = folder + "/state.h5";
   // clang-format off
 Recurrent<LstmCell> layer{LstmCell({.input = 8, .hidden = 32}, rng)};
 Tensor cell_states = layer.trace(x).states.c;            // [T, B, 32]
 state = reset_rows(detach(state), ended, lstm.initial_state(batch));   // some sequences begin anew
 state = select_rows(state, order);                       // branch or reorder, as beams do
+io::save(file, "state", state);                          // any state of any network, as state/0/forward/h and so on
+io::load(file, "state", state);
   // clang-format on
+  std::filesystem::remove_all(folder);
   BOOST_TEST(cell_states.shape() == Shape({5, 3, 32}));
   BOOST_TEST(state[0].h.to_vector<float>()[0] == 0.0f);
 }
@@ -181,8 +192,7 @@ double ppl = perplexity(token_mean.item());
 }
 
 BOOST_AUTO_TEST_CASE(training) {
-  std::string folder = (std::filesystem::temp_directory_path() / "rewind-XXXXXX").string();
-  BOOST_REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const std::string folder = new_folder();
   Rng rng(6);
   Model model{GRU({.input = 1, .hidden = 8}, rng), {}};
   model.head = Linear({.input = 8, .output = 1}, rng);
