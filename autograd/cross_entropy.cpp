@@ -1,4 +1,5 @@
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include <rewind/autograd/detail/row_kernels.hpp>
@@ -141,9 +142,17 @@ double cross_entropy_row(const T* x, std::int64_t classes, std::int64_t t,
   const double log_sum = std::log(sum);
   double loss = times(factors.target, log_sum + (top - static_cast<double>(x[t])));
   if (factors.uniform > 0) {
-    double others = 0;
-    for (std::int64_t c = 0; c < classes; ++c) {
-      others += times(static_cast<double>(weights[c]), log_sum + (top - static_cast<double>(x[c])));
+    const auto add_up = [&](auto&& product) {
+      double total = 0;
+      for (std::int64_t c = 0; c < classes; ++c) {
+        total +=
+            product(static_cast<double>(weights[c]), log_sum + (top - static_cast<double>(x[c])));
+      }
+      return total;
+    };
+    double others = add_up(std::multiplies<>{});
+    if (std::isnan(others)) {  // perhaps of a weight of 0 for a masked class
+      others = add_up(times);
     }
     loss += factors.uniform * others;
   }
