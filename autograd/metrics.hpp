@@ -27,6 +27,7 @@ struct Tally {
 
   /// hits / total; NaN of no tries, as the mean of nothing is.
   double rate() const {
+    return detail::plain_nan(static_cast<double>(hits) / static_cast<double>(total));
   }
   Tally& operator+=(const Tally& other) {
     hits += other.hits;
