@@ -249,10 +249,10 @@ void aim(std::span<Gradients::Target> targets, std::span<const Place> places) {
   }
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const Place& place = places[i];
-    if (place.slot == nullptr || place.is_empty() || targets[i].data != nullptr) {
+    if (place.slot == nullptr || targets[i].data != nullptr) {
       continue;
     }
-    if (!place.is_dense()) {
+    if (!place.is_dense() && !place.is_empty()) {
       if (const auto first = common_rows(places, place)) {
         const bool accumulate =
             prepare(*place.slot, *first, *first + place.rows * place.row_stride, true);
@@ -269,7 +269,8 @@ void aim(std::span<Gradients::Target> targets, std::span<const Place> places) {
     }
     set(i, prepare(*place.slot, place.begin(), place.end(), place.is_dense()));
     for (std::size_t j = i + 1; j < targets.size() && !targets[i].accumulate; ++j) {
-      if (places[j].slot == place.slot && !may_write_beside(place, places[j])) {
+      if (places[j].slot == place.slot && !places[j].is_empty() &&
+          !may_write_beside(place, places[j])) {
         clear(*place.slot, place.begin(), place.end());
         targets[i].accumulate = true;
       }
