@@ -33,13 +33,15 @@ using detail::PrimitiveCache;
 using detail::ProductSizes;
 
 /// The number of threads worth waking: one for each 2^17 multiply-adds. Below that the wake-up
-/// costs more than it saves (1x512x128: 42 GFLOP/s on one thread, 22 on two). A single row waits
-/// for memory: a second thread gains nothing while the matrix fits into one processor's cache, and
-/// at every step of a batch of one it would have to be waited for.
+/// costs more than it saves (1x512x128: 42 GFLOP/s on one thread, 22 on two). A matrix and a vector
+/// wait for memory, and a second thread gains nothing while one processor's cache holds the matrix
+/// (1x1024x512: 25 us on one thread, 22 on two; 1x2048x512: 57 and 44), but would have to be waited
+/// for at every step of a batch of one.
 int worthwhile_threads(const ProductSizes& sizes, std::int64_t batch) {
   const double work = static_cast<double>(sizes.m) * static_cast<double>(sizes.n) *
                       static_cast<double>(sizes.k) * static_cast<double>(batch);
-  return rw::detail::worthwhile_threads(work, sizes.m == 1 && batch == 1 ? 0x1p19 : 0x1p17);
+  const bool is_vector = sizes.m == 1 || sizes.n == 1;
+  return rw::detail::worthwhile_threads(work, is_vector && batch == 1 ? 0x1p19 : 0x1p17);
 }
 
 dnnl_status_t sgemm(const ProductSizes& sizes, const MatrixView<float>& a,
@@ -75,8 +77,8 @@ dnnl_status_t multiply_in_short_sums(const ProductSizes& sizes, MatrixView<float
   return status;
 }
 
-/// A product on the calling thread, or of one row on OpenMP's threads, by the fastest way that a
-/// signal may interrupt (Note [Signals during products]).
+/// A product on the calling thread, by the fastest way that a signal may interrupt (Note [Signals
+/// during products]).
 dnnl_status_t multiply_part(const ProductSizes& sizes, const MatrixView<float>& a,
                             const MatrixView<float>& b, float* c, std::int64_t c_stride,
                             bool accumulate) {
@@ -121,8 +123,7 @@ void multiply_shared(const ProductSizes& sizes, const MatrixView<float>& a,
   constexpr std::int64_t block = 16;  // parts begin where the kernels' blocks do
   const std::int64_t shared = by_columns ? sizes.n : sizes.m;
   const int threads = shared <= block ? 1 : worthwhile_threads(sizes, 1);
-  // A single row is a sum of rows, which oneDNN shares better, and without memory.
-  if (threads == 1 || sizes.m == 1) {
+  if (threads == 1) {
     const ThreadLimit limit(threads);
     multiply_from(0, shared);
   } else {

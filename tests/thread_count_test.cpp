@@ -152,11 +152,11 @@ BOOST_AUTO_TEST_CASE(a_child_may_ask_for_threads_start_its_own_and_fork_again) {
   }));
 }
 
-BOOST_AUTO_TEST_CASE(a_batch_of_one_takes_nothing_from_the_heap_however_many_threads) {
-  for (const int n : {1, 2}) {
-    const ThreadLimit limit(n);
+BOOST_AUTO_TEST_CASE(a_batch_of_one_takes_nothing_from_the_heap_with_two_threads) {
+  for (const std::int64_t hidden : {64, 256, 512}) {
+    const ThreadLimit two(2);
     Rng rng(1);
-    const LSTM lstm({.input = 64, .hidden = 256}, rng);
+    const LSTM lstm({.input = 64, .hidden = hidden}, rng);
     const Tensor x = rng.normal({1, 1, 64}, 0, 1);
     auto state = lstm.initial_state(1);
     std::int64_t taken = -1;
