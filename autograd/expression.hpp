@@ -116,6 +116,7 @@ struct Sigmoid;
 struct Softplus;
 struct Relu;
 struct Erf;
+struct Erfc;
 struct Pow;
 
 template <class... T>
@@ -133,7 +134,7 @@ struct List {
 
 using Operations = List<Negate, Add, Subtract, Multiply, Divide, Less, LessEqual, Equal, NotEqual,
                         Where, Maximum, Minimum, Exp, Expm1, Log, Log1p, Sqrt, Sign, Abs, Sin, Cos,
-                        Tanh, Sigmoid, Softplus, Relu, Erf, Pow>;
+                        Tanh, Sigmoid, Softplus, Relu, Erf, Erfc, Pow>;
 
 template <class Operation>
 constexpr std::uint8_t index_of() {

@@ -20,6 +20,7 @@ struct FusedOperation {
   std::uint32_t forward_work;  // of one element (work_of)
   std::uint32_t backward_work;
   std::uint64_t derivative_reads;  // bit k: the gradient reads its argument k
+  std::uint64_t slopes;            // bit k: argument k has a gradient that is not 0 everywhere
   Kernel forward32;
   Kernel forward64;
   Kernel backward32;

@@ -88,6 +88,8 @@ template <Pointwise A> constexpr auto softplus(const A& x) { return detail::call
 template <Pointwise A> constexpr auto relu(const A& x) { return detail::call<pointwise::Relu>(x); }
 /// Gauss's error function.
 template <Pointwise A> constexpr auto erf(const A& x) { return detail::call<pointwise::Erf>(x); }
+/// 1 - erf(x), exact far above 0 too.
+template <Pointwise A> constexpr auto erfc(const A& x) { return detail::call<pointwise::Erfc>(x); }
 /// x^y, NaN if either is; the gradient of y is taken as 0 where x <= 0.
 template <class A, class B> requires Pointwise<A, B>
 constexpr auto pow(const A& x, const B& y) { return detail::call<pointwise::Pow>(x, y); }
@@ -98,6 +100,11 @@ constexpr auto maximum(const A& a, const B& b) { return detail::call<pointwise::
 template <class A, class B> requires Pointwise<A, B>
 constexpr auto minimum(const A& a, const B& b) { return detail::call<pointwise::Minimum>(a, b); }
 /// a where condition is not zero, else b; the other operand's gradient is zero there.
+///
+/// In a fused formula the branch that is not taken contributes nothing, whatever its value and its slopes are:
+/// where(x > 0, sqrt(x), 0) has the slope 0 at 0. On tensors it is an operation of its own, and that 0 goes on to the
+/// operation before, where 0 times an infinite slope is NaN. There choose the argument first, so that its slope is finite:
+/// `const auto ok = x > 0; where(ok, sqrt(where(ok, x, 1)), 0)`.
 template <class C, class A, class B> requires Pointwise<C, A, B>
 constexpr auto where(const C& condition, const A& a, const B& b) {
   return detail::call<pointwise::Where>(condition, a, b);
@@ -107,21 +114,24 @@ constexpr auto where(const C& condition, const A& a, const B& b) {
 // Composed functions, each one fused pass on tensors.
 constexpr Symbol square(Symbol x) { return x * x; }
 constexpr Symbol leaky_relu(Symbol x, Symbol slope) { return where(x > 0, x, slope * x); }
-constexpr Symbol elu(Symbol x, Symbol alpha) {
-  return where(x > 0, x, alpha * expm1(minimum(x, 0)));
+constexpr Symbol elu(Symbol x, Symbol alpha) { return where(x > 0, x, alpha * expm1(x)); }
+constexpr Symbol gelu(Symbol x) {
+  // Beyond 40 the tail is 0 in any type; times an infinite x it would be NaN.
+  const Symbol inside = 0.5 * x * erfc(x * -0.70710678118654752440);
+  return where(x > 40, x, where(x < -40, 0, inside));
 }
-constexpr Symbol gelu(Symbol x) { return 0.5 * x * (1 + erf(x * 0.70710678118654752440)); }
 constexpr Symbol clamp(Symbol x, Symbol low, Symbol high) {
   return where(x < low, low, where(x > high, high, x));
 }
 
 /// x^2.
 Tensor square(const Operand& x);
-/// x where x > 0, slope x elsewhere.
+/// x where x > 0, slope x elsewhere; the slope at 0 is `slope`.
 Tensor leaky_relu(const Operand& x, double slope = 0.01);
-/// x where x > 0, alpha (e^x - 1) elsewhere (Clevert et al. 2016).
+/// x where x > 0, alpha (e^x - 1) elsewhere (Clevert et al. 2016); the slope at 0 is alpha.
 Tensor elu(const Operand& x, double alpha = 1.0);
-/// x Phi(x), exact, with Phi the normal distribution function (Hendrycks & Gimpel 2016).
+/// x Phi(x), exact, with Phi the normal distribution function (Hendrycks & Gimpel 2016): within
+/// about (4 + x^2) ulp, far below 0 as well.
 Tensor gelu(const Operand& x);
 /// x limited to [low, high]; slope 1 within and at the bounds, 0 outside.
 Tensor clamp(const Operand& x, const Operand& low, const Operand& high);

@@ -15,6 +15,7 @@ inline constexpr FusedOperation fused_operation = {
     work_of(program_of<F, N>),
     work_of(derivative_of<F, N>),
     derivative_of<F, N>.used_arguments(),
+    nonzero_outputs(derivative_of<F, N>),
     &run_block<program_of<F, N>, float>,
     &run_block<program_of<F, N>, double>,
     &run_block<derivative_of<F, N>, float>,

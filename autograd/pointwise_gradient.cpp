@@ -34,6 +34,13 @@ void for_arguments(const detail::Node& node, const FusedRule& rule, const Gradie
   }
 }
 
+/// Whether argument k, which is a tensor and the node's input `input`, gets a gradient here. One
+/// that is 0 everywhere, as that of a comparison, is not passed on: the operations before would
+/// multiply it by their slopes, which may be infinite.
+bool gets_gradient(const FusedRule& rule, const Gradients& d, std::size_t k, int input) {
+  return bit(rule.operation->slopes, k) && d.wants(input);
+}
+
 const Shape& shape_of(const detail::Input& input) {
   return input.region != nullptr ? input.region->shape : input.slot().shape;
 }
@@ -79,7 +86,7 @@ template <class T>
   });
   int input = 0;
   for (std::size_t k = 0; k < program.argument_count; ++k) {
-    if (!bit(rule.tensors, k) || !d.wants(input++)) {
+    if (!bit(rule.tensors, k) || !gets_gradient(rule, d, k, input++)) {
       row.skip_result();
       continue;
     }
@@ -116,7 +123,9 @@ void add_small_gradients(const detail::Node& node, const FusedRule& rule, Gradie
     (
         [&] {
           bool accumulate = false;
-          T* const data = d.wants(K) ? static_cast<T*>(d.locate_whole(K, accumulate)) : buffers[K];
+          T* const data = gets_gradient(rule, d, K, K)
+                              ? static_cast<T*>(d.locate_whole(K, accumulate))
+                              : buffers[K];
           later[K] = accumulate ? data : nullptr;
           block.results[K].data = accumulate ? buffers[K] : data;
         }(),
@@ -161,7 +170,7 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
   for (std::size_t k = 0; k < n; ++k) {
     target_of[k] = -1;
     if (bit(rule.tensors, k)) {
-      if (d.wants(input)) {
+      if (gets_gradient(rule, d, k, input)) {
         shapes[k] = &shape_of(node.inputs[input]);
         target_of[k] = static_cast<std::int8_t>(target_count);
         targets[target_count++].input = input;
@@ -239,7 +248,7 @@ void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gra
   std::vector<bool> needed(program.size);
   int input = 0;
   for (std::size_t k = 0; k < n; ++k) {
-    if (bit(rule.tensors, k) && d.wants(input++)) {
+    if (bit(rule.tensors, k) && gets_gradient(rule, d, k, input++)) {
       needed[static_cast<std::size_t>(program.outputs[k])] = true;
     }
   }
@@ -281,14 +290,16 @@ void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gra
     if (!bit(rule.tensors, k)) {
       continue;
     }
-    d.add(input, [&] {
-      const Shape& shape = shape_of(node.inputs[input]);
-      const Tensor& gradient = value[static_cast<std::size_t>(program.outputs[k])];
-      // A formula may give less than the common shape, where it does not depend on all of its
-      // arguments.
-      return sum_to(detail::stretched(gradient, broadcast("gradient", gradient.shape(), shape)),
-                    shape);
-    });
+    if (gets_gradient(rule, d, k, input)) {
+      d.add(input, [&] {
+        const Shape& shape = shape_of(node.inputs[input]);
+        const Tensor& gradient = value[static_cast<std::size_t>(program.outputs[k])];
+        // A formula may give less than the common shape, where it does not depend on all of its
+        // arguments.
+        return sum_to(detail::stretched(gradient, broadcast("gradient", gradient.shape(), shape)),
+                      shape);
+      });
+    }
     ++input;
   }
 }
@@ -297,6 +308,9 @@ void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gra
 
 void run_fused_rule(const detail::Node& node, Gradients& d) {
   const auto& rule = *static_cast<const FusedRule*>(node.rule);
+  if (rule.operation->slopes == 0) {
+    return;
+  }
   if (d.recording()) {
     add_gradients_recorded(node, rule, d);
   } else if (node.slots[0].dtype == DType::float32) {
@@ -309,7 +323,8 @@ void run_fused_rule(const detail::Node& node, Gradients& d) {
 void run_plain_rule(const detail::Node& node, Gradients& d) {
   const auto& rule = *static_cast<const FusedRule*>(node.rule);
   const std::span<const detail::Slot> outputs = node.slot_span();
-  const bool plain = runs_alone(outputs[0].shape.elements(), rule.operation->backward_work) &&
+  const bool plain = rule.operation->slopes != 0 &&
+                     runs_alone(outputs[0].shape.elements(), rule.operation->backward_work) &&
                      std::all_of(outputs.begin(), outputs.end(), [](const detail::Slot& slot) {
                        return !slot.gradient.defined() || slot.gradient.is_contiguous();
                      });

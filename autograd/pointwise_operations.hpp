@@ -5,6 +5,8 @@
 // dy of y = op(x...) adds to each operand's gradient. To add an operation: name it in `Operations`,
 // write its struct below, and give it its function in math.hpp.
 
+#include <limits>
+
 #include <rewind/autograd/expression.hpp>
 #include <rewind/autograd/simd.hpp>
 
@@ -121,7 +123,12 @@ struct Where {
   }
 };
 
-// Ties share the gradient equally.
+/// What one of a and b gets of the gradient of the larger or smaller one: nothing where the other
+/// is chosen, half at a tie. Not as a product of dy, which may be infinite, with 0 or 1/2.
+constexpr Symbol share(Symbol dy, Symbol other_chosen, Symbol a, Symbol b) {
+  return apply<Where>(other_chosen, Symbol(0),
+                      apply<Where>(apply<Equal>(a, b), Symbol(0.5) * dy, dy));
+}
 struct Maximum {
   static constexpr const char* name = "maximum";
   template <class V>
@@ -129,8 +136,7 @@ struct Maximum {
     return simd::maximum(a, b);
   }
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol a, Symbol b, Symbol) {
-    const Symbol tie = Symbol(0.5) * apply<Equal>(a, b);
-    return {dy * (apply<Less>(b, a) + tie), dy * (apply<Less>(a, b) + tie)};
+    return {share(dy, apply<Less>(a, b), a, b), share(dy, apply<Less>(b, a), a, b)};
   }
 };
 struct Minimum {
@@ -140,8 +146,7 @@ struct Minimum {
     return simd::minimum(a, b);
   }
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol a, Symbol b, Symbol) {
-    const Symbol tie = Symbol(0.5) * apply<Equal>(a, b);
-    return {dy * (apply<Less>(a, b) + tie), dy * (apply<Less>(b, a) + tie)};
+    return {share(dy, apply<Less>(b, a), a, b), share(dy, apply<Less>(a, b), a, b)};
   }
 };
 
@@ -159,8 +164,9 @@ struct Expm1 {
   static V value(V x) {
     return simd::expm1(x);
   }
-  static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol, Symbol y) {
-    return {dy * (y + 1)};
+  // Not dy (y + 1), which has no digits left far below 0.
+  static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
+    return {dy * apply<Exp>(x)};
   }
 };
 struct Log {
@@ -271,6 +277,12 @@ struct Relu {
                          apply<Where>(apply<Less>(Symbol(0), x), dy, x))};
   }
 };
+/// 2 / sqrt(pi) e^(-x^2). Where x^2 >= 900 that is 0 in any type, and x no longer matters: the next
+/// slope would multiply an infinite one by 0.
+constexpr Symbol erf_slope(Symbol x) {
+  const Symbol u = apply<Where>(apply<LessEqual>(Symbol(900), x * x), Symbol(30), x);
+  return Symbol(1.12837916709551257390) * apply<Exp>(-(u * u));
+}
 struct Erf {
   static constexpr const char* name = "erf";
   template <class V>
@@ -278,7 +290,17 @@ struct Erf {
     return simd::erf(x);
   }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
-    return {dy * (Symbol(1.12837916709551257390) * apply<Exp>(-(x * x)))};  // 2 / sqrt(pi)
+    return {dy * erf_slope(x)};
+  }
+};
+struct Erfc {
+  static constexpr const char* name = "erfc";
+  template <class V>
+  static V value(V x) {
+    return simd::erfc(x);
+  }
+  static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
+    return {-(dy * erf_slope(x))};
   }
 };
 struct Pow {
@@ -287,11 +309,23 @@ struct Pow {
   static V value(V x, V y) {
     return simd::pow(x, y);
   }
-  // x^0 is constant, at 0 too, where 0 x^-1 would be NaN. x^y log x tends to 0 as x does, and is
-  // not needed where x < 0: there y must be a constant integer.
+  // y x^(y-1) is 0 times infinity where y = 0 and 1 / x is infinite, and only there: x^0 is
+  // constant in x, but its slope is not constant in y. x^y log x is taken as 0 where x <= 0, to
+  // which it tends as x does (for x < 0, y has to be a constant integer), and is 0 where x is
+  // infinite and y < 0. Operands are chosen, and not only results, so that the slopes of the slopes
+  // are finite.
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol x, Symbol y, Symbol z) {
-    return {apply<Where>(apply<Equal>(y, Symbol(0)), Symbol(0), dy * (y * apply<Pow>(x, y - 1))),
-            apply<Where>(apply<Less>(Symbol(0), x), dy * (z * apply<Log>(x)), Symbol(0))};
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const Symbol flat = apply<Where>(apply<Equal>(y, Symbol(0)),
+                                     apply<Equal>(apply<Abs>(1 / x), Symbol(infinity)), Symbol(0));
+    const Symbol by_x = y * apply<Pow>(apply<Where>(flat, Symbol(1), x), y - 1);
+    const Symbol grows = apply<Where>(
+        apply<Less>(Symbol(0), x),
+        apply<Where>(apply<Equal>(x, Symbol(infinity)), apply<LessEqual>(Symbol(0), y), Symbol(1)),
+        Symbol(0));
+    const Symbol by_y =
+        apply<Where>(grows, z, Symbol(0)) * apply<Log>(apply<Where>(grows, x, Symbol(1)));
+    return {apply<Where>(flat, Symbol(0), dy * by_x), apply<Where>(grows, dy * by_y, Symbol(0))};
   }
 };
 

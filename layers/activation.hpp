@@ -10,7 +10,8 @@ namespace rw {
 /// `hard_sigmoid_keras2` that of Keras up to 2.2, where it was the default of gates.
 enum class Activation { tanh, relu, sigmoid, identity, hard_sigmoid, hard_sigmoid_keras2 };
 
-/// The sigmoid's piecewise linear stand-in: `slope` x + 1/2, limited to [0, 1].
+/// The sigmoid's piecewise linear stand-in: `slope` x + 1/2, limited to [0, 1]. Its slope is
+/// `slope` where that is within or at the limits, as clamp()'s, and 0 outside.
 constexpr Symbol hard_sigmoid(Symbol x, double slope = 1.0 / 6.0) {
   return clamp(slope * x + 0.5, 0, 1);
 }

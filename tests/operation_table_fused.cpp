@@ -1,3 +1,4 @@
+#include <limits>
 #include <tuple>
 
 #include <rewind/autograd/pointwise.hpp>
@@ -148,6 +149,82 @@ Operation partly_used() {
   return row;
 }
 
+/// What a `where` does not take has no slope there, or an infinite one, or is NaN.
+Operation branches() {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+  Operation row{"fuse: branches not taken", {}};
+  const auto add = [&](const TensorFunction& f, std::vector<Tensor> inputs) {
+    row.samples.push_back({f, std::move(inputs)});
+  };
+  const auto vector = [](const std::vector<double>& x) {
+    return Tensor::from<double>({static_cast<std::int64_t>(x.size())}, x);
+  };
+  const TensorFunction root = [](Inputs x) {
+    return fuse([](auto v) { return where(v > 0, sqrt(v), 0); }, x[0]);
+  };
+  add(root, {vector({-1, 0.25, 4, -1e300, -infinity})});
+  add(root, {scalar(-0.5, DType::float64)});
+  add(root, {zeros({0, 3}, DType::float64)});
+  add([](Inputs x) { return fuse([](auto v) { return where(v <= 0, exp(v), 1 + v); }, x[0]); },
+      {vector({1000, -1, 2, -1000, -infinity})});
+  add([](Inputs x) { return fuse([](auto v) { return where(v > 0, log(v), -log(-v)); }, x[0]); },
+      {vector({2, -3, 0.5, -0.25})});
+  add(
+      [](Inputs x) {
+        return fuse(
+            [](auto v, auto k) {
+              return where(v > 0, where(log(v) < 0.5, log(v) * k, k / v), k * k);
+            },
+            x[0], x[1]);
+      },
+      {Tensor::from<double>({3, 2}, {1, 2, -1, -infinity, 0.5, 9}), vector({0.7, -1.2})});
+  add(
+      [](Inputs x) {
+        // The condition reads what only one branch is differentiated by.
+        return fuse([](auto v) { return where(log(v) > -1, sqrt(log(v) + 1), 0); }, x[0]);
+      },
+      {vector({2, 0.2, 0.9, 1e-300})});
+  add(
+      [](Inputs x) {
+        return fuse([](auto a, auto b) { return where(not_equal(b, 1), a / (b - 1), a * b); }, x[0],
+                    x[1]);
+      },
+      {Tensor::from<double>({2, 1}, {0.5, -2}), vector({0.5, 3, -1})});
+  add(
+      [](Inputs x) {
+        return fuse([](auto m, auto v, auto k) { return where(m, v * v * k, tanh(k)); },
+                    Tensor::from<double>({4}, {1, 0, 0, 1}), x[0], x[1]);
+      },
+      {vector({2, nan_value, infinity, -1}), scalar(0.6, DType::float64)});
+  add(
+      [](Inputs x) {
+        // One term in branches of two choices and in the results: with two guards, and with none.
+        const auto y = fuse(
+            [](auto v, auto w) {
+              const auto root_of = sqrt(abs(v));
+              const auto product = v * w;
+              return std::tuple{where(v > 0, root_of * product, product),
+                                where(w > 0, root_of, 1) * where(w < 0, product, 2), product};
+            },
+            x[0], x[1]);
+        return y[0] * y[1] + y[2];
+      },
+      {vector({2, -3, 0.5, -0.25}), vector({0.5, 1.5, -2, -0.7})});
+  add(
+      [](Inputs x) {
+        return fuse([](auto v, auto w) { return where(v > 0, pow(v, w), w * w); }, x[0], x[1]);
+      },
+      {vector({-2, 2, -infinity, 0.5}), vector({0.5, 0, 1.5, -2})});
+  add(
+      [](Inputs x) {
+        return fuse([](auto v, auto k) { return where(v < 0, expm1(v * v * k), log1p(v)); }, x[0],
+                    100.0);
+      },
+      {vector({-0.1, 30, 0.5, -0.05})});
+  return row;
+}
+
 }  // namespace
 
 void add_fused_rows(Table& table) {
@@ -155,6 +232,7 @@ void add_fused_rows(Table& table) {
   table.push_back(gru());
   table.push_back(with_scalars());
   table.push_back(partly_used());
+  table.push_back(branches());
 }
 
 }  // namespace rw::testing

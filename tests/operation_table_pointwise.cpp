@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/views.hpp>
@@ -15,38 +16,57 @@ Operation& row_of(Table& table, const char* name) {
                        [&](const Operation& row) { return row.name == name; });
 }
 
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// Values at zeros, far out and at infinity, too, as far as differences can tell there: where both
+/// derivatives exist and the result is not so large that the others' differences are lost in the
+/// sum. Ties and the rest are in special_values_test.cpp.
+Operation unary(const char* name, const UnaryFunction& f, const Draw& draw,
+                const std::vector<double>& special = {}) {
+  Operation row{name, unary_samples(f, draw)};
+  row.samples.push_back(
+      {[f](Inputs x) { return f(x[0]); },
+       {Tensor::from<double>({static_cast<std::int64_t>(special.size())}, special)}});
+  return row;
+}
+
 /// A unary operation that goes by the same name as its function.
-#define UNARY(function, draw)                                                   \
-  Operation {                                                                   \
-#function, unary_samples([](const Tensor& x) { return function(x); }, draw) \
-  }
+#define UNARY(function, draw, ...) \
+  unary(                           \
+      #function, [](const Tensor& x) { return function(x); }, draw, __VA_ARGS__)
 
 void add_unary_rows(Table& table) {
-  table.insert(
-      table.end(),
-      {
-          UNARY(exp, uniform(-2, 2)),
-          UNARY(expm1, uniform(-2, 2)),
-          UNARY(log, positive()),
-          UNARY(log1p, uniform(-0.6, 2)),
-          UNARY(sqrt, positive()),
-          UNARY(abs, nonzero()),
-          UNARY(sign, nonzero()),
-          UNARY(square, uniform(-2, 2)),
-          UNARY(sin, uniform(-3, 3)),
-          UNARY(cos, uniform(-3, 3)),
-          UNARY(tanh, uniform(-2, 2)),
-          UNARY(sigmoid, uniform(-3, 3)),
-          UNARY(softplus, uniform(-3, 3)),
-          UNARY(relu, nonzero()),
-          UNARY(erf, uniform(-2, 2)),
-          UNARY(gelu, uniform(-2, 2)),
-          {"neg", unary_samples([](const Tensor& x) { return -x; }, uniform(-2, 2))},
-          {"leaky_relu",
-           unary_samples([](const Tensor& x) { return leaky_relu(x, 0.2); }, nonzero())},
-          {"elu", unary_samples([](const Tensor& x) { return elu(x, 1.3); }, nonzero())},
-          {"clamp", unary_samples([](const Tensor& x) { return clamp(x, -0.1, 1.05); }, spread())},
-      });
+  const std::vector<double> zeros = {0, -0.0, 1e-300, -1e-300};
+  const std::vector<double> to_minus_infinity = {0, -0.0, 1e-300, -17, -40, -750, -1e30, -infinity};
+  std::vector<double> everywhere = to_minus_infinity;
+  everywhere.insert(everywhere.end(), {9, 17, 40, 750, 1e30, infinity});
+  table.insert(table.end(),
+               {
+                   UNARY(exp, uniform(-2, 2), to_minus_infinity),
+                   UNARY(expm1, uniform(-2, 2), to_minus_infinity),
+                   UNARY(log, positive(), {1, 1e30, 1e300}),
+                   UNARY(log1p, uniform(-0.6, 2), {0, -0.0, 1e-300, 1e30, 1e300}),
+                   UNARY(sqrt, positive(), {1, 4}),
+                   UNARY(abs, nonzero(), {1, -1}),
+                   UNARY(sign, nonzero(), {1e30, infinity, -infinity}),
+                   UNARY(square, uniform(-2, 2), zeros),
+                   UNARY(sin, uniform(-3, 3), zeros),
+                   UNARY(cos, uniform(-3, 3), zeros),
+                   UNARY(tanh, uniform(-2, 2), everywhere),
+                   UNARY(sigmoid, uniform(-3, 3), everywhere),
+                   UNARY(softplus, uniform(-3, 3), to_minus_infinity),
+                   UNARY(relu, nonzero(), {-1, -1e30, -infinity}),
+                   UNARY(erf, uniform(-2, 2), everywhere),
+                   UNARY(erfc, uniform(-2, 2), everywhere),
+                   UNARY(gelu, uniform(-2, 2), to_minus_infinity),
+                   {"neg", unary_samples([](const Tensor& x) { return -x; }, uniform(-2, 2))},
+                   {"leaky_relu",
+                    unary_samples([](const Tensor& x) { return leaky_relu(x, 0.2); }, nonzero())},
+                   unary("elu", [](const Tensor& x) { return elu(x, 1.3); }, nonzero(),
+                         {-17, -40, -750, -1e30, -infinity}),
+                   unary("clamp", [](const Tensor& x) { return clamp(x, -0.1, 1.05); }, spread(),
+                         {0, 1e30, -1e30, infinity, -infinity}),
+               });
 }
 #undef UNARY
 
@@ -79,6 +99,20 @@ void add_binary_rows(Table& table) {
   table.push_back(with_numbers(
       "minimum", [](const auto& a, const auto& b) { return minimum(a, b); }, spread(0.05), spread(),
       0.13));
+  // What is not chosen may be infinite, and so may a divisor.
+  const Tensor finite = Tensor::from<double>({3}, {2, -1, 0.5});
+  const auto and_infinite = [&](const char* name, const BinaryFunction& f,
+                                const std::vector<double>& b) {
+    row_of(table, name)
+        .samples.push_back(
+            {[f](Inputs x) { return f(x[0], x[1]); }, {finite, Tensor::from<double>({3}, b)}});
+  };
+  and_infinite("maximum", [](const Tensor& a, const Tensor& b) { return maximum(a, b); },
+               {-infinity, -1e300, 3});
+  and_infinite("minimum", [](const Tensor& a, const Tensor& b) { return minimum(a, b); },
+               {infinity, 1e300, -3});
+  and_infinite("div", [](const Tensor& a, const Tensor& b) { return a / b; },
+               {infinity, -infinity, 1e300});
   // Constant almost everywhere; the product has a gradient through its other factor.
   table.push_back(with_numbers(
       "less", [](const auto& a, const auto& b) { return (a < b) * (a + b); }, spread(0.05),
@@ -99,6 +133,10 @@ void add_binary_rows(Table& table) {
     power.samples.push_back(
         {[=](Inputs x) { return pow(x[0], exponent); }, {values.nonzero({2, 3})}});
   }
+  // x^0 is constant in x, but its slope is not constant in y.
+  power.samples.push_back({[](Inputs x) { return pow(x[0], x[1]); },
+                           {Tensor::from<double>({2, 2}, {2, 0.5, 1, 3}),
+                            Tensor::from<double>({2, 2}, {0, 0, 0, -0.0})}});
   power.samples.push_back({[](Inputs x) {
                              return pow(x[0], Tensor::from<double>({2}, {2.0, 3.0}));
                            },
@@ -128,6 +166,12 @@ void add_choice_rows(Table& table) {
                             {values.spread({3, 4}), values.uniform({3, 4}, -2, 2)}});
   choose.samples.push_back(
       {[](Inputs x) { return where(x[0] > 0.05, x[0], 1.5); }, {values.spread({2, 4})}});
+  constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+  choose.samples.push_back({[](Inputs x) {
+                              return where(Tensor::from<double>({4}, {1, 0, 1, 0}), x[0], x[1]);
+                            },
+                            {Tensor::from<double>({4}, {1, nan_value, 0, infinity}),
+                             Tensor::from<double>({4}, {infinity, 2, nan_value, -0.0})}});
   table.push_back(std::move(choose));
 
   Operation& bounded = row_of(table, "clamp");

@@ -269,6 +269,7 @@ BOOST_AUTO_TEST_CASE(powers_at_the_edges) {
   BOOST_TEST((slopes(0, 1) == std::pair(1.0, 0.0)));
   BOOST_TEST((slopes(0, 2) == std::pair(0.0, 0.0)));
   BOOST_TEST((slopes(0, 0) == std::pair(0.0, 0.0)));
+  BOOST_TEST((slopes(0, 0.5) == std::pair(static_cast<double>(infinity), 0.0)));
   BOOST_TEST((slopes(-3, 2) == std::pair(-6.0, 0.0)));
   BOOST_TEST(pow(rw::scalar(0), 0).item() == 1);
   BOOST_TEST(pow(rw::scalar(0), -1).item() == infinity);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/tensor.hpp>
@@ -23,6 +24,11 @@ struct Unary {
 
 inline Real softplus_oracle(Real x) {
   return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+}
+inline Real gelu_oracle(Real x) {
+  return x == -std::numeric_limits<Real>::infinity()
+             ? 0
+             : x / 2 * std::erfc(x * -0.70710678118654752440L);
 }
 inline Real clamp_oracle(Real x) { return x < -0.5L ? -0.5L : x > 1 ? 1 : x; }
 inline Real sign_oracle(Real x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
@@ -48,14 +54,15 @@ inline const Unary unary_operations[] = {
     {"relu", [](const Tensor& x) { return relu(x); }, [](Real x) { return x <= 0 ? 0 : x; }, -9, 9,
      0},
     {"erf", [](const Tensor& x) { return erf(x); }, [](Real x) { return std::erf(x); }, -6, 6},
+    {"erfc", [](const Tensor& x) { return erfc(x); }, [](Real x) { return std::erfc(x); }, -6, 27,
+     5},
     {"square", [](const Tensor& x) { return square(x); }, [](Real x) { return x * x; }, -9, 9,
      0.51},
     {"leaky_relu", [](const Tensor& x) { return leaky_relu(x, 0.25); },
      [](Real x) { return x > 0 ? x : 0.25L * x; }, -9, 9, 0.51},
     {"elu", [](const Tensor& x) { return elu(x); },
      [](Real x) { return x > 0 ? x : std::expm1(x); }, -9, 9},
-    {"gelu", [](const Tensor& x) { return gelu(x); },
-     [](Real x) { return x / 2 * (1 + std::erf(x * 0.70710678118654752440L)); }, -9, 9, 4, true},
+    {"gelu", [](const Tensor& x) { return gelu(x); }, gelu_oracle, -9, 9, 4, true},
     {"clamp", [](const Tensor& x) { return clamp(x, -0.5, 1.0); }, clamp_oracle, -3, 3, 0},
 };
 

@@ -1,0 +1,484 @@
+// First and second derivatives at ties, zeros, huge, tiny and infinite numbers, where differences
+// tell nothing, against closed forms. Every pointwise operation has an entry.
+
+#include <cmath>
+#include <limits>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/pointwise.hpp>
+#include <rewind/autograd/pointwise_operations.hpp>
+#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/tape.hpp>
+#include <rewind/layers/activation.hpp>
+
+namespace {
+
+using rw::DType;
+using rw::Tensor;
+using Real = long double;
+
+constexpr double inf = std::numeric_limits<double>::infinity();
+constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+
+/// How exact a derivative is: to some digits of its own; to some digits, less those that x^2 loses
+/// in the exponent of e^(-x^2); or to some digits of 1, where it is taken from the result, which
+/// has rounded to 1 (1 - tanh(x)^2).
+enum class Accuracy { relative, exponent, absolute };
+
+/// A function of one number, its first and second derivative, and where it is defined.
+struct Unary {
+  const char* name;
+  Tensor (*function)(const Tensor&);
+  Real (*first)(Real);
+  Real (*second)(Real);
+  Accuracy of_first = Accuracy::relative;
+  Accuracy of_second = Accuracy::relative;
+  double low = -inf;
+  double high = inf;
+};
+
+Real zero(Real) { return 0; }
+Real sigmoid_slope(Real x) {
+  const Real e = std::exp(-std::abs(x));
+  return e / ((1 + e) * (1 + e));
+}
+Real sigmoid_curvature(Real x) { return -sigmoid_slope(x) * std::tanh(x / 2); }
+/// 2 / sqrt(pi) e^(-x^2), and the factor x of its slope left out where that vanishes.
+Real erf_slope(Real x) { return 1.12837916709551257390L * std::exp(-x * x); }
+Real erf_curvature(Real x) { return std::isinf(x) ? 0 : -2 * x * erf_slope(x); }
+Real density(Real x) { return std::isinf(x) ? 0 : 0.39894228040143267794L * std::exp(-x * x / 2); }
+Real distribution(Real x) { return std::erfc(-x * 0.70710678118654752440L) / 2; }
+Real gelu_slope(Real x) { return distribution(x) + (std::isinf(x) ? 0 : x * density(x)); }
+Real gelu_curvature(Real x) { return std::isinf(x) ? 0 : (2 - x * x) * density(x); }
+
+const Unary unary_functions[] = {
+    {"neg", [](const Tensor& x) { return -x; }, [](Real) -> Real { return -1; }, zero},
+    {"exp", [](const Tensor& x) { return exp(x); }, [](Real x) { return std::exp(x); },
+     [](Real x) { return std::exp(x); }},
+    {"expm1", [](const Tensor& x) { return expm1(x); }, [](Real x) { return std::exp(x); },
+     [](Real x) { return std::exp(x); }},
+    {"log", [](const Tensor& x) { return log(x); }, [](Real x) { return 1 / x; },
+     [](Real x) { return -1 / x / x; }, Accuracy::relative, Accuracy::relative, 0},
+    {"log1p", [](const Tensor& x) { return log1p(x); }, [](Real x) { return 1 / (1 + x); },
+     [](Real x) { return -1 / (1 + x) / (1 + x); }, Accuracy::relative, Accuracy::relative, -1},
+    {"sqrt", [](const Tensor& x) { return sqrt(x); }, [](Real x) { return 0.5L / std::sqrt(x); },
+     [](Real x) { return -0.25L / x / std::sqrt(x); }, Accuracy::relative, Accuracy::relative, 0},
+    {"sign", [](const Tensor& x) { return sign(x); }, zero, zero},
+    {"abs", [](const Tensor& x) { return abs(x); },
+     [](Real x) -> Real { return x > 0   ? 1
+                                 : x < 0 ? -1
+                                         : 0; }, zero},
+    {"sin", [](const Tensor& x) { return sin(x); }, [](Real x) { return std::cos(x); },
+     [](Real x) { return -std::sin(x); }, Accuracy::absolute, Accuracy::absolute, -1e4, 1e4},
+    {"cos", [](const Tensor& x) { return cos(x); }, [](Real x) { return -std::sin(x); },
+     [](Real x) { return -std::cos(x); }, Accuracy::absolute, Accuracy::absolute, -1e4, 1e4},
+    {"tanh", [](const Tensor& x) { return tanh(x); },
+     [](Real x) { return 1 / std::cosh(x) / std::cosh(x); },
+     [](Real x) { return -2 * std::tanh(x) / std::cosh(x) / std::cosh(x); }, Accuracy::absolute,
+     Accuracy::absolute},
+    {"sigmoid", [](const Tensor& x) { return sigmoid(x); }, sigmoid_slope, sigmoid_curvature,
+     Accuracy::absolute, Accuracy::absolute},
+    {"softplus", [](const Tensor& x) { return softplus(x); },
+     [](Real x) { return 1 / (1 + std::exp(-x)); }, sigmoid_slope, Accuracy::relative,
+     Accuracy::absolute},
+    {"relu", [](const Tensor& x) { return relu(x); }, [](Real x) -> Real { return x > 0; }, zero},
+    {"erf", [](const Tensor& x) { return erf(x); }, erf_slope, erf_curvature, Accuracy::exponent,
+     Accuracy::exponent},
+    {"erfc", [](const Tensor& x) { return erfc(x); }, [](Real x) { return -erf_slope(x); },
+     [](Real x) { return -erf_curvature(x); }, Accuracy::exponent, Accuracy::exponent},
+    {"square", [](const Tensor& x) { return square(x); }, [](Real x) { return 2 * x; },
+     [](Real) -> Real { return 2; }},
+    {"leaky_relu", [](const Tensor& x) { return leaky_relu(x, 0.25); },
+     [](Real x) { return x > 0 ? 1 : 0.25L; }, zero},
+    {"elu", [](const Tensor& x) { return elu(x, 1.5); },
+     [](Real x) { return x > 0 ? 1 : 1.5L * std::exp(x); },
+     [](Real x) { return x > 0 ? 0 : 1.5L * std::exp(x); }},
+    {"gelu", [](const Tensor& x) { return gelu(x); }, gelu_slope, gelu_curvature,
+     Accuracy::exponent, Accuracy::exponent},
+    {"clamp", [](const Tensor& x) { return clamp(x, -0.5, 1.0); },
+     [](Real x) -> Real { return -0.5L <= x && x <= 1; }, zero},
+    {"hard_sigmoid", [](const Tensor& x) { return rw::hard_sigmoid(x); },
+     [](Real x) { return -3 <= x && x <= 3 ? 1 / 6.0L : 0; }, zero},
+};
+
+template <class T>
+std::vector<double> special_values(double low, double high) {
+  using Limits = std::numeric_limits<T>;
+  const double denormal = sizeof(T) == 4 ? 1e-40 : 1e-310;
+  std::vector<double> all = {
+      0,  denormal, Limits::min(), 1e-6, 0.5,           1,  3, 5.5, 17, 39, 40,
+      41, 88,       1000,          1e30, Limits::max(), inf};
+  for (std::size_t i = all.size(); i-- > 0;) {
+    all.push_back(-all[i]);
+  }
+  std::vector<double> defined;
+  for (const double x : all) {
+    // -0 is no place to ask for the slope of a function that ends at 0.
+    if (low <= x && x <= high && !(low == 0 && std::signbit(x))) {
+      defined.push_back(x);
+    }
+  }
+  return defined;
+}
+
+/// The gradient of sum(y), or zeros where y depends on nothing recorded.
+Tensor gradient_of(rw::Tape& tape, const Tensor& y, const Tensor& x, bool recorded) {
+  return y.requires_grad()
+             ? tape.gradient(sum(y), {x}, {.retain = true, .create_graph = recorded})[0]
+             : rw::zeros_like(x);
+}
+
+template <class T>
+bool close(double got, Real want, Real x, Accuracy accuracy) {
+  const T rounded = static_cast<T>(want);
+  if (std::isnan(got) || std::isinf(got) || std::isinf(rounded)) {
+    return got == static_cast<double>(rounded);
+  }
+  const Real scale = accuracy == Accuracy::absolute ? 1 : std::abs(want);
+  const Real lost = accuracy == Accuracy::exponent && want != 0 ? x * x : 0;
+  const Real bound = (8 + 4 * lost) * std::numeric_limits<T>::epsilon() * scale;
+  return std::abs(got - want) <= bound + std::numeric_limits<T>::min();
+}
+
+template <class T>
+void check_unary() {
+  const DType dtype = sizeof(T) == 4 ? DType::float32 : DType::float64;
+  for (const Unary& f : unary_functions) {
+    const std::vector<double> points = special_values<T>(f.low, f.high);
+    const auto n = static_cast<std::int64_t>(points.size());
+    rw::Tape tape;
+    const Tensor x = tape.watch(Tensor::from<double>({n}, points).to(dtype));
+    const Tensor y = f.function(x);
+    const auto plain = gradient_of(tape, y, x, false).to(DType::float64).to_vector<double>();
+    const Tensor recorded = gradient_of(tape, y, x, true);
+    const auto first = recorded.to(DType::float64).to_vector<double>();
+    const auto second =
+        gradient_of(tape, recorded, x, false).to(DType::float64).to_vector<double>();
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      const Real at = static_cast<T>(points[i]);
+      BOOST_TEST((close<T>(plain[i], f.first(at), at, f.of_first)),
+                 name_of(dtype) << ' ' << f.name << "'(" << points[i] << ") = " << plain[i]
+                                << ", expected " << f.first(at));
+      BOOST_TEST((close<T>(first[i], f.first(at), at, f.of_first)),
+                 name_of(dtype) << ' ' << f.name << "'(" << points[i] << ") = " << first[i]
+                                << " when recorded, expected " << f.first(at));
+      BOOST_TEST((close<T>(second[i], f.second(at), at, f.of_second)),
+                 name_of(dtype) << ' ' << f.name << "''(" << points[i] << ") = " << second[i]
+                                << ", expected " << f.second(at));
+    }
+  }
+}
+
+/// A point of a function of two numbers with its derivatives; NaN: there is none, or it is not said
+/// which, but NaN must not come out.
+struct Point {
+  double a, b;
+  double by_a, by_b;
+  double by_aa, by_ab, by_bb;
+};
+
+struct Binary {
+  const char* name;
+  Tensor (*function)(const Tensor&, const Tensor&);
+  std::vector<Point> points;
+};
+
+const double log_2 = std::log(2.0);
+const double log_tiny = std::log(1e-310);
+
+const std::vector<Binary> binary_functions = {
+    {"add",
+     [](const Tensor& a, const Tensor& b) { return a + b; },
+     {{0, -0.0, 1, 1, 0, 0, 0}, {inf, 2, 1, 1, 0, 0, 0}, {1e308, 1e308, 1, 1, 0, 0, 0}}},
+    {"sub",
+     [](const Tensor& a, const Tensor& b) { return a - b; },
+     {{0, 0, 1, -1, 0, 0, 0}, {2, inf, 1, -1, 0, 0, 0}, {1e308, 1e308, 1, -1, 0, 0, 0}}},
+    {"mul",
+     [](const Tensor& a, const Tensor& b) { return a * b; },
+     {{0, 0, 0, 0, 0, 1, 0}, {inf, 2, 2, inf, 0, 1, 0}, {1e-200, 1e-200, 1e-200, 1e-200, 0, 1, 0}}},
+    {"div",
+     [](const Tensor& a, const Tensor& b) { return a / b; },
+     {{0, 2, 0.5, 0, 0, -0.25, 0},
+      {3, inf, 0, 0, 0, 0, 0},
+      {3, -inf, 0, 0, 0, 0, 0},
+      {1e-300, 1e-200, 1e200, -1e100, 0, -inf, 2e300},
+      {1e200, 1e200, 1e-200, -1e-200, 0, 0, 0}}},
+    {"pow",
+     [](const Tensor& a, const Tensor& b) { return pow(a, b); },
+     {{2, 0, 0, log_2, 0, 0.5, log_2* log_2},
+      {2, 1, 1, 2 * log_2, 0, 1 + log_2, 2 * log_2* log_2},
+      {2, 3, 12, 8 * log_2, 12, 4 + 12 * log_2, 8 * log_2* log_2},
+      {1, 0, 0, 0, 0, 1, 0},
+      {0, 0, 0, 0, 0, nan_value, nan_value},
+      {-0.0, 0, 0, 0, 0, nan_value, nan_value},
+      {0, 1, 1, 0, 0, nan_value, 0},
+      {0, 2, 0, 0, 2, 0, 0},
+      {0, 3, 0, 0, 0, 0, 0},
+      {-3, 0, 0, 0, 0, nan_value, nan_value},
+      {-3, 2, -6, 0, 2, nan_value, nan_value},
+      {1e-310, 0, 0, log_tiny, 0, nan_value, log_tiny* log_tiny},
+      {1e-100, 2, 2e-100, -1e-200 * 100 * std::log(10.0), 2, 1e-100 * (1 - 200 * std::log(10.0)),
+       1e-196 * std::log(10.0) * std::log(10.0)},
+      {1e300, 0.5, 0.5e-150, 1e150 * 300 * std::log(10.0), 0, 1e-150 * (1 + 150 * std::log(10.0)),
+       1e150 * 9e4 * std::log(10.0) * std::log(10.0)},
+      {inf, -1, 0, 0, 0, 0, 0},
+      {inf, -0.5, 0, 0, 0, 0, 0}}},
+    {"maximum",
+     [](const Tensor& a, const Tensor& b) { return maximum(a, b); },
+     {{0, -0.0, 0.5, 0.5, 0, 0, 0},
+      {inf, inf, 0.5, 0.5, 0, 0, 0},
+      {-inf, 2, 0, 1, 0, 0, 0},
+      {inf, 2, 1, 0, 0, 0, 0},
+      {1e-310, 0, 1, 0, 0, 0, 0}}},
+    {"minimum",
+     [](const Tensor& a, const Tensor& b) { return minimum(a, b); },
+     {{0, -0.0, 0.5, 0.5, 0, 0, 0},
+      {inf, inf, 0.5, 0.5, 0, 0, 0},
+      {-inf, 2, 1, 0, 0, 0, 0},
+      {inf, 2, 0, 1, 0, 0, 0},
+      {1e-310, 0, 0, 1, 0, 0, 0}}},
+    {"less",
+     [](const Tensor& a, const Tensor& b) { return (a < b) * a; },
+     {{0, 0, 0, 0, 0, 0, 0}, {-2, inf, 1, 0, 0, 0, 0}}},
+    {"less_equal",
+     [](const Tensor& a, const Tensor& b) { return (a <= b) * a; },
+     {{0, 0, 1, 0, 0, 0, 0}, {-2, inf, 1, 0, 0, 0, 0}}},
+    {"equal",
+     [](const Tensor& a, const Tensor& b) { return equal(a, b) * b; },
+     {{0, -0.0, 0, 1, 0, 0, 0}, {inf, 1, 0, 0, 0, 0, 0}}},
+    {"not_equal",
+     [](const Tensor& a, const Tensor& b) { return not_equal(a, b) * b; },
+     {{0, -0.0, 0, 0, 0, 0, 0}, {inf, 1, 0, 1, 0, 0, 0}}},
+    {"where",
+     [](const Tensor& a, const Tensor& b) { return where(a > b, a, 2.0 * b); },
+     {{0, 0, 0, 2, 0, 0, 0}, {inf, 1, 1, 0, 0, 0, 0}, {1, inf, 0, 2, 0, 0, 0}}},
+};
+
+void check_derivative(const char* name, const Point& at, const char* which, double got,
+                      double want) {
+  const bool right = std::isnan(want)   ? !std::isnan(got)
+                     : std::isinf(want) ? got == want
+                                        : std::abs(got - want) <= 1e-13 * std::abs(want);
+  BOOST_TEST(right, name << '(' << at.a << ", " << at.b << ") by " << which << " is " << got
+                         << ", expected " << want);
+}
+
+void check_binary(const Binary& f, const Point& at) {
+  rw::Tape tape;
+  const Tensor a = tape.watch(rw::scalar(at.a, DType::float64));
+  const Tensor b = tape.watch(rw::scalar(at.b, DType::float64));
+  const Tensor y = f.function(a, b);
+  const auto check = [&](const char* which, const Tensor& got, double want) {
+    check_derivative(f.name, at, which, got.item(), want);
+  };
+  check("a", gradient_of(tape, y, a, false), at.by_a);
+  check("b", gradient_of(tape, y, b, false), at.by_b);
+  const Tensor by_a = gradient_of(tape, y, a, true);
+  const Tensor by_b = gradient_of(tape, y, b, true);
+  check("a, recorded,", by_a, at.by_a);
+  check("b, recorded,", by_b, at.by_b);
+  check("a, a", gradient_of(tape, by_a, a, false), at.by_aa);
+  check("a, b", gradient_of(tape, by_a, b, false), at.by_ab);
+  check("b, a", gradient_of(tape, by_b, a, false), at.by_ab);
+  check("b, b", gradient_of(tape, by_b, b, false), at.by_bb);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_pointwise_operation_has_special_values) {
+  std::set<std::string> names;
+  for (const Unary& f : unary_functions) {
+    names.insert(f.name);
+  }
+  for (const Binary& f : binary_functions) {
+    names.insert(f.name);
+  }
+  for (std::uint8_t i = 0; i < rw::pointwise::Operations::size; ++i) {
+    rw::pointwise::visit_operation(i, [&]<class Operation>() {
+      BOOST_TEST(names.count(Operation::name) == 1, Operation::name << " has no special values");
+    });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(derivatives_of_one_number) {
+  check_unary<float>();
+  check_unary<double>();
+}
+
+BOOST_AUTO_TEST_CASE(derivatives_of_two_numbers) {
+  for (const Binary& f : binary_functions) {
+    for (const Point& at : f.points) {
+      check_binary(f, at);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(infinite_gradients_go_where_they_belong) {
+  rw::Tape tape;
+  const auto watch = [&](const std::vector<double>& x) {
+    return tape.watch(Tensor::from<double>({static_cast<std::int64_t>(x.size())}, x));
+  };
+  const Tensor a = watch({0, -1, 0});
+  const Tensor b = watch({-1, 0, -1});
+  const auto of_maximum = tape.gradient(sum(sqrt(maximum(a, b))), {a, b}, {.retain = true});
+  BOOST_TEST(of_maximum[0].to_vector<double>() == std::vector<double>({inf, 0, inf}),
+             boost::test_tools::per_element());
+  BOOST_TEST(of_maximum[1].to_vector<double>() == std::vector<double>({0, inf, 0}),
+             boost::test_tools::per_element());
+  const auto of_minimum = tape.gradient(sum(sqrt(minimum(-a, -b))), {a, b}, {.retain = true});
+  BOOST_TEST(of_minimum[0].to_vector<double>() == std::vector<double>({-inf, 0, -inf}),
+             boost::test_tools::per_element());
+  BOOST_TEST(of_minimum[1].to_vector<double>() == std::vector<double>({0, -inf, 0}),
+             boost::test_tools::per_element());
+  // A condition has no slope: nothing goes back to what it was computed from.
+  const Tensor root = sqrt(a);
+  const Tensor chosen = where(root > 1.0, b, 2.0 * a) + equal(root, 3) + sign(root);
+  for (const bool recorded : {false, true}) {
+    const auto d = tape.gradient(sum(chosen), {a, b}, {.retain = true, .create_graph = recorded});
+    BOOST_TEST(d[0].to_vector<double>()[0] == 2);
+    BOOST_TEST(d[1].to_vector<double>()[0] == 0);
+  }
+}
+
+// Far below 0, where 1 + erf and e^x - 1 + 1 would have lost all digits.
+BOOST_AUTO_TEST_CASE(tails_keep_their_digits) {
+  const auto check = [](auto type) {
+    using T = decltype(type);
+    using Limits = std::numeric_limits<T>;
+    const DType dtype = sizeof(T) == 4 ? DType::float32 : DType::float64;
+    for (int step = 1; step <= 800; ++step) {
+      const T x = static_cast<T>(-0.05 * step);
+      rw::Tape tape;
+      const Tensor v = tape.watch(rw::scalar(x, dtype));
+      const Tensor y = gelu(v);
+      const Real real = x;
+      const Real want = real * distribution(real);
+      const auto bound = [&](Real value) {
+        // The last digit of a tail below the normal range is multiplied by x.
+        return (4 + 2 * real * real) * Limits::epsilon() * std::abs(value) +
+               (1 - real) * Limits::denorm_min();
+      };
+      BOOST_TEST(std::abs(y.item() - want) <= bound(want),
+                 name_of(dtype) << " gelu(" << x << ") = " << y.item() << ", expected " << want);
+      const Real slope = gelu_slope(real);
+      const double got = gradient_of(tape, y, v, false).item();
+      BOOST_TEST(
+          std::abs(got - slope) <= bound(distribution(real)) + 4 * bound(real * density(real)),
+          name_of(dtype) << " gelu'(" << x << ") = " << got << ", expected " << slope);
+      const double exponential = gradient_of(tape, elu(v), v, false).item();
+      BOOST_TEST(std::abs(exponential - std::exp(real)) <=
+                     4 * Limits::epsilon() * std::exp(real) + Limits::denorm_min(),
+                 name_of(dtype) << " elu'(" << x << ") = " << exponential << ", expected "
+                                << std::exp(real));
+    }
+  };
+  check(float());
+  check(double());
+}
+
+BOOST_AUTO_TEST_CASE(infinite_and_huge_values_of_gelu) {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const auto y = gelu(Tensor::from<double>({6}, {-inf, -1e30, -50, 50, 1e30, inf}).to(dtype))
+                       .to(DType::float64);
+    const Tensor expected = Tensor::from<double>({6}, {0, 0, 0, 50, 1e30, inf}).to(dtype);
+    BOOST_TEST(y.to_vector<double>() == expected.to(DType::float64).to_vector<double>(),
+               boost::test_tools::per_element());
+  }
+}
+
+// What a formula's `where` does not take contributes 0, whatever its value and its slopes are.
+BOOST_AUTO_TEST_CASE(branches_not_taken) {
+  struct Case {
+    const char* name;
+    Tensor (*function)(const Tensor&);
+    std::vector<double> x;
+    std::vector<double> derivatives[3];
+  };
+  const Case cases[] = {
+      {"sqrt",
+       [](const Tensor& x) { return rw::fuse([](auto v) { return where(v > 0, sqrt(v), 0); }, x); },
+       {0, -1, 4, -inf},
+       {{0, 0, 0.25, 0}, {0, 0, -1.0 / 32, 0}, {0, 0, 3.0 / 256, 0}}},
+      {"exp",
+       [](const Tensor& x) {
+         return rw::fuse([](auto v) { return where(v <= 0, exp(v), 1 + v); }, x);
+       },
+       {1000, 0, inf},
+       {{1, 1, 1}, {0, 1, 0}, {0, 1, 0}}},
+      // The inner condition is read everywhere, and the logarithm only where x > 0.
+      {"log",
+       [](const Tensor& x) {
+         return rw::fuse(
+             [](auto v) {
+               return where(v > 0, where(log(v) < 0, 0, log(v) * log(v)), -1 / sqrt(-v));
+             },
+             x);
+       },
+       {0.5, 1, -4},
+       {{0, 0, -1.0 / 16}, {0, 2, -3.0 / 128}, {0, -6, -15.0 / 1024}}},
+      // One term in two branches, of which neither is taken at 0.
+      {"two",
+       [](const Tensor& x) {
+         return rw::fuse(
+             [](auto v) {
+               const auto root = sqrt(abs(v));
+               return where(v > 0, root, 0) + where(v < 0, 2 * root, 0);
+             },
+             x);
+       },
+       {4, 0, -4},
+       {{0.25, 0, -0.5}, {-1.0 / 32, 0, -1.0 / 16}, {3.0 / 256, 0, -3.0 / 128}}},
+      {"quotient",
+       [](const Tensor& x) {
+         return rw::fuse([](auto v, auto k) { return where(equal(v, 0), k * v, v * k / (v * v)); },
+                         x, 3.0);
+       },
+       {0, 1, nan_value},
+       {{3, -3, nan_value}, {0, 6, nan_value}, {0, -18, nan_value}}},
+  };
+  for (const Case& c : cases) {
+    for (const DType dtype : {DType::float32, DType::float64}) {
+      rw::Tape tape;
+      const Tensor x =
+          tape.watch(Tensor::from<double>({static_cast<std::int64_t>(c.x.size())}, c.x).to(dtype));
+      Tensor y = c.function(x);
+      for (int order = 0; order < 3; ++order) {
+        const auto plain = gradient_of(tape, y, x, false).to(DType::float64).to_vector<double>();
+        y = gradient_of(tape, y, x, true);
+        const auto recorded = y.to(DType::float64).to_vector<double>();
+        for (std::size_t i = 0; i < c.x.size(); ++i) {
+          for (const double got : {plain[i], recorded[i]}) {
+            const double want = c.derivatives[order][i];
+            const bool right = std::isnan(want) ? std::isnan(got) : std::abs(got - want) < 1e-5;
+            BOOST_TEST(right, name_of(dtype)
+                                  << ' ' << c.name << ", derivative " << order + 1 << " at "
+                                  << c.x[i] << " is " << got << ", expected " << want);
+          }
+        }
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(numbers_that_are_not_chosen_do_not_matter) {
+  // NaN and infinity in padding, also as the factor of something that is differentiated.
+  rw::Tape tape;
+  const Tensor mask = Tensor::from<double>({3}, {1, 0, 0});
+  const Tensor x = tape.watch(Tensor::from<double>({3}, {2, nan_value, inf}));
+  const Tensor w = tape.watch(rw::scalar(3.0, DType::float64));
+  const Tensor y =
+      rw::fuse([](auto m, auto v, auto k) { return where(m, k * v * v, 0); }, mask, x, w);
+  const auto first = tape.gradient(sum(y), {x, w}, {.retain = true, .create_graph = true});
+  BOOST_TEST(first[0].to_vector<double>() == std::vector<double>({12, 0, 0}),
+             boost::test_tools::per_element());
+  BOOST_TEST(first[1].item() == 4);
+  const auto second = tape.gradient(sum(first[0]) + first[1], {x, w});
+  BOOST_TEST(second[0].to_vector<double>() == std::vector<double>({6 + 4, 0, 0}),
+             boost::test_tools::per_element());
+  BOOST_TEST(second[1].item() == 4);
+}
