@@ -96,6 +96,7 @@ struct Pool {
     if (block != nullptr) {
       free_lists[size_class] = block->next;
       block->restart();
+      block->lent = false;
       count(size_class);
     }
     return block;
@@ -239,7 +240,7 @@ Pool* current_pool() {
   }
   const std::size_t capacity = capacity_of(size_class);
   auto* const block = new (::operator new (sizeof(Block) + capacity, std::align_val_t{64})) Block;
-  block->size_class = size_class;
+  block->size_class = static_cast<std::uint16_t>(size_class);
   if (pool != nullptr) {
     pool->held_bytes += static_cast<std::int64_t>(capacity);
     pool->count(size_class);

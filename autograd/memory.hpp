@@ -109,10 +109,18 @@ struct Counted {
   std::atomic<std::int32_t> others_;
 };
 
+// Note [Lent memory]
+// mutable_data() hands out a pointer that may be kept and written through later, which no version
+// counter sees (Note [Version counters]). So no copy is kept of what lies in memory that is lent
+// (Note [Weights stored as read]). A result of an operation, a new parameter and one that an
+// optimiser or assign() has written are lent no longer: who has a pointer to their memory asks for
+// it again.
+
 /// Header of a block of storage; the data follow it, 64-byte aligned. The version counts mutations
 /// (Note [Version counters]).
 struct alignas(64) Block : Counted {
-  std::uint32_t size_class = 0;
+  std::uint16_t size_class = 0;
+  bool lent = false;  // Note [Lent memory]
   std::uint32_t version = 0;
   Block* next = nullptr;  // in a list of free or queued blocks
   // Room for the body of the tensor that the block was allocated for, or for a view's body alone:

@@ -33,6 +33,7 @@ ParameterBody* make_parameter(const Tensor& value) {
   body->value.body().share();
   body->value.body().block->share();
   body->value.body().parameter = body;
+  end_loan(body->value);
   return body;
 }
 
@@ -129,6 +130,7 @@ void Parameter::assign(const Tensor& values) {
     std::memmove(mutable_data<T>(), dense.data<T>(),
                  static_cast<std::size_t>(value().elements()) * sizeof(T));
   });
+  detail::end_loan(value());
 }
 
 const Tensor& Parameter::grad() const {

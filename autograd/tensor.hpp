@@ -132,11 +132,13 @@ class Tensor {
     return reinterpret_cast<const T*>(typed<T>().data);
   }
   /// First element, to write; counts as a mutation (Note [Version counters]), so that a tape which
-  /// saved this value for its backward pass will refuse to use it.
+  /// saved this value for its backward pass will refuse to use it. Ask again for each round of
+  /// writing: what is written later through a pointer that was kept is not counted.
   template <Element T>
   T* mutable_data() {
     const detail::TensorBody& b = typed<T>();
     ++b.block->version;
+    b.block->lent = true;
     return reinterpret_cast<T*>(b.data);
   }
 
@@ -202,6 +204,8 @@ using TensorList = std::vector<Tensor, detail::PoolAllocator<Tensor>>;
 namespace detail {
 /// A dense copy that no tape records.
 Tensor copy_of(const Tensor& x);
+/// Nobody writes into `x` through an earlier pointer any more (Note [Lent memory]).
+inline void end_loan(const Tensor& x) { x.body().block->lent = false; }
 }  // namespace detail
 
 /// Dense tensors of one value. Uninitialised memory is never handed to a user. An int64 tensor

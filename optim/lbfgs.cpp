@@ -80,6 +80,7 @@ void assign(const ParameterList& list, const VectorXd& values) {
                        entry.parameter->mutable_data<T>(),
                        [](double value) { return static_cast<T>(value); });
       });
+      detail::end_loan(entry.parameter->value());
     }
   });
 }

@@ -148,6 +148,7 @@ void Optimizer::step() {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (detail::takes_part(*parameters_[i].parameter)) {
       update(i, *parameters_[i].parameter);
+      detail::end_loan(parameters_[i].parameter->value());
     }
   }
   ++*steps_.mutable_data<std::int64_t>();

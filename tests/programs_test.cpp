@@ -208,6 +208,18 @@ BOOST_AUTO_TEST_CASE(empty_views_at_the_end_of_their_base_have_nothing_written) 
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_pointer_that_was_kept_may_be_written_through_between_products) {
+  // Rows of 4 KiB: a tape keeps a copy of such a weight (Note [Weights stored as read]).
+  Parameter w(ones({8, 1024}));
+  float* const pointer = w.mutable_data<float>();
+  const Tensor x = ones({16, 8});
+  const Tape tape;
+  for (int i = 1; i <= 4; ++i) {
+    pointer[0] = static_cast<float>(i);
+    BOOST_TEST(matmul(x, w).data<float>()[0] == static_cast<float>(7 + i));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(random_programs_have_the_gradients_of_their_plain_forms) {
   const std::uint64_t first = number_from("REWIND_FIRST_PROGRAM", 1);
   const std::uint64_t count = number_from("REWIND_PROGRAMS", 2000);

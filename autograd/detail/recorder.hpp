@@ -58,6 +58,7 @@ class Recorder {
       TensorBody& body = outputs[i].body();
       new (node->slots + i) Slot{.shape = body.shape, .dtype = body.dtype};
       body.link = whole_link(tape.serial_, node, static_cast<std::uint32_t>(i), body.shape);
+      body.block->lent = false;
     }
     return {node, is_own};
   }

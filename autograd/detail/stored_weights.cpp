@@ -80,7 +80,9 @@ KeptWeights::~KeptWeights() { weights_of_run = outer_; }
 MatrixOperand stored_as_read(const MatrixOperand& b, std::int64_t rows) {
   StoredWeights* const kept =
       context.tape == nullptr ? weights_of_run : &Recorder::weights_of(*context.tape);
-  return kept == nullptr || b.transposed ? b : kept->stored_as_read(b, rows);
+  // Note [Lent memory]
+  const bool is_lent = b.tensor.body().block->lent;
+  return kept == nullptr || b.transposed || is_lent ? b : kept->stored_as_read(b, rows);
 }
 
 }  // namespace rw::detail
