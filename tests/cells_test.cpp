@@ -223,7 +223,7 @@ void check_cell(const typename C::Options& options = options_of<C>()) {
     auto narrow = net.initial_state(2);
     narrow[0].h = zeros({2, 1}, DType::float64);
     check_throws<ShapeError>([&] { static_cast<void>(net(x, narrow)); },
-                             std::string(C::name) + ": ");
+                             std::string(C::name) + " (layers/0/cell): h of the state is [2, 1]");
     auto empty = options;
     empty.hidden = 0;
     check_throws<UsageError>([&] { static_cast<void>(Net(empty, rng)); },
