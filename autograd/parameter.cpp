@@ -15,6 +15,7 @@ void release_parameter(ParameterBody* body) noexcept {
   if (owner == body) {  // a stand-in is not
     owner = nullptr;    // handles to the value may live on, as constants
   }
+  release_parameter(body->successor);
   delete body;
 }
 
@@ -95,7 +96,7 @@ Parameter& Parameter::operator=(const Parameter& other) {
     write(other);
   } else {
     Parameter copy(other);
-    std::swap(body_, copy.body_);
+    become(copy.body_);
   }
   return *this;
 }
@@ -111,8 +112,18 @@ void Parameter::write(const Parameter& other) {
 
 Parameter& Parameter::operator=(Parameter&& other) noexcept {
   Parameter moved(std::move(other));
-  std::swap(body_, moved.body_);
+  become(moved.body_);
   return *this;
+}
+
+void Parameter::become(detail::ParameterBody*& body) noexcept {
+  // A body that is replaced is in no parameter any more, so that it follows nobody, and chains have
+  // an end.
+  if (body_ != nullptr && body != nullptr && body_->successor == nullptr) {
+    body->retain();
+    body_->successor = body;
+  }
+  std::swap(body_, body);
 }
 
 detail::ParameterBody& Parameter::body() const {
@@ -156,11 +167,21 @@ ParameterHandle::ParameterHandle(Parameter* parameter) {
   share(parameter->body_);
 }
 
-void ParameterHandle::share(detail::ParameterBody* body) noexcept {
+void ParameterHandle::share(detail::ParameterBody* body) const noexcept {
   if (body != nullptr) {
     body->retain();
   }
   shared_.body_ = body;
+}
+
+void ParameterHandle::follow() const noexcept {
+  detail::ParameterBody* const first = shared_.body_;
+  detail::ParameterBody* last = first;
+  while (last->successor != nullptr) {
+    last = last->successor;
+  }
+  share(last);
+  detail::release_parameter(first);
 }
 
 ParameterHandle::Shared& ParameterHandle::Shared::operator=(const Parameter& other) {

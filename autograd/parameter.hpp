@@ -12,6 +12,8 @@ struct ParameterBody : Counted {
   Tensor grad;  // undefined: zero
   std::string name;
   bool trainable = true;
+  // What took its place in its model, for the lists that know this one (ParameterHandle).
+  ParameterBody* successor = nullptr;
 
   ParameterBody() { share(); }
   // From the pool: Note [Stand-ins].
@@ -49,10 +51,10 @@ class CopiesShareValues {
 ///
 /// Copying copies the value and the gradient, so that a copied layer is independent of the
 /// original. Assigning a copy writes into the parameter that is there, as assign() does, where
-/// shapes and types agree: optimisers go on with `model = best`. Otherwise, and when it is moved
-/// to, the parameter becomes another one, and what was made for the old one keeps the old one.
-/// Reads as a Tensor in every operation. Several threads may read the value at once while none
-/// writes it.
+/// shapes and types agree. Otherwise, and when another is moved to it, that one takes its place,
+/// for lists of parameters too: optimisers go on with `model = best` and `layer.bias =
+/// Parameter(b)`. Reads as a Tensor in every operation. Several threads may read the value at once
+/// while none writes it.
 class Parameter {
  public:
   Parameter() = default;
@@ -108,13 +110,16 @@ class Parameter {
   friend class ParameterHandle;
 
   detail::ParameterBody& body() const;
+  /// Holds `body` in the place of what it held, which gets it as its successor.
+  void become(detail::ParameterBody*& body) noexcept;
 
   detail::ParameterBody* body_ = nullptr;
 };
 
 /// A parameter that is shared: value, gradient and flags are those of the parameter it was made
 /// from, and live as long as either. So it stays whole when that one is moved, as when a vector of
-/// models grows, or ends. Used like a pointer.
+/// models grows, or ends; and it becomes whatever takes that one's place by assignment. Used like a
+/// pointer.
 class ParameterHandle {
  public:
   /// What `*handle` is: the parameter itself, but that no other can take its place.
@@ -139,15 +144,19 @@ class ParameterHandle {
   }
   ~ParameterHandle() = default;
 
-  Shared& operator*() const { return shared_; }
-  Shared* operator->() const { return &shared_; }
-  /// Whether both are one parameter, and not only of one value.
-  bool operator==(const ParameterHandle& other) const {
-    return shared_.body_ == other.shared_.body_;
+  Shared& operator*() const {
+    if (shared_.body_ != nullptr && shared_.body_->successor != nullptr) [[unlikely]] {
+      follow();
+    }
+    return shared_;
   }
+  Shared* operator->() const { return &**this; }
+  /// Whether both are one parameter, and not only of one value.
+  bool operator==(const ParameterHandle& other) const { return (**this).body_ == (*other).body_; }
 
  private:
-  void share(detail::ParameterBody* body) noexcept;
+  void follow() const noexcept;
+  void share(detail::ParameterBody* body) const noexcept;
   void swap(ParameterHandle& other) noexcept { std::swap(shared_.body_, other.shared_.body_); }
 
   mutable Shared shared_;

@@ -113,6 +113,7 @@ class Lbfgs::Run {
 
   LbfgsReport operator()() {
     LinePoint point = evaluate(start_);
+    detail::check_any_gradient(optimizer_.parameters_.owner(), list_);
     check_start(point);
     report_.first_loss = point.f;
     while (!report_.converged && report_.iterations < options_.max_iterations &&

@@ -58,9 +58,9 @@ class Lbfgs {
   ///
   /// The parameters' gradients are overwritten, and forgotten in the end. Throws NonFiniteError
   /// when the first loss or gradient is not finite (a later one only shortens the line search),
-  /// UsageError or ShapeError when a parameter or gradient has another form than when the
-  /// optimiser was made, and what `loss` throws. After an exception neither parameters nor state
-  /// have changed.
+  /// UsageError when no parameter gets a gradient, UsageError or ShapeError when a parameter or
+  /// gradient has another form than when the optimiser was made, and what `loss` throws. After an
+  /// exception neither parameters nor state have changed.
   LbfgsReport step(const std::function<Tensor()>& loss);
   /// The same for a `loss` that runs its backward passes itself, and returns the sum of the losses:
   /// for data in several parts. It finds the gradients forgotten.

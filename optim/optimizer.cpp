@@ -134,6 +134,7 @@ double Optimizer::rate_of(std::size_t i) const {
 
 void Optimizer::step() {
   rate_ = scheduled_learning_rate();
+  detail::check_any_gradient(parameters_.owner(), parameters());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const NamedParameter& entry = parameters_[i];
     if (detail::takes_part(*entry.parameter)) {

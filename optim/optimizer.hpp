@@ -34,10 +34,10 @@ struct ParameterGroup {
 /// Gradients add up until zero_grad(): several backward passes, each of its part of the loss,
 /// before one step() are one pass over a larger batch.
 ///
-/// The optimiser shares the parameters: the model may be moved. A copy of the model has parameters
-/// of its own and needs an optimiser of its own. Each parameter has state from the beginning,
-/// whether trainable or not, so that it can be frozen and unfrozen, and a checkpoint be loaded into
-/// a fresh optimiser; leave out of the list what is never to be trained.
+/// The optimiser shares the parameters: the model may be moved, or assigned to. A copy of the model
+/// has parameters of its own and needs an optimiser of its own. Each parameter has state from the
+/// beginning, whether trainable or not, so that it can be frozen and unfrozen, and a checkpoint be
+/// loaded into a fresh optimiser; leave out of the list what is never to be trained.
 class Optimizer {
  public:
   Optimizer(const Optimizer&) = delete;
@@ -47,10 +47,11 @@ class Optimizer {
   /// Changes every trainable parameter that has a gradient, in place; one without gradient keeps
   /// its value and state.
   ///
-  /// Throws NonFiniteError when a gradient holds a NaN or an infinity, or is so large that the
-  /// rule's square of it overflows; UsageError or ShapeError when a parameter or its gradient has
-  /// another form than when the optimiser was made, or the schedule gives no usable factor. After
-  /// an exception neither parameters nor state have changed.
+  /// Throws UsageError when there is none at all, as after a forgotten backward pass or when the
+  /// model was copied since the optimiser was made; NonFiniteError when a gradient holds a NaN or
+  /// an infinity, or is so large that the rule's square of it overflows; UsageError or ShapeError
+  /// when a parameter or its gradient has another form than when the optimiser was made, or the
+  /// schedule gives no usable factor. After an exception neither parameters nor state have changed.
   void step();
 
   /// The parameters that it changes, for example to clip their gradients.

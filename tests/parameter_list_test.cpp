@@ -9,6 +9,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <rewind/autograd/math.hpp>
+#include <rewind/autograd/memory.hpp>
 #include <rewind/autograd/reduce.hpp>
 #include <rewind/autograd/substitution.hpp>
 #include <rewind/autograd/tape.hpp>
@@ -88,6 +89,8 @@ BOOST_AUTO_TEST_CASE(a_moved_model_is_clipped_and_trained_in_its_new_place) {
   play_back(models[0]);
   optimizer.step();
   BOOST_TEST(value_of(models[0].w) == 0);
+  const std::vector<Model> copies = models;
+  BOOST_TEST(value_of(copies[0].w) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_list_keeps_the_parameters_of_a_model_that_ended) {
@@ -137,15 +140,79 @@ BOOST_AUTO_TEST_CASE(a_tape_sees_that_a_parameter_was_assigned) {
   BOOST_CHECK_THROW(tape.backward(loss), UsageError);
 }
 
-BOOST_AUTO_TEST_CASE(a_parameter_of_another_form_replaces_and_is_another_one) {
+BOOST_AUTO_TEST_CASE(what_takes_a_parameters_place_is_followed) {
+  Model model;
+  Sgd optimizer(parameters(model), {.learning_rate = 1});
+  ParameterAverage average(parameters(model));
+  const ParameterList list = optimizer.parameters();
+  model.w = Parameter(full({3}, 5, DType::float64));
+  model.w = Parameter(full({3}, 7, DType::float64));
+  play_back(model);
+  optimizer.step();
+  BOOST_TEST(value_of(model.w) == 6);
+  BOOST_TEST((list[0].parameter == parameters(model)[0].parameter));
+  model = Model();
+  play_back(model);
+  optimizer.step();
+  BOOST_TEST(value_of(model.w) == 0);
+  average.update();
+  BOOST_TEST(value_of(*parameters(model)[0].parameter) == 0);
+  const AppliedValues averaged = average.apply();
+  BOOST_TEST(value_of(model.w) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(replaced_parameters_are_freed_when_nobody_knows_them_any_more) {
   Model model;
   const ParameterList list = parameters(model);
+  const auto live = [&] {
+    static_cast<void>(list[0].parameter->value());
+    return memory_statistics().live_bytes;
+  };
+  const std::int64_t before = live();
+  for (int i = 0; i < 100; ++i) {
+    model.w = Parameter(full({3}, i, DType::float64));
+  }
+  BOOST_TEST(live() == before);
+}
+
+BOOST_AUTO_TEST_CASE(a_parameter_of_another_form_is_refused) {
+  Model model;
+  Sgd optimizer(parameters(model), {.learning_rate = 1});
   Model wide;
   wide.w = Parameter(full({4}, 2, DType::float64));
   model = wide;
   BOOST_TEST((model.w.shape() == Shape{4}));
-  BOOST_TEST((list[0].parameter->shape() == Shape{3}));
-  BOOST_TEST(!(list[0].parameter == parameters(model)[0].parameter));
+  BOOST_TEST((optimizer.parameters()[0].parameter->shape() == Shape{4}));
+  play_back(model);
+  const std::string message = message_of<UsageError>([&] { optimizer.step(); });
+  BOOST_TEST(message.find("'w' is now float64 [4], expected float64 [3]") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_step_that_nobody_has_a_gradient_for_says_why) {
+  Model model;
+  Sgd sgd(parameters(model), {.learning_rate = 1});
+  Lbfgs lbfgs(parameters(model));
+  const Model copy = model;
+  play_back(copy);
+  const auto refused = [&](auto&& step, const std::string& expected) {
+    const std::string message = message_of<UsageError>(step);
+    BOOST_TEST(message.find(expected) != std::string::npos, message);
+    BOOST_TEST(sgd.steps() == 0);
+    BOOST_TEST(lbfgs.steps() == 0);
+    BOOST_TEST(value_of(model.w) == 1);
+  };
+  const auto loss_of_copy = [&] { return sum(square(copy.w.value())); };
+  refused([&] { sgd.step(); }, "sgd: none of the 1 parameters has a gradient");
+  refused([&] { lbfgs.step(loss_of_copy); }, "lbfgs: none of the 1 parameters has a gradient");
+  play_back(model);
+  sgd.zero_grad();
+  refused([&] { sgd.step(); }, "zero_grad()");
+  model.w.set_trainable(false);
+  refused([&] { sgd.step(); }, "sgd: all 1 parameters are frozen");
+  model.w.set_trainable(true);
+  play_back(model);
+  sgd.step();
+  BOOST_TEST(value_of(model.w) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(assigning_through_a_list_writes_into_the_model) {

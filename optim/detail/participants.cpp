@@ -34,6 +34,26 @@ Survey survey(const Tensor& x) {
 
 }  // namespace
 
+void check_any_gradient(std::string_view who, const ParameterList& list) {
+  const auto any = [&](bool (Parameter::*is)() const) {
+    return std::any_of(list.begin(), list.end(),
+                       [&](const NamedParameter& entry) { return ((*entry.parameter).*is)(); });
+  };
+  if (any(&Parameter::has_grad)) {
+    return;
+  }
+  check<UsageError>(any(&Parameter::trainable),
+                    "{}: all {} parameters are frozen, expected one that is trainable; call "
+                    "set_trainable(true)",
+                    who, list.size());
+  throw UsageError(fmt::format(
+      "{}: none of the {} parameters has a gradient, expected one from "
+      "tape.backward(loss) of a loss that depends on them, with no zero_grad() "
+      "since; was the model copied? A copy has parameters of its own, whose list ('{}', "
+      "...) must be given to another {}",
+      who, list.size(), list.front().path, who));
+}
+
 void check_gradient(std::string_view who, const NamedParameter& entry) {
   const Tensor& value = entry.parameter->value();
   const Tensor& gradient = entry.parameter->grad();

@@ -13,6 +13,10 @@ inline bool takes_part(const Parameter& parameter) {
   return parameter.trainable() && parameter.has_grad();
 }
 
+/// Throws UsageError when no parameter has a gradient: it would be a step that does nothing, and
+/// nobody would notice the mistake behind it.
+void check_any_gradient(std::string_view who, const ParameterList& list);
+
 /// Throws UsageError unless the gradient is dense and has the value's shape and type:
 /// mutable_grad() lets anything in.
 void check_gradient(std::string_view who, const NamedParameter& entry);
