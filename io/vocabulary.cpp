@@ -12,8 +12,11 @@ namespace {
 constexpr std::array special_names{"padding", "unknown", "begin", "end"};
 constexpr std::string_view white_space = " \t\n\v\f\r";
 
-/// Calls body(token, byte at which it begins) for each token. Throws UsageError for bytes that are
-/// not UTF-8, before the first call.
+/// U+FEFF, which some editors put in front of a text.
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
+/// Calls body(token, byte at which it begins) for each token. A byte-order mark at the very
+/// beginning is none. Throws UsageError for bytes that are not UTF-8, before the first call.
 template <class Body>
 void for_each_token(std::string_view text, TokenUnit unit, Body&& body) {
   const std::size_t bad = io::detail::first_bad_byte(text);
@@ -21,7 +24,7 @@ void for_each_token(std::string_view text, TokenUnit unit, Body&& body) {
                     "vocabulary: byte {} of the text is {:#04x}, which is not UTF-8 there; convert "
                     "the text first",
                     bad, bad < text.size() ? static_cast<unsigned char>(text[bad]) : 0);
-  std::size_t at = 0;
+  std::size_t at = text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
   while (at < text.size()) {
     std::size_t end = 0;
     if (unit == TokenUnit::character) {

@@ -23,8 +23,8 @@
 namespace rw {
 
 enum class TokenUnit {
-  character,  ///< UTF-8 code points
-  word        ///< what stands between ASCII white space
+  character,  ///< UTF-8 code points, '\r' and '\n' too: convert line ends first if they may differ
+  word        ///< what stands between ASCII white space: ' ', '\t', '\n', '\v', '\f', '\r'
 };
 
 struct VocabularyOptions {
@@ -41,7 +41,8 @@ struct VocabularyOptions {
 
 /// Tokens, which are characters or words, numbered from 0: first padding, unknown, begin and end,
 /// as far as there are any, then the others, the most frequent first and equally frequent ones in
-/// the order of their bytes. All texts are UTF-8.
+/// the order of their bytes. All texts are UTF-8; a byte-order mark (U+FEFF) at the very beginning
+/// of a text is left out, as RFC 3629, section 6 allows.
 class Vocabulary {
  public:
   /// Of all tokens of `text`. Throws UsageError for bytes that are not UTF-8 and options that make

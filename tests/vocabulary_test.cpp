@@ -90,6 +90,22 @@ BOOST_AUTO_TEST_CASE(words) {
   BOOST_TEST(vocabulary.decode(Numbers{}).empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_byte_order_mark_in_front_is_no_token) {
+  const std::string mark = "\xEF\xBB\xBF";
+  const Vocabulary words(mark + "the cat\r\nthe\tdog\r\n", {.unit = TokenUnit::word});
+  BOOST_TEST((tokens_of(words) == Texts{"the", "cat", "dog"}));
+  BOOST_TEST((words.encode(mark + "the dog") == Numbers{0, 2}));
+  const Vocabulary characters(mark + "a\r\n");
+  BOOST_TEST((tokens_of(characters) == Texts{"\n", "\r", "a"}));
+  BOOST_TEST((characters.encode(mark + "a") == Numbers{2}));
+  BOOST_TEST(Vocabulary(mark).size() == 0);
+  // Anywhere else it is a character as any other, a second one too.
+  BOOST_TEST((tokens_of(Vocabulary(mark + mark + "a")) == Texts{"a", mark}));
+  BOOST_TEST((tokens_of(Vocabulary("a" + mark)) == Texts{"a", mark}));
+  BOOST_CHECK_EXCEPTION(words.encode(mark + "the cow"), rw::UsageError,
+                        [](const auto& error) { return says(error, "byte 7"); });
+}
+
 BOOST_AUTO_TEST_CASE(rare_and_unknown_tokens) {
   const Vocabulary vocabulary("a a b b b c", {.unit = TokenUnit::word,
                                               .min_count = 2,
