@@ -50,9 +50,11 @@ BpttBatches::BpttBatches(const Tensor& stream, const BpttOptions& options)
 
 BpttBatch BpttBatches::next() {
   cursor_.check();
-  check<UsageError>(cursor_.end() > 0,
-                    "bptt_batches: columns of {} elements make no chunk of {} steps",
-                    columns_.size(0), options_.steps);
+  check<UsageError>(
+      cursor_.end() > 0,
+      "bptt_batches: columns of {} elements make no chunk of {} steps with drop_last; "
+      "make chunks shorter or keep the last",
+      columns_.size(0), options_.steps);
   const std::int64_t first = position();
   const std::int64_t last = std::min(first + options_.steps, cursor_.end());
   BpttBatch chunk{slice(columns_, 0, first, last), slice(columns_, 0, first + 1, last + 1),

@@ -90,8 +90,9 @@ void Minibatches::arrange_epoch() {
 
 Tensor Minibatches::next() {
   cursor_.check();
-  check<UsageError>(size() > 0, "minibatches: {} examples make no batch of {}", examples_,
-                    options_.batch);
+  check<UsageError>(size() > 0, "minibatches: {} examples make no batch of {}{}", examples_,
+                    options_.batch,
+                    examples_ == 0 ? "" : " with drop_last; make batches smaller or keep the last");
   arrange_epoch();
   const auto first =
       static_cast<std::size_t>(batches_[static_cast<std::size_t>(position())] * options_.batch);

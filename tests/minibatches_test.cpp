@@ -262,6 +262,9 @@ BOOST_AUTO_TEST_CASE(no_examples_no_batches) {
   BOOST_CHECK_THROW(none.next(), rw::UsageError);
   Minibatches too_few(3, {.batch = 4, .drop_last = true}, 1);
   BOOST_TEST(epoch_of(too_few).empty());
+  BOOST_CHECK_EXCEPTION(too_few.next(), rw::UsageError, [](const rw::UsageError& error) {
+    return std::string(error.what()).find("3 examples make no batch of 4 with drop_last") == 13;
+  });
   Minibatches no_lengths = Minibatches::by_length({}, {}, 1);
   BOOST_TEST(epoch_of(no_lengths).empty());
   BOOST_CHECK_THROW(Minibatches(-1, {}, 1), rw::UsageError);
