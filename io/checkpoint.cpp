@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -79,62 +80,144 @@ void check_attributes(const Attributes& attributes) {
   }
 }
 
-/// All differences between a file and the state it is to restore.
-class Differences {
+/// What `path` is called after the renaming; nothing when the renaming does not fit it.
+std::optional<std::string> renamed(const Rename& rename, const std::string& path) {
+  const std::size_t star = rename.from.find('*');
+  if (star == std::string::npos) {
+    return path == rename.from ? std::optional(rename.to) : std::nullopt;
+  }
+  const std::string_view before = std::string_view(rename.from).substr(0, star);
+  const std::string_view after = std::string_view(rename.from).substr(star + 1);
+  if (path.size() < before.size() + after.size() || !path.starts_with(before) ||
+      !path.ends_with(after)) {
+    return std::nullopt;
+  }
+  std::string to = rename.to;
+  to.replace(to.find('*'), 1, path, star, path.size() - before.size() - after.size());
+  return to;
+}
+
+/// The entries of a file under the names that they are to have. Throws UsageError.
+class NamedEntries {
  public:
-  Differences(const StateList& state, const std::vector<EntryInfo>& entries,
-              const LoadOptions& options) {
-    std::unordered_map<std::string_view, const EntryInfo*> remaining;
-    for (const EntryInfo& entry : entries) {
-      remaining.emplace(entry.path, &entry);
+  NamedEntries(const std::vector<EntryInfo>& entries, const std::vector<Rename>& renames) {
+    for (const Rename& rename : renames) {
+      const auto stars = std::count(rename.from.begin(), rename.from.end(), '*');
+      check<UsageError>(stars <= 1 && std::count(rename.to.begin(), rename.to.end(), '*') == stars,
+                        "checkpoint: cannot rename '{}' to '{}'; expected one '*' in each, or none",
+                        rename.from, rename.to);
     }
-    for (const auto& [path, tensor] : state) {
-      const auto found = remaining.find(path);
-      if (found == remaining.end()) {
-        missing_.push_back(path);
-        continue;
-      }
-      compare(*found->second, tensor);
-      remaining.erase(found);
-    }
+    std::vector<bool> used(renames.size(), false);
     for (const EntryInfo& entry : entries) {
-      if (!options.allow_unexpected && remaining.contains(entry.path)) {
-        unexpected_.push_back(entry.path);
+      std::string name = entry.path;
+      for (std::size_t i = 0; i < renames.size(); ++i) {
+        if (std::optional<std::string> other = renamed(renames[i], entry.path)) {
+          used[i] = true;
+          name = *std::move(other);
+          break;
+        }
       }
+      const auto [twin, fresh] = by_name_.emplace(name, &entry);
+      check<UsageError>(fresh,
+                        "checkpoint: '{}' and '{}' of the file would both be '{}'; rename "
+                        "them differently",
+                        twin->second->path, entry.path, name);
+    }
+    for (std::size_t i = 0; i < renames.size(); ++i) {
+      check<UsageError>(used[i],
+                        "checkpoint: there is nothing to rename to '{}': no entry of the file is "
+                        "'{}', or another renaming before fits it; list() gives the entries",
+                        renames[i].to, renames[i].from);
     }
   }
 
-  bool any() const {
-    return !(missing_.empty() && unexpected_.empty() && misshapen_.empty() && mistyped_.empty());
-  }
-
-  std::string text() const {
-    std::vector<std::string> kinds;
-    for (const auto& [kind, list] : {std::pair{"missing", &missing_},
-                                     {"unexpected", &unexpected_},
-                                     {"wrong shape", &misshapen_},
-                                     {"wrong type", &mistyped_}}) {
-      if (!list->empty()) {
-        kinds.push_back(fmt::format("{}: {}", kind, fmt::join(*list, ", ")));
-      }
+  /// The entry of that name, which is then taken; null when there is none.
+  const EntryInfo* take(const std::string& name) {
+    const auto found = by_name_.find(name);
+    if (found == by_name_.end()) {
+      return nullptr;
     }
-    return fmt::format("{}", fmt::join(kinds, "; "));
+    const EntryInfo* const entry = found->second;
+    by_name_.erase(found);
+    return entry;
+  }
+  /// The file's own paths of those that nobody took, in order.
+  std::vector<std::string> left() const {
+    std::vector<std::string> paths;
+    for (const auto& [name, entry] : by_name_) {
+      paths.push_back(entry->path);
+    }
+    std::sort(paths.begin(), paths.end());
+    return paths;
   }
 
  private:
-  void compare(const EntryInfo& entry, const Tensor& tensor) {
-    if (entry.shape != tensor.shape()) {
-      misshapen_.push_back(
-          fmt::format("{} is {}, expected {}", entry.path, entry.shape, tensor.shape()));
+  std::unordered_map<std::string, const EntryInfo*> by_name_;
+};
+
+/// What of a file goes where, and all differences between the file and the state.
+class Plan {
+ public:
+  Plan(const StateList& state, const std::vector<EntryInfo>& entries, const LoadOptions& options)
+      : options_(options) {
+    NamedEntries named(entries, options.rename);
+    for (const auto& [path, tensor] : state) {
+      const EntryInfo* const entry = named.take(path);
+      if (entry == nullptr) {
+        report_.missing.push_back(path);
+      } else if (fits(*entry, path, tensor)) {
+        report_.loaded.push_back(path);
+        sources_.push_back({*entry, tensor});
+      } else {
+        report_.mismatched.push_back(path);
+      }
     }
-    if (entry.dtype != tensor.dtype()) {
-      mistyped_.push_back(fmt::format("{} is {}, expected {}", entry.path, name_of(entry.dtype),
-                                      name_of(tensor.dtype())));
-    }
+    report_.unexpected = named.left();
   }
 
-  std::vector<std::string> missing_;
-  std::vector<std::string> unexpected_;
+  struct Source {
+    EntryInfo entry;
+    Tensor target;
+  };
+  const std::vector<Source>& sources() const { return sources_; }
+  const LoadReport& report() const { return report_; }
+
+  /// What is not allowed; empty when nothing is.
+  std::string objections() const {
+    static const std::vector<std::string> none;
+    const bool anything = !sources_.empty() || report_.complete();
+    return listed({{"missing", options_.allow_missing && anything ? none : report_.missing},
+                   {"unexpected", options_.allow_unexpected ? none : report_.unexpected},
+                   {"wrong shape", options_.allow_mismatched && anything ? none : misshapen_},
+                   {"wrong type", options_.allow_mismatched && anything ? none : mistyped_}});
+  }
+
+  using Kinds = std::vector<std::pair<std::string_view, std::vector<std::string>>>;
+  static std::string listed(const Kinds& kinds) {
+    std::vector<std::string> parts;
+    for (const auto& [kind, list] : kinds) {
+      if (!list.empty()) {
+        parts.push_back(fmt::format("{}: {}", kind, fmt::join(list, ", ")));
+      }
+    }
+    return fmt::format("{}", fmt::join(parts, "; "));
+  }
+
+ private:
+  bool fits(const EntryInfo& entry, const std::string& path, const Tensor& tensor) {
+    if (entry.shape != tensor.shape()) {
+      misshapen_.push_back(fmt::format("{} is {}, expected {}", path, entry.shape, tensor.shape()));
+    }
+    if (entry.dtype != tensor.dtype()) {
+      mistyped_.push_back(fmt::format("{} is {}, expected {}", path, name_of(entry.dtype),
+                                      name_of(tensor.dtype())));
+    }
+    return entry.shape == tensor.shape() && entry.dtype == tensor.dtype();
+  }
+
+  const LoadOptions& options_;
+  LoadReport report_;
+  std::vector<Source> sources_;
   std::vector<std::string> misshapen_;
   std::vector<std::string> mistyped_;
 };
@@ -159,33 +242,49 @@ void assign(Tensor target, const Tensor& values) {
 
 }  // namespace
 
-void save(const std::string& path, const StateList& state, const Attributes& attributes) {
+void detail::save(const std::string& path, const StateList& state, const Attributes& attributes,
+                  const std::vector<SavedObject>& objects) {
   check_state(state);
   check_attributes(attributes);
-  detail::replace_file(path, detail::encode(path, state, attributes).bytes());
+  replace_file(path, encode(path, state, attributes, objects).bytes());
 }
 
-void load(const std::string& path, const StateList& state, const LoadOptions& options) {
+void save(const std::string& path, const StateList& state, const Attributes& attributes) {
+  detail::save(path, state, attributes, {});
+}
+
+LoadReport load(const std::string& path, const StateList& state, const LoadOptions& options) {
   check_state(state);
   std::vector<Tensor> values;
-  values.reserve(state.size());
+  std::optional<Plan> plan;
   {
     detail::Reader reader(path, detail::read_file(path));
-    const Differences differences(state, reader.entries(), options);
-    if (differences.any()) {
+    plan.emplace(state, reader.entries(), options);
+    const std::string objections = plan->objections();
+    if (!objections.empty()) {
       throw StateMismatch(fmt::format(
           "checkpoint '{}' does not fit: {}; nothing was changed; build the same objects "
           "as were saved, under the same names",
-          path, differences.text()));
+          path, objections));
     }
-    for (const auto& [entry_path, tensor] : state) {
-      values.push_back(reader.read({entry_path, tensor.shape(), tensor.dtype()}));
+    values.reserve(plan->sources().size());
+    for (const Plan::Source& source : plan->sources()) {
+      values.push_back(reader.read(source.entry));
     }
   }
+  LoadReport report = plan->report();
   // From here on nothing can fail.
-  for (std::size_t i = 0; i < state.size(); ++i) {
-    assign(state[i].tensor, values[i]);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    assign(plan->sources()[i].target, values[i]);
   }
+  return report;
+}
+
+std::string to_string(const LoadReport& report) {
+  const std::string rest = Plan::listed({{"missing", report.missing},
+                                         {"unexpected", report.unexpected},
+                                         {"mismatched", report.mismatched}});
+  return fmt::format("{} loaded{}{}", report.loaded.size(), rest.empty() ? "" : "; ", rest);
 }
 
 Attributes read_attributes(const std::string& path) {

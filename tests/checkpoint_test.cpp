@@ -323,6 +323,102 @@ BOOST_AUTO_TEST_CASE(a_mismatch_lists_everything_and_changes_nothing) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(loading_what_fits_reports_what_does_not) {
+  const Folder folder;
+  const std::string path = folder / "x.h5";
+  const Tensor w = numbers({3, 4}), b = numbers({4});
+  io::save(path, {{"model/encoder/w", w},
+                  {"model/encoder/cell/b", b},
+                  {"model/head/weight", numbers({4, 10})},
+                  {"optimizer/step", numbers({}, rw::DType::int64)}});
+  const StateList state = {{"model/body/w", rw::ones({3, 4})},
+                           {"model/body/cell/b", rw::ones({4})},
+                           {"model/head/weight", rw::ones({4, 2})},
+                           {"model/new", rw::ones({2})}};
+  const std::string before = bytes_of(state);
+  const std::vector<io::Rename> rename = {{"model/encoder/*", "model/body/*"}};
+  io::LoadOptions options = {
+      .allow_missing = true, .allow_unexpected = true, .allow_mismatched = true, .rename = rename};
+  const io::LoadReport report = io::load(path, state, options);
+  BOOST_TEST((report.loaded == std::vector<std::string>{"model/body/w", "model/body/cell/b"}));
+  BOOST_TEST((report.missing == std::vector<std::string>{"model/new"}));
+  BOOST_TEST((report.unexpected == std::vector<std::string>{"optimizer/step"}));
+  BOOST_TEST((report.mismatched == std::vector<std::string>{"model/head/weight"}));
+  BOOST_TEST(!report.complete());
+  BOOST_TEST(to_string(report) ==
+             "2 loaded; missing: model/new; unexpected: optimizer/step; mismatched: "
+             "model/head/weight");
+  BOOST_CHECK(bytes_of(state[0].tensor) == bytes_of(w));
+  BOOST_CHECK(bytes_of(state[1].tensor) == bytes_of(b));
+  BOOST_CHECK(bytes_of(state[2].tensor) == bytes_of(rw::ones({4, 2})));
+  BOOST_CHECK(bytes_of(state[3].tensor) == bytes_of(rw::ones({2})));
+
+  // What is not allowed is refused whole, the same as without renaming.
+  const StateList again = {{"model/body/w", rw::ones({3, 4})},
+                           {"model/body/cell/b", rw::ones({4})},
+                           {"model/head/weight", rw::ones({4, 2})},
+                           {"model/new", rw::ones({2})}};
+  for (const auto& [option, part] :
+       {std::pair{&io::LoadOptions::allow_missing, "missing: model/new"},
+        {&io::LoadOptions::allow_unexpected, "unexpected: optimizer/step"},
+        {&io::LoadOptions::allow_mismatched, "model/head/weight is [4, 10], expected [4, 2]"}}) {
+    io::LoadOptions stricter = options;
+    stricter.*option = false;
+    BOOST_TEST(
+        contains(message<io::StateMismatch>([&] { io::load(path, again, stricter); }), part));
+    BOOST_CHECK(bytes_of(again) == before);
+  }
+  // A name that fits nothing is a mistake, and no loading of nothing.
+  BOOST_TEST(contains(message<io::StateMismatch>([&] {
+                        io::load(path, {{"modle/new", rw::ones({2})}},
+                                 {.allow_missing = true, .allow_unexpected = true});
+                      }),
+                      "missing: modle/new"));
+}
+
+BOOST_AUTO_TEST_CASE(entries_are_renamed_by_the_first_rule_that_fits) {
+  const Folder folder;
+  const std::string path = folder / "x.h5";
+  io::save(path,
+           {{"a/x/w", rw::full({1}, 1)}, {"a/y/w", rw::full({1}, 2)}, {"b", rw::full({1}, 3)}});
+  const auto loaded = [&](const std::vector<io::Rename>& rename, std::vector<std::string> names) {
+    StateList state;
+    for (std::string& name : names) {
+      state.push_back({std::move(name), rw::zeros({1})});
+    }
+    const io::LoadReport report = io::load(path, state, {.rename = rename});
+    BOOST_TEST(report.complete());
+    BOOST_TEST(report.loaded.size() == state.size());
+    std::vector<float> values;
+    for (const rw::StateEntry& entry : state) {
+      values.push_back(static_cast<float>(entry.tensor.item()));
+    }
+    return values;
+  };
+  const std::vector<float> in_order = {1, 2, 3};
+  const auto check = [&](const std::vector<io::Rename>& rename, std::vector<std::string> names) {
+    BOOST_TEST(loaded(rename, std::move(names)) == in_order, boost::test_tools::per_element());
+  };
+  check({{"a/*", "c/*"}}, {"c/x/w", "c/y/w", "b"});
+  check({{"a/x/w", "b"}, {"b", "c"}}, {"b", "a/y/w", "c"});
+  check({{"a/y/*", "d/*/e"}, {"a/*", "c/*"}}, {"c/x/w", "d/w/e", "b"});
+  check({{"*/w", "*/v"}}, {"a/x/v", "a/y/v", "b"});
+  check({{"*", "all/*"}}, {"all/a/x/w", "all/a/y/w", "all/b"});
+  check({{"b*", "c*"}}, {"a/x/w", "a/y/w", "c"});
+  for (const auto& [rename, part] : std::vector<std::pair<std::vector<io::Rename>, const char*>>{
+           {{{"a/*/*", "b/*"}}, "one '*' in each"},
+           {{{"a/*", "b"}}, "one '*' in each"},
+           {{{"a", "b/*"}}, "one '*' in each"},
+           {{{"a/z/*", "c/*"}}, "nothing to rename to 'c/*'"},
+           {{{"a/*", "c/*"}, {"a/x/w", "d"}}, "nothing to rename to 'd'"},
+           {{{"a/x/w", "b"}}, "'a/x/w' and 'b' of the file would both be 'b'"}}) {
+    BOOST_TEST(contains(message<rw::UsageError>([&, &rules = rename] {
+                          io::load(path, {{"b", rw::zeros({1})}}, {.rename = rules});
+                        }),
+                        part));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(paths_that_cannot_be_saved) {
   const Folder folder;
   const Tensor x = numbers({2});
@@ -456,6 +552,37 @@ BOOST_AUTO_TEST_CASE(mode_and_symbolic_link_of_the_old_file_stay) {
   BOOST_TEST(folder.files().size() == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(a_symbolic_link_to_a_file_that_is_not_there_yet_is_followed) {
+  const Folder folder;
+  const StateList state = {{"a", numbers({2})}};
+  fs::create_directory(folder / "runs");
+  fs::create_directory(folder / "links");
+  fs::create_symlink("runs/7.h5", folder / "latest.h5");
+  fs::create_symlink("../latest.h5", folder / "links/newest.h5");
+  fs::create_symlink(folder / "runs/8.h5", folder / "absolute.h5");
+  for (const auto& [link, file] : {std::pair{"latest.h5", "runs/7.h5"},
+                                   {"links/newest.h5", "runs/7.h5"},
+                                   {"absolute.h5", "runs/8.h5"}}) {
+    io::save(folder / link, state);
+    BOOST_TEST(fs::is_symlink(folder / link));
+    BOOST_TEST(fs::is_regular_file(fs::symlink_status(folder / file)));
+    io::load(folder / link, zeros_like(state));
+    fs::remove(folder / file);
+  }
+
+  fs::create_symlink("nowhere/x.h5", folder / "broken.h5");
+  BOOST_TEST(
+      contains(message<io::CheckpointWriteError>([&] { io::save(folder / "broken.h5", state); }),
+               "No such file or directory"));
+  fs::create_symlink("b.h5", folder / "a.h5");
+  fs::create_symlink("a.h5", folder / "b.h5");
+  BOOST_TEST(contains(message<io::CheckpointWriteError>([&] { io::save(folder / "a.h5", state); }),
+                      "symbolic links"));
+  BOOST_TEST(fs::is_symlink(folder / "broken.h5"));
+  BOOST_TEST(fs::is_symlink(folder / "a.h5"));
+  BOOST_TEST(fs::is_empty(folder / "runs"));
+}
+
 BOOST_AUTO_TEST_CASE(a_relative_path_is_saved_in_the_working_directory) {
   const Folder folder;
   const fs::path before = fs::current_path();
@@ -567,13 +694,34 @@ BOOST_AUTO_TEST_CASE(other_tools_read_the_file) {
             {"none", rw::zeros({0, 3})},
             {"step", rw::scalar(7, rw::DType::int64)}},
            {{"cell", "lstm"}});
-  const std::string command =
-      fmt::format("h5dump -p '{}' > '{}' 2>&1", folder / "x.h5", folder / "dump");
-  BOOST_TEST(std::system(command.c_str()) == 0);
-  const std::string dump = read(folder / "dump");
+  const auto dump_of = [&](const char* options, const char* file) {
+    const std::string command =
+        fmt::format("h5dump {} '{}' > '{}' 2>&1", options, folder / file, folder / "dump");
+    BOOST_TEST(std::system(command.c_str()) == 0);
+    return read(folder / "dump");
+  };
+  const std::string dump = dump_of("-p", "x.h5");
   for (const char* part :
        {"GROUP \"cell\"", "DATASET \"w_x\"", "H5T_IEEE_F32LE", "3, 4.5", "CHECKSUM FLETCHER32",
         "H5T_STD_I64LE", "(0): 7", "\"lstm\"", "\"rewind:format_version\""}) {
     BOOST_TEST(contains(dump, part), part << " is not in the dump");
   }
+
+  Network network(1);
+  Counter counter;
+  io::save(folder / "objects.h5", {{"größe", "µ"}}, "model", network, "runs/optimizer", counter,
+           "state", rw::state_of(counter), "epoch", numbers({}));
+  for (const auto& [attribute, part] : {std::pair{"/größe", "CSET H5T_CSET_UTF8"},
+                                        {"/model/rewind:kind", "Network\""},
+                                        {"/model/rewind:kind", "CSET H5T_CSET_UTF8"},
+                                        {"/model/rewind:tensors", "(0): 8"},
+                                        {"/model/rewind:values", "(0): 28"},
+                                        {"/runs/optimizer/rewind:kind", "Counter\""},
+                                        {"/runs/optimizer/rewind:tensors", "(0): 2"},
+                                        {"/runs/optimizer/rewind:values", "(0): 7"},
+                                        {"/state/rewind:tensors", "(0): 2"}}) {
+    const std::string text = dump_of(fmt::format("-a '{}'", attribute).c_str(), "objects.h5");
+    BOOST_TEST(contains(text, part), part << " is not in the dump of " << attribute << text);
+  }
+  BOOST_TEST(io::list(folder / "objects.h5").size() == 13U);
 }

@@ -150,12 +150,30 @@ std::optional<mode_t> existing_mode(const std::string& path, int directory,
   return status.st_mode & 07777;
 }
 
+/// Where `path` leads when symbolic links are followed, whether or not there is a file yet.
+std::filesystem::path followed(const std::string& path) {
+  constexpr int most = 40;  // as Linux has it
+  std::filesystem::path target = path;
+  for (int links = 0;; ++links) {
+    std::error_code none;  // whatever is wrong with the path, opening it says it better
+    if (!std::filesystem::is_symlink(std::filesystem::symlink_status(target, none))) {
+      return target;
+    }
+    if (links == most) {
+      fail_write(path, "follow its symbolic links", ELOOP);
+    }
+    const std::filesystem::path next = std::filesystem::read_symlink(target, none);
+    if (none) {
+      fail_write(path, "follow its symbolic link", none.value());
+    }
+    target = target.parent_path() / next;  // `next` alone where it is absolute
+  }
+}
+
 }  // namespace
 
 void replace_file(const std::string& path, std::span<const std::byte> bytes) {
-  std::error_code not_there;
-  const std::filesystem::path followed = std::filesystem::canonical(path, not_there);
-  const std::filesystem::path target = not_there ? std::filesystem::path(path) : followed;
+  const std::filesystem::path target = followed(path);
   const std::string name = target.filename();
   if (name.empty()) {
     fail_write(path, "use this as the name of a file", EINVAL);

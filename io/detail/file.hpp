@@ -15,7 +15,8 @@ namespace rw::io::detail {
 // both complete.
 
 /// Replaces the file at `path` by one that holds `bytes` (Note [Atomic replacement]), keeping the
-/// mode of a file that was there. Throws CheckpointWriteError.
+/// mode of a file that was there. A symbolic link stays, and what it points to is replaced, or made
+/// where it is not there yet. Throws CheckpointWriteError.
 void replace_file(const std::string& path, std::span<const std::byte> bytes);
 
 /// All bytes of the regular file at `path`. Throws CheckpointReadError.

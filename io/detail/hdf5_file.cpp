@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -10,6 +11,7 @@
 #include <tuple>
 #include <utility>
 
+#include <cxxabi.h>
 #include <fmt/format.h>
 #include <hdf5.h>
 
@@ -20,6 +22,9 @@ namespace {
 
 constexpr std::int64_t format_version = 1;
 constexpr const char* version_attribute = "rewind:format_version";
+constexpr const char* kind_attribute = "rewind:kind";
+constexpr const char* tensors_attribute = "rewind:tensors";
+constexpr const char* values_attribute = "rewind:values";
 constexpr hsize_t max_chunk_bytes = 1 << 20;
 constexpr std::array<unsigned char, 8> signature = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
 
@@ -186,15 +191,22 @@ class Writer {
   }
 
   void write_attribute(const std::string& name, const std::string& value) {
-    const Id type(check(H5Tcopy(H5T_C_S1), "a type"), H5Tclose);
-    check(H5Tset_size(type, std::max<std::size_t>(value.size(), 1)), "a type");
-    check(H5Tset_strpad(type, H5T_STR_NULLPAD), "the options");
-    check(H5Tset_cset(type, H5T_CSET_UTF8), "the options");
-    write_attribute(name, type, type, value.data());
+    write_attribute(file_, name, value);
   }
 
   void write_attribute(const std::string& name, std::int64_t value) {
-    write_attribute(name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
+    write_attribute(file_, name, value);
+  }
+
+  /// What the group of an object says about it.
+  void describe(const std::string& group, const std::string& kind, std::int64_t tensors,
+                std::int64_t values) {
+    const Id object(check(H5Gopen2(file_, group.c_str(), H5P_DEFAULT), group), H5Gclose);
+    if (!kind.empty()) {
+      write_attribute(object, kind_attribute, kind);
+    }
+    write_attribute(object, tensors_attribute, tensors);
+    write_attribute(object, values_attribute, values);
   }
 
   void write(const std::string& path, const Tensor& tensor) {
@@ -274,12 +286,25 @@ class Writer {
     }
   }
 
-  void write_attribute(const std::string& name, hid_t type, hid_t in_memory, const void* value) {
+  void write_attribute(hid_t owner, const std::string& name, const std::string& value) {
+    const Id type(check(H5Tcopy(H5T_C_S1), "a type"), H5Tclose);
+    check(H5Tset_size(type, std::max<std::size_t>(value.size(), 1)), "a type");
+    check(H5Tset_strpad(type, H5T_STR_NULLPAD), "the options");
+    check(H5Tset_cset(type, H5T_CSET_UTF8), "the options");
+    write_attribute(owner, name, type, type, value.data());
+  }
+
+  void write_attribute(hid_t owner, const std::string& name, std::int64_t value) {
+    write_attribute(owner, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
+  }
+
+  void write_attribute(hid_t owner, const std::string& name, hid_t type, hid_t in_memory,
+                       const void* value) {
     const Id space(check(H5Screate(H5S_SCALAR), name), H5Sclose);
     const Id creation(property_list(H5P_ATTRIBUTE_CREATE));
     check(H5Pset_char_encoding(creation, H5T_CSET_UTF8), "the options");
     const Id attribute(
-        check(H5Acreate2(file_, name.c_str(), type, space, creation, H5P_DEFAULT), name), H5Aclose);
+        check(H5Acreate2(owner, name.c_str(), type, space, creation, H5P_DEFAULT), name), H5Aclose);
     check(H5Awrite(attribute, in_memory, value), name);
   }
 
@@ -291,6 +316,18 @@ class Writer {
   std::set<std::string> groups_;
 };
 
+/// The name of the object's type in C++, such as "rw::Adam"; empty where it is not known.
+std::string kind_of(const SavedObject& object) {
+  if (object.type == nullptr) {
+    return {};
+  }
+  constexpr std::size_t most = 1000;  // templates of templates have endless names
+  int failed = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(object.type->name(), nullptr, nullptr, &failed), std::free);
+  return std::string(failed == 0 ? name.get() : object.type->name()).substr(0, most);
+}
+
 }  // namespace
 
 bool is_valid_name(std::string_view name) {
@@ -299,7 +336,8 @@ bool is_valid_name(std::string_view name) {
          name.find('/') == std::string_view::npos && std::ranges::none_of(name, is_control);
 }
 
-Image encode(const std::string& name, const StateList& state, const Attributes& attributes) {
+Image encode(const std::string& name, const StateList& state, const Attributes& attributes,
+             const std::vector<SavedObject>& objects) {
   std::size_t bytes = 0;
   for (const StateEntry& entry : state) {
     bytes += static_cast<std::size_t>(entry.tensor.elements()) * size_of(entry.tensor.dtype());
@@ -311,6 +349,19 @@ Image encode(const std::string& name, const StateList& state, const Attributes& 
   }
   for (const StateEntry& entry : state) {
     writer.write(entry.path, entry.tensor);
+  }
+  for (const SavedObject& object : objects) {
+    std::int64_t tensors = 0;
+    std::int64_t values = 0;
+    for (const StateEntry& entry : state) {
+      if (entry.path.starts_with(object.path + "/")) {
+        ++tensors;
+        values += entry.tensor.elements();
+      }
+    }
+    if (tensors > 0) {  // else it has no group
+      writer.describe(object.path, kind_of(object), tensors, values);
+    }
   }
   return writer.finish();
 }

@@ -19,7 +19,10 @@ namespace rw::io::detail {
 // compactly in its object header. The layout is that of HDF5 1.10, whose metadata carry checksums
 // throughout, so that no flipped bit goes unnoticed; nothing is compressed, and no time is stored.
 // The root has the attribute "rewind:format_version" (int64) and the user's attributes as
-// fixed-length UTF-8 strings.
+// fixed-length UTF-8 strings; those of variable length lie in a heap without checksums, and HDF5
+// trusts what it finds there. The group of an object has the attributes "rewind:tensors" and
+// "rewind:values" (int64) and, where it is known, "rewind:kind" (a string as above). Nothing reads
+// them back.
 
 /// Levels of groups, and number of groups and datasets, that a checkpoint may have. They bound the
 /// time spent on a hostile file.
@@ -43,9 +46,10 @@ struct Image {
   std::span<const std::byte> bytes() const { return {data.get(), size}; }
 };
 
-/// The checkpoint `name` (for messages) that holds `state` and `attributes`, which must be valid.
-/// Throws CheckpointWriteError.
-Image encode(const std::string& name, const StateList& state, const Attributes& attributes);
+/// The checkpoint `name` (for messages) that holds `state` and `attributes`, which must be valid,
+/// and what is known about `objects`. Throws CheckpointWriteError.
+Image encode(const std::string& name, const StateList& state, const Attributes& attributes,
+             const std::vector<SavedObject>& objects);
 
 /// Reads a checkpoint from its bytes. Every member throws CheckpointCorrupt or CheckpointRefused,
 /// with `name` in the message. Only one reader exists at a time; another thread waits.
