@@ -26,4 +26,5 @@ install(FILES
   ${PROJECT_BINARY_DIR}/rewind-config.cmake
   ${PROJECT_BINARY_DIR}/rewind-config-version.cmake
   ${PROJECT_SOURCE_DIR}/cmake/dependencies.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/exported_options.cmake
   DESTINATION ${REWIND_PACKAGE_DIR})

@@ -6,6 +6,18 @@ target_compile_options(rewind_warnings INTERFACE
   # (GCC bug 105593), and it misjudges a buffer inside fmt.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized;-Wno-maybe-uninitialized;-Wno-stringop-overflow>)
 
+# So that plug-ins and modules of other languages can link the library too. Thread-local variables are
+# then found by the general model, which the linker turns into the fastest one wherever it makes a
+# program. The model `initial-exec` would save the call in a plug-in, but lets dlopen() fail once a few
+# hundred bytes, shared by all plug-ins of a process, are taken; Rewind's pools alone would take most.
+function(rewind_position_independent target)
+  if(NOT DEFINED CMAKE_POSITION_INDEPENDENT_CODE)
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  endif()
+  # Nobody replaces a function of the library at run time: the compiler may inline as in a program.
+  target_compile_options(${target} PRIVATE -fno-semantic-interposition)
+endfunction()
+
 # Adds the library of the current folder: target rewind_<folder>, alias rewind::<folder>, made of
 # every .cpp below it. PUBLIC and PRIVATE list its dependencies. A folder that is headers only
 # becomes an interface library; PRIVATE dependencies mean nothing there.
@@ -18,6 +30,7 @@ function(rewind_add_library folder)
     add_library(${target} ${sources})
     # Seen by the build only: an installed Rewind asks nobody for its warnings.
     target_link_libraries(${target} PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:rewind_warnings>)
+    rewind_position_independent(${target})
   else()
     set(visibility INTERFACE)
     add_library(${target} INTERFACE)
