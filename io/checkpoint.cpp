@@ -237,7 +237,7 @@ void assign(Tensor target, const Tensor& values) {
                   static_cast<std::size_t>(columns) * sizeof(T));
     }
   });
-  detail::end_loan(target);
+  rw::detail::end_loan(target);
 }
 
 }  // namespace
