@@ -67,7 +67,7 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const TensorRef> x
                                    const GradientOptions& options) {
   check_owner("gradient");
   const auto link_of = [this](const Tensor& x) {
-    const detail::ThreadScope<Tape> recording(detail::context.tape, detail::context.tapes, this);
+    const detail::ThreadScope<Tape> recording(detail::context.tape, detail::tape_scopes, this);
     return detail::link_of(x);
   };
   std::vector<detail::Link> targets;

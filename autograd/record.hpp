@@ -35,14 +35,15 @@ class TensorRef {
 
 namespace detail {
 
-/// What the calling thread is doing; the first two tell record() whether there is anything to do.
+/// What the calling thread is doing: tells record() whether there is anything to do.
 struct Context {
   Tape* tape = nullptr;            // operations are recorded here
   AnomalyMode* anomaly = nullptr;  // look for NaN and infinity
-  ThreadScope<Tape>* tapes = nullptr;
-  ThreadScope<AnomalyMode>* anomalies = nullptr;
 };
-inline constinit thread_local Context context;
+REWIND_HOT_THREAD_LOCAL inline constinit thread_local Context context;
+
+inline constinit thread_local ThreadScope<Tape>* tape_scopes = nullptr;
+inline constinit thread_local ThreadScope<AnomalyMode>* anomaly_scopes = nullptr;
 
 /// The unfinished node of an operation, or null when none of `inputs` is tracked. Links `outputs`
 /// to it.

@@ -168,7 +168,7 @@ void* tape_memory(std::size_t bytes) { return context.tape->storage_->arena.allo
 Tape::Tape()
     : serial_(detail::take_serial()),
       storage_(detail::take_storage()),
-      scope_(detail::context.tape, detail::context.tapes, this) {}
+      scope_(detail::context.tape, detail::tape_scopes, this) {}
 
 Tape::~Tape() {
   detail::end_serial(serial_);
@@ -209,7 +209,7 @@ Tensor Tape::watch(const Tensor& x) {
 }
 
 void Tape::check_owner(const char* what) const {
-  check<UsageError>(scope_.is_on(detail::context.tapes),
+  check<UsageError>(scope_.is_on(detail::tape_scopes),
                     "{}: this tape belongs to another thread; use it on the thread that made it, "
                     "or make one tape per thread",
                     what);

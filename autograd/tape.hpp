@@ -109,7 +109,7 @@ class Tape {
 /// Stops recording on this thread until the end of the scope; results inside are constants.
 class StopRecording {
  public:
-  StopRecording() : scope_(detail::context.tape, detail::context.tapes, nullptr) {}
+  StopRecording() : scope_(detail::context.tape, detail::tape_scopes, nullptr) {}
 
  private:
   detail::ThreadScope<Tape> scope_;
@@ -120,7 +120,7 @@ class StopRecording {
 /// parameter by the path that parameters(model) gave it. Slow: every result is read once more.
 class AnomalyMode {
  public:
-  AnomalyMode() : scope_(detail::context.anomaly, detail::context.anomalies, this) {}
+  AnomalyMode() : scope_(detail::context.anomaly, detail::anomaly_scopes, this) {}
 
  private:
   detail::ThreadScope<AnomalyMode> scope_;

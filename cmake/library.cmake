@@ -7,9 +7,7 @@ target_compile_options(rewind_warnings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized;-Wno-maybe-uninitialized;-Wno-stringop-overflow>)
 
 # So that plug-ins and modules of other languages can link the library too. Thread-local variables are
-# then found by the general model, which the linker turns into the fastest one wherever it makes a
-# program. The model `initial-exec` would save the call in a plug-in, but lets dlopen() fail once a few
-# hundred bytes, shared by all plug-ins of a process, are taken; Rewind's pools alone would take most.
+# then found by a call, but for two (Note [Hot thread-local variables], autograd/memory.hpp).
 function(rewind_position_independent target)
   if(NOT DEFINED CMAKE_POSITION_INDEPENDENT_CODE)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)

@@ -59,7 +59,7 @@ void check_saved(const char* who, const Node& node) {
 BackwardPass::BackwardPass(Tape& tape, bool create_graph)
     : tape_(tape),
       create_graph_(create_graph),
-      recording_(context.tape, context.tapes, create_graph ? &tape : nullptr) {}
+      recording_(context.tape, tape_scopes, create_graph ? &tape : nullptr) {}
 
 BackwardPass::~BackwardPass() {
   if (cleaned_) {
