@@ -20,6 +20,9 @@ Adam::Adam(std::string_view name, ParameterList parameters, const AdamOptions& o
   check_epsilon(options.epsilon);
   first_moment_ = add_state("first_moment");
   second_moment_ = add_state("second_moment");
+  if (options.amsgrad) {
+    largest_second_moment_ = add_state("largest_second_moment");
+  }
   updates_ = add_counters("updates");
 }
 
@@ -38,14 +41,16 @@ void Adam::update(std::size_t i, Parameter& parameter) {
     const detail::Moments<T> moments(options_.beta1, options_.beta2);
     const auto epsilon = static_cast<T>(options_.epsilon);
     const detail::Decay<T> decay(decay_of(i), rate, decoupled_);
-    detail::for_each_register<T, 1, 3>(
+    detail::for_each_register<T, 1, 4>(
         parameter.value().elements(), {parameter.grad().data<T>()},
         {parameter.mutable_data<T>(), state_data<T>(first_moment_, i),
-         state_data<T>(second_moment_, i)},
-        [=](auto g, auto& w, auto& first, auto& second) {
+         state_data<T>(second_moment_, i), state_data<T>(largest_second_moment_, i)},
+        [=](auto g, auto& w, auto& first, auto& second, auto& largest) {
           decay.apply(g, w);
           moments.advance(g, first, second);
-          w -= step * first / (root_correction * xsimd::sqrt(second) + epsilon);
+          // Without amsgrad `largest` reads as 0 each time, and a second moment is never less.
+          largest = xsimd::max(largest, second);
+          w -= step * first / (root_correction * xsimd::sqrt(largest) + epsilon);
         });
   });
 }

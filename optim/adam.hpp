@@ -10,6 +10,7 @@ struct AdamOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0;
+  bool amsgrad = false;  ///< divide by the root of the largest second moment so far
 };
 
 /// Steps from moving means of the gradient and of its square, as torch.optim.Adam. At a parameter's
@@ -23,7 +24,16 @@ struct AdamOptions {
 ///
 /// t counts each parameter's own updates, so that one that joins late (unfrozen, or without
 /// gradient before) starts as all others did. Kingma and Ba, "Adam: a method for stochastic
-/// optimization", 2015. Throws UsageError for options out of range.
+/// optimization", 2015.
+///
+/// With `amsgrad`, the rate of an element never grows again, which keeps some problems from
+/// diverging on which Adam does:
+///
+///     largest_second_moment = max(largest_second_moment, second_moment)
+///
+/// takes the place of second_moment in the last line. Reddi, Kale and Kumar, "On the convergence of
+/// Adam and beyond", 2018, algorithm 2; the correction by beta2^t is not theirs, but that of
+/// torch.optim.Adam. Throws UsageError for options out of range.
 class Adam : public Optimizer {
  public:
   explicit Adam(ParameterList parameters, const AdamOptions& options = {});
@@ -41,6 +51,7 @@ class Adam : public Optimizer {
   bool decoupled_;  // weight decay acts on the value itself instead of the gradient
   std::vector<Tensor> first_moment_;
   std::vector<Tensor> second_moment_;
+  std::vector<Tensor> largest_second_moment_;  // with amsgrad
   std::vector<Tensor> updates_;
 };
 

@@ -8,7 +8,8 @@ AdamW::AdamW(ParameterList parameters, const AdamWOptions& options)
             .beta1 = options.beta1,
             .beta2 = options.beta2,
             .epsilon = options.epsilon,
-            .weight_decay = options.weight_decay},
+            .weight_decay = options.weight_decay,
+            .amsgrad = options.amsgrad},
            WeightDecay::decoupled) {}
 
 }  // namespace rw

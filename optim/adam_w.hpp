@@ -10,6 +10,7 @@ struct AdamWOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 1e-2;
+  bool amsgrad = false;  ///< as Adam's
 };
 
 /// Adam with decoupled weight decay, as torch.optim.AdamW: the decay bypasses the moments,

@@ -93,15 +93,16 @@ struct Moments {
 
 template <class Options>
 ElementRule adam_reference(const Options& o, bool decoupled) {
-  return [=, m = Moments()](double w, double g, int t) mutable {
+  return [=, m = Moments(), largest = 0.0](double w, double g, int t) mutable {
     if (decoupled) {
       w *= 1 - o.learning_rate * o.weight_decay;
     } else {
       g += o.weight_decay * w;
     }
     m.add(g, o);
+    largest = std::max(largest, m.second);
     const double m_hat = m.first / (1 - std::pow(o.beta1, t));
-    const double v_hat = m.second / (1 - std::pow(o.beta2, t));
+    const double v_hat = (o.amsgrad ? largest : m.second) / (1 - std::pow(o.beta2, t));
     return w - o.learning_rate * m_hat / (std::sqrt(v_hat) + o.epsilon);
   };
 }
@@ -218,6 +219,8 @@ OptimizerRow without_squares(OptimizerRow row) {
 
 std::vector<OptimizerRow> make_table() {
   const std::vector<std::string> adam{"first_moment", "second_moment", "updates"};
+  const std::vector<std::string> amsgrad{"first_moment", "second_moment", "largest_second_moment",
+                                         "updates"};
   const std::vector<std::string> nadam{"first_moment", "second_moment", "momentum_product",
                                        "updates"};
   const std::vector<std::string> adadelta{"mean_square", "mean_square_step"};
@@ -281,6 +284,10 @@ std::vector<OptimizerRow> make_table() {
   add(row<rw::Adam>("adam", rw::AdamOptions{.learning_rate = 0.05, .beta1 = 0, .beta2 = 0.5},
                     adam));
   add(row<rw::AdamW>("adamw", set(rw::AdamWOptions{}), adam));
+  add(row<rw::Adam>("adam", rw::AdamOptions{.amsgrad = true}, amsgrad));
+  add(row<rw::Adam>("adam", rw::AdamOptions{.learning_rate = 0.05, .beta2 = 0.5, .amsgrad = true},
+                    amsgrad));
+  add(row<rw::AdamW>("adamw", rw::AdamWOptions{.beta2 = 0.7, .amsgrad = true}, amsgrad));
   add(without_squares(row<rw::Adamax>("adamax", set(rw::AdamaxOptions{}), adamax)));
   add(row<rw::NAdam>("nadam", set(rw::NAdamOptions{.momentum_decay = 0.1}), nadam));
   add(row<rw::NAdam>("nadam", set(rw::NAdamOptions{.decoupled_weight_decay = true}), nadam));
