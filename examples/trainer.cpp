@@ -116,17 +116,20 @@ Outcome train_by_hand(Model& model, const Data& data, const Settings& s, std::ui
   Outcome outcome;
   for (std::int64_t epoch = 1; epoch <= s.epochs && stopping.waited() < s.patience; ++epoch) {
     double sum = 0;
+    double count = 0;
     for (const Tensor& batch : batches) {
+      const auto examples = static_cast<double>(batch.elements());
       Tape tape;
       const Tensor loss = loss_of(model, index_select(data.train, batch, 1));
       optimizer.zero_grad();
       tape.backward(loss);
       clip_by_norm(weights, 1.0);
       optimizer.step();
-      sum += loss.item();
+      sum += examples * loss.item();
+      count += examples;
     }
     const double validation = loss_of(model, data.valid).item();
-    outcome.history.add("loss", epoch, sum / static_cast<double>(batches.size()));
+    outcome.history.add("loss", epoch, sum / count);
     outcome.history.add("validation", epoch, validation);
     outcome.history.add("learning_rate", epoch, optimizer.learning_rate());
     stopping.observe(validation);

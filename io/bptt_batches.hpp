@@ -32,6 +32,9 @@ struct BpttBatch {
   Tensor x;            ///< [T, B] or [T, B, F]
   Tensor y;            ///< the same one step later in the stream
   bool first = false;  ///< begins the columns, so that the state begins anew
+
+  /// Number of targets, steps times columns: by which the Trainer weighs a chunk.
+  std::int64_t size() const { return x.size(0) * x.size(1); }
 };
 
 /// Chunks of a stream, epoch after epoch, with a cursor that a checkpoint can hold; see

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <rewind/autograd/math.hpp>
 #include <rewind/optim/clip.hpp>
 #include <rewind/optim/detail/participants.hpp>
 #include <rewind/optim/trainer.hpp>
@@ -11,8 +12,8 @@
 namespace rw {
 namespace {
 
-/// From the sum of several batches' gradients to their mean.
-void divide_gradients(const ParameterList& list, std::int64_t batches) {
+/// From the weighted sum of several batches' gradients to their mean.
+void divide_gradients(const ParameterList& list, double weight) {
   for (const NamedParameter& entry : list) {
     if (!detail::takes_part(*entry.parameter)) {
       continue;
@@ -23,13 +24,28 @@ void divide_gradients(const ParameterList& list, std::int64_t batches) {
       using T = decltype(type);
       T* const data = gradient.mutable_data<T>();
       for (std::int64_t i = 0, n = gradient.elements(); i < n; ++i) {
-        data[i] /= static_cast<T>(batches);
+        data[i] /= static_cast<T>(weight);
       }
     });
   }
 }
 
 }  // namespace
+
+double detail::checked_loss(std::string_view who, const WeightedLoss& loss) {
+  check<UsageError>(loss.weight > 0 && std::isfinite(loss.weight),
+                    "{}: a batch has the weight {}, expected more than 0 and finite; leave out "
+                    "batches without examples",
+                    who, loss.weight);
+  return loss.loss.item();
+}
+
+void detail::fail_without_batches(std::string_view where) {
+  throw UsageError(
+      fmt::format("{}: the batches have size() 0; there are no examples, or fewer than a batch "
+                  "holds, and drop_last leaves them out",
+                  where));
+}
 
 Trainer::Trainer(Optimizer& optimizer, TrainerOptions options)
     : optimizer_(optimizer),
@@ -39,11 +55,15 @@ Trainer::Trainer(Optimizer& optimizer, TrainerOptions options)
                  .maximize = options_.maximize}),
       epochs_(zeros({}, DType::int64)),
       batches_(zeros({}, DType::int64)),
-      loss_(zeros({}, DType::float64)) {
+      loss_(zeros({}, DType::float64)),
+      weight_(zeros({}, DType::float64)) {
   check<UsageError>(options_.epochs >= 0, "trainer: epochs is {}, expected at least 0",
                     options_.epochs);
   check<UsageError>(options_.accumulate >= 1, "trainer: accumulate is {}, expected at least 1",
                     options_.accumulate);
+  check<UsageError>(options_.every >= 0,
+                    "trainer: every is {}, expected at least 1, or 0 for about twenty lines",
+                    options_.every);
   check<UsageError>(!options_.clip_norm || *options_.clip_norm > 0,
                     "trainer: clip_norm is {}, expected more than 0; leave it out for no clipping",
                     options_.clip_norm.value_or(0));
@@ -61,14 +81,21 @@ Trainer::Running::Running(Trainer& trainer) : trainer_(trainer) {
   trainer.interrupted_ = false;
 }
 
-Trainer::Running::~Running() { trainer_.bar_.reset(); }
+Trainer::Running::~Running() {
+  trainer_.bar_.reset();
+  try {
+    trainer_.print_kept_line();  // after an exception
+  } catch (const std::exception&) {
+    trainer_.kept_line_.clear();  // the output is broken; there is an exception under way already
+  }
+}
 
 bool Trainer::stopped_early() const {
   return options_.patience && stopping_.waited() >= *options_.patience;
 }
 
 StateList Trainer::state() const {
-  StateList state{{"epochs", epochs_}, {"batches", batches_}, {"loss", loss_}};
+  StateList state{{"epochs", epochs_}, {"batches", batches_}, {"loss", loss_}, {"weight", weight_}};
   const auto append = [&](const std::string& name, const StateList& part) {
     for (const StateEntry& entry : part) {
       state.push_back({name + "/" + entry.path, entry.tensor});
@@ -92,6 +119,7 @@ bool Trainer::goes_on() {
 void Trainer::forget_epoch() {
   *batches_.mutable_data<std::int64_t>() = 0;
   *loss_.mutable_data<double>() = 0;
+  *weight_.mutable_data<double>() = 0;
 }
 
 void Trainer::fail_non_finite(const std::string& what) const {
@@ -101,40 +129,43 @@ void Trainer::fail_non_finite(const std::string& what) const {
       epoch(), batches() + 1, optimizer_.steps() + 1, what));
 }
 
-bool Trainer::train_on(const std::function<Tensor()>& step) {
+bool Trainer::train_on(const std::function<WeightedLoss()>& step) {
   double loss = 0;
+  double weight = 0;
   {
     Tape tape;
-    const Tensor result = step();
-    loss = result.item();
+    const WeightedLoss result = step();
+    loss = detail::checked_loss("trainer", result);
+    weight = result.weight;
     if (!std::isfinite(loss)) {
       fail_non_finite(fmt::format("the loss is {}", loss));
     }
     if (accumulated_ == 0) {
       optimizer_.zero_grad();
+      first_weight_ = weight;
+      accumulated_weight_ = 0;
     }
-    tape.backward(result);
+    // As multiples of the first weight, so that batches of one size add up as they are.
+    const double multiple = weight / first_weight_;
+    tape.backward(multiple == 1 ? result.loss : result.loss * multiple);
+    accumulated_weight_ += multiple;
   }
   if (++accumulated_ == options_.accumulate) {
     update();
   }
   ++*batches_.mutable_data<std::int64_t>();
-  *loss_.mutable_data<double>() += loss;
+  *loss_.mutable_data<double>() += weight * loss;
+  *weight_.mutable_data<double>() += weight;
   ++batches_done_;
   draw_bar();
   // Between updates nothing is complete that could be saved.
   interrupted_ = accumulated_ == 0 && options_.stop && options_.stop();
-  if (interrupted_ && options_.output != nullptr) {
-    bar_->erase();
-    fmt::print(options_.output, "{:>8}  stopped in epoch {} after {} batches\n", options_.label,
-               epoch(), batches());
-  }
   return !interrupted_;
 }
 
 void Trainer::update() {
   if (accumulated_ > 1) {
-    divide_gradients(optimizer_.parameters(), accumulated_);
+    divide_gradients(optimizer_.parameters(), accumulated_weight_);
   }
   try {
     if (options_.clip_norm) {
@@ -162,7 +193,7 @@ void Trainer::end_epoch() {
     bar_->erase();
     validation = options_.validate();
   }
-  const double loss = loss_.item() / static_cast<double>(batches());
+  const double loss = loss_.item() / weight_.item();
   history_.erase_from(epoch());
   history_.add("loss", epoch(), loss);
   if (validation) {
@@ -185,22 +216,61 @@ void Trainer::end_epoch() {
 void Trainer::draw_bar() {
   const std::int64_t left = (options_.epochs - epochs_done()) * batches_per_epoch_ - batches();
   bar_->update(batches_done_, batches_per_epoch_ > 0 ? batches_done_ + left : 0,
-               loss_.item() / static_cast<double>(batches()));
+               loss_.item() / weight_.item());
 }
 
-void Trainer::print_epoch(double loss, const std::optional<double>& validation) const {
+void Trainer::print_epoch(double loss, const std::optional<double>& validation) {
   if (options_.output == nullptr) {
     return;
   }
-  // Of many epochs about every twentieth part, and the last.
-  const std::int64_t every = (options_.epochs + 19) / 20;
-  if (epochs_done() % every != 0 && epochs_done() < options_.epochs && !stopped_early()) {
+  std::string line = fmt::format(
+      "{:>8}  epoch {:3}   loss {:.5f}{}   rate {:.3g}   {:6.1f} s{}\n", options_.label,
+      epochs_done(), loss, validation ? fmt::format("   validation {:.5f}", *validation) : "",
+      learning_rate_, bar_->seconds(), stopping_.improved() ? "   best" : "");
+  if (stopping_.improved()) {
+    kept_line_.clear();
+  } else {
+    print_kept_line();
+  }
+  const std::int64_t every = options_.every > 0 ? options_.every : (options_.epochs + 19) / 20;
+  const bool last = epochs_done() >= options_.epochs || stopped_early();
+  if (last || stopping_.improved() || epochs_done() % every == 0) {
+    kept_line_ = std::move(line);
+  }
+  if (last || epochs_done() % every == 0) {
+    print_kept_line();
+  }
+}
+
+void Trainer::print_kept_line() {
+  if (!kept_line_.empty()) {
+    fmt::print(options_.output, "{}", std::exchange(kept_line_, {}));
+    std::fflush(options_.output);
+  }
+}
+
+void Trainer::print_end() {
+  if (options_.output == nullptr) {
     return;
   }
-  fmt::print(options_.output, "{:>8}  epoch {:3}   loss {:.5f}{}   rate {:.3g}   {:6.1f} s{}\n",
-             options_.label, epochs_done(), loss,
-             validation ? fmt::format("   validation {:.5f}", *validation) : "", learning_rate_,
-             bar_->seconds(), stopping_.improved() ? "   best" : "");
+  bar_->erase();
+  print_kept_line();
+  std::string why;
+  if (interrupted_ && batches() > 0) {
+    why = fmt::format("stopped in epoch {} after {} batches", epoch(), batches());
+  } else if (interrupted_) {
+    why = fmt::format("stopped after {} of {} epochs", epochs_done(), options_.epochs);
+  } else if (stopped_early()) {
+    why = fmt::format("ended: no improvement in {} epochs", stopping_.waited());
+  } else {
+    why = fmt::format("ended: all {} epochs done", options_.epochs);
+  }
+  if (!interrupted_ && std::isfinite(best())) {
+    why += fmt::format("; {} {} {:.5f} in epoch {}", options_.maximize ? "highest" : "lowest",
+                       options_.validate ? "validation" : "loss", best(),
+                       epochs_done() - stopping_.waited());
+  }
+  fmt::print(options_.output, "{:>8}  {}\n", options_.label, why);
   std::fflush(options_.output);
 }
 

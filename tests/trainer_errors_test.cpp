@@ -2,6 +2,7 @@
 // the end of the process.
 
 #include <filesystem>
+#include <forward_list>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -76,6 +77,13 @@ BOOST_AUTO_TEST_CASE(no_batches) {
   Minibatches none(0, {}, 1);
   BOOST_CHECK_THROW(trainer.fit(none, [&](const Tensor&) { return slope.w * 1.0; }),
                     rw::UsageError);
+  Minibatches too_few(5, {.batch = 8, .drop_last = true}, 1);
+  check_contains(message_of<rw::UsageError>(
+                     [&] { trainer.fit(too_few, [&](const Tensor&) { return slope.w * 1.0; }); }),
+                 {"no batch in epoch 1", "size() 0", "drop_last"});
+  check_contains(
+      message_of<rw::UsageError>([&] { trainer.fit(std::forward_list<double>{}, slope.step()); }),
+      {"no batch in epoch 1", "only once"});
   BOOST_TEST(trainer.epochs_done() == 0);
   trainer.fit(std::vector<double>{1}, slope.step());
   BOOST_TEST(slope.value() == -1.0);
@@ -124,6 +132,17 @@ BOOST_AUTO_TEST_CASE(exceptions_of_the_callbacks_too) {
   BOOST_TEST(trainer.epochs_done() == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_loss_of_another_model) {
+  Slope slope;
+  const Slope other;
+  Trainer trainer(slope.optimizer, silent({.accumulate = 2}));
+  check_contains(message_of<rw::UsageError>([&] {
+                   trainer.fit(std::vector<double>{1, 2}, [&](double c) { return other.w * c; });
+                 }),
+                 {"sgd: none of the 1 parameters has a gradient"});
+  BOOST_TEST(trainer.epochs_done() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_loss) {
   Slope slope;
   Trainer trainer(slope.optimizer, silent({}));
@@ -150,6 +169,7 @@ BOOST_AUTO_TEST_CASE(options_out_of_range) {
   refuse({.clip_norm = 0.0});
   refuse({.clip_norm = not_a_number});
   refuse({.accumulate = 0});
+  refuse({.every = -1});
   refuse({.min_delta = -1});
   refuse({.patience = 0});
   refuse({.plateau = rw::ReduceOnPlateauOptions{.factor = 2}});

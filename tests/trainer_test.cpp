@@ -56,9 +56,9 @@ BOOST_AUTO_TEST_CASE(equals_the_loop_written_by_hand_bit_for_bit) {
         rw::clip_by_norm(weights, 0.5);
         rate = optimizer.scheduled_learning_rate();
         optimizer.step();
-        sum += loss.item();
+        sum += static_cast<double>(batch.elements()) * loss.item();  // 8, the last time 2
       }
-      history.add("loss", epoch, sum / 7.0);
+      history.add("loss", epoch, sum / 50.0);
       history.add("validation", epoch, by_hand.validate());
       history.add("learning_rate", epoch, rate);
       if (by_hand.validate() < least) {
@@ -141,6 +141,82 @@ BOOST_AUTO_TEST_CASE(the_last_update_of_an_epoch_may_have_fewer_batches) {
   trainer.fit(std::vector<double>{1, 3, 8}, slope.step());
   BOOST_TEST(slope.value() == 1.0 - 2 * ((1.0 + 3.0) / 2 + 8.0));
   BOOST_TEST(slope.optimizer.steps() == 4);
+}
+
+BOOST_AUTO_TEST_CASE(smaller_batches_weigh_less) {
+  // The mean of (w - y)^2 over 1, 1, 1, 1, 6: at w = 0 its value is 8 and its slope -4.
+  const Tensor y = Tensor::from<double>({5}, {1, 1, 1, 1, 6});
+  const auto loss_of = [&](const Slope& slope, const Tensor& examples) {
+    return rw::mean(rw::square(slope.w.value() - rw::index_select(y, examples)));
+  };
+  for (const auto& [batch, accumulate] : {std::pair{5, 1}, {2, 3}, {1, 5}, {4, 2}, {3, 7}}) {
+    Slope slope;
+    slope.w.assign(Tensor::from<double>({}, {0.0}));
+    Minibatches batches(5, {.batch = batch, .shuffle = false}, 1);
+    Trainer trainer(slope.optimizer, silent({.accumulate = accumulate}));
+    trainer.fit(batches, [&](const Tensor& examples) { return loss_of(slope, examples); });
+    BOOST_TEST(std::abs(slope.value() - 4) < 1e-14);
+    BOOST_TEST(std::abs(trainer.history().last("loss") - 8) < 1e-14);
+  }
+  // Of each update, and of the epoch: the last batch is an update of its own here.
+  Slope slope;
+  slope.w.assign(Tensor::from<double>({}, {0.0}));
+  Minibatches batches(5, {.batch = 2, .shuffle = false}, 1);
+  Trainer trainer(slope.optimizer, silent({.accumulate = 2}));
+  trainer.fit(batches, [&](const Tensor& examples) { return loss_of(slope, examples); });
+  BOOST_TEST(slope.value() == 2 + 2 * (6 - 2));
+  BOOST_TEST(trainer.history().last("loss") == (2 * 1 + 2 * 1 + 1 * 16) / 5.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_loss_may_say_its_weight) {
+  // Means over 3, 1 and 2 tokens: together (3 * 1 + 1 * 5 + 2 * 8) / 6 = 4.
+  struct Batch {
+    double mean;
+    std::int64_t tokens;
+  };
+  const std::vector<Batch> batches{{1, 3}, {5, 1}, {8, 2}};
+  Slope slope;
+  Trainer trainer(slope.optimizer, silent({.accumulate = 3}));
+  const auto step = [&](const Batch& batch) -> rw::WeightedLoss {
+    return {slope.w * batch.mean, batch.tokens};
+  };
+  trainer.fit(batches, step);
+  BOOST_TEST(std::abs(slope.value() - (1 - 4)) < 1e-14);
+  BOOST_TEST(std::abs(trainer.history().last("loss") - 4) < 1e-14);
+  BOOST_TEST(std::abs(rw::mean_loss(batches, step) - 4 * -3) < 1e-14);
+
+  for (const double bad : {0.0, -1.0, not_a_number, std::numeric_limits<double>::infinity()}) {
+    const double before = slope.value();
+    Trainer refusing(slope.optimizer, silent({}));
+    const auto refused = [&](const Batch&) { return rw::WeightedLoss(slope.w * 1.0, bad); };
+    BOOST_CHECK_THROW(refusing.fit(batches, refused), rw::UsageError);
+    BOOST_CHECK_THROW(rw::mean_loss(batches, refused), rw::UsageError);
+    BOOST_TEST(slope.value() == before);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_weight_of_a_batch_is_its_number_of_examples) {
+  const auto weight_of = [](auto batch) { return rw::detail::weight_of(batch); };
+  BOOST_TEST(weight_of(std::vector<int>(7)) == 7.0);
+  BOOST_TEST(weight_of(rw::zeros({3}, DType::int64)) == 3.0);
+  // Which axis of these counts nobody knows.
+  BOOST_TEST(weight_of(rw::zeros({3, 2})) == 1.0);
+  BOOST_TEST(weight_of(rw::zeros({})) == 1.0);
+  BOOST_TEST(weight_of(std::pair(1, 2)) == 1.0);
+  rw::BpttBatches chunks(rw::zeros({8}), {.batch = 2, .steps = 2});
+  BOOST_TEST(weight_of(chunks.next()) == 4.0);
+  BOOST_TEST(weight_of(chunks.next()) == 2.0);
+
+  // A mean over batches is that over all examples.
+  const Task task;
+  const double expected = task.validate();
+  Minibatches batches(50, {.batch = 16}, 5);
+  const rw::Tape outer;
+  const double mean = rw::mean_loss(batches, [&](const Tensor& batch) { return task.loss(batch); });
+  BOOST_TEST(std::abs(mean - expected) < 1e-6);
+  BOOST_TEST(outer.operations() == 0);
+  BOOST_CHECK_THROW(rw::mean_loss(std::vector<int>{}, [](int) { return rw::scalar(1); }),
+                    rw::UsageError);
 }
 
 BOOST_AUTO_TEST_CASE(stops_early_and_keeps_the_best) {
@@ -226,8 +302,61 @@ BOOST_AUTO_TEST_CASE(of_many_epochs_some_lines_and_the_last) {
     Trainer trainer(slope.optimizer, {.epochs = 101, .output = file});
     trainer.fit(std::vector<double>{1}, slope.step());
   });
-  BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 17);
-  check_contains(text, {"epoch   6 ", "epoch  96 ", "epoch 101 "});
+  BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 17 + 1);
+  check_contains(text, {"epoch   6 ", "epoch  96 ", "epoch 101 ",
+                        "ended: all 101 epochs done; lowest loss -99.00000 in epoch 101\n"});
+}
+
+/// The numbers of the epochs that have a line.
+std::vector<int> epochs_in(const std::string& text) {
+  std::vector<int> epochs;
+  for (std::size_t at = 0; (at = text.find("  epoch ", at)) != std::string::npos;) {
+    at += 8;
+    epochs.push_back(std::stoi(text.substr(at)));
+  }
+  return epochs;
+}
+
+BOOST_AUTO_TEST_CASE(the_best_epochs_have_a_line) {
+  // Falls until 4, and for a moment at 7 and 31.
+  const auto validation = [](std::int64_t epoch) {
+    return epoch == 31  ? 1.0
+           : epoch == 7 ? 2.0
+           : epoch <= 4 ? 10.0 - static_cast<double>(epoch)
+                        : 9.0;
+  };
+  const auto text_of = [&](TrainerOptions options) {
+    return written_by([&](std::FILE* file) {
+      Slope slope;
+      options.validate = [&] { return validation(slope.optimizer.steps()); };
+      options.output = file;
+      Trainer trainer(slope.optimizer, options);
+      trainer.fit(std::vector<double>{0}, slope.step());
+    });
+  };
+  const std::string text = text_of({.epochs = 60});
+  BOOST_TEST((epochs_in(text) == std::vector<int>{3,  4,  6,  7,  9,  12, 15, 18, 21, 24, 27, 30,
+                                                  31, 33, 36, 39, 42, 45, 48, 51, 54, 57, 60}));
+  check_contains(text, {"ended: all 60 epochs done; lowest validation 1.00000 in epoch 31\n"});
+  BOOST_TEST(
+      (epochs_in(text_of({.epochs = 60, .every = 25})) == std::vector<int>{4, 7, 25, 31, 50, 60}));
+  BOOST_TEST(epochs_in(text_of({.epochs = 60, .every = 1})).size() == 60U);
+  const std::string early = text_of({.epochs = 60, .patience = 5, .every = 100});
+  BOOST_TEST((epochs_in(early) == std::vector<int>{4, 7, 12}));
+  check_contains(early,
+                 {"ended: no improvement in 5 epochs; lowest validation 2.00000 in epoch 7"});
+}
+
+BOOST_AUTO_TEST_CASE(a_line_that_waits_is_written_when_training_fails) {
+  const std::string text = written_by([&](std::FILE* file) {
+    Slope slope;
+    Trainer trainer(slope.optimizer, {.epochs = 60, .output = file, .every = 60});
+    BOOST_CHECK_THROW(
+        trainer.fit(std::vector<double>{1},
+                    [&](double c) { return slope.w * (slope.value() < -6 ? not_a_number : c); }),
+        rw::NonFiniteError);
+  });
+  BOOST_TEST((epochs_in(text) == std::vector<int>{8}));
 }
 
 BOOST_AUTO_TEST_CASE(it_says_where_it_was_stopped) {
