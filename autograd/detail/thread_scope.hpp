@@ -10,14 +10,15 @@ template <class T>
 class ThreadScope {
  public:
   /// Puts `value` in force on the calling thread, whose own variables the others are: the value
-  /// that is in force (null where none is), and the innermost scope.
-  ThreadScope(T*& current, ThreadScope*& innermost, T* value)
+  /// that is in force (null where none is), and the innermost scope. Not inline, so that g++ does
+  /// not warn of an address that is kept: the destructor takes it out again.
+  [[gnu::noinline]] ThreadScope(T*& current, ThreadScope*& innermost, T* value)
       : current_(&current), innermost_(&innermost), value_(value), outer_(innermost) {
     static thread_local const EndOfThread at_end_of_thread(current, innermost);
     innermost = this;
     current = value;
   }
-  ~ThreadScope() {
+  [[gnu::noinline]] ~ThreadScope() {
     if (innermost_ == nullptr) {
       return;
     }
