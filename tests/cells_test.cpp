@@ -222,8 +222,11 @@ void check_cell(const typename C::Options& options = options_of<C>()) {
     BOOST_CHECK_THROW(net(zeros({3, 2, input})), UsageError);
     auto narrow = net.initial_state(2);
     narrow[0].h = zeros({2, 1}, DType::float64);
+    // A cell of networks has no parameter of its own that could say where it is.
+    const char* const where = requires(C cell) { cell.input_network; }
+    ? "" : " (layers/0/cell)";
     check_throws<ShapeError>([&] { static_cast<void>(net(x, narrow)); },
-                             std::string(C::name) + " (layers/0/cell): h of the state is [2, 1]");
+                             C::name + std::string(where) + ": h of the state is [2, 1]");
     auto empty = options;
     empty.hidden = 0;
     check_throws<UsageError>([&] { static_cast<void>(Net(empty, rng)); },
