@@ -154,7 +154,7 @@ void merge_gradients(const Tensor& result) {
   }
   const Region* const region = node->inputs[0].region;
   // In a region with gaps between its rows, only parts of rows can be found again: the result must
-  // have such gaps too, so that nobody can look at it in another shape.
+  // have such gaps too, so that nobody can look at more than one row of it in another shape.
   if (region == nullptr || region->row_stride == region->shape.columns() ||
       region->shape.rows() == 1 || !result.is_contiguous()) {
     node->slots[0].merged = &node->inputs[0];

@@ -208,6 +208,23 @@ BOOST_AUTO_TEST_CASE(empty_views_at_the_end_of_their_base_have_nothing_written) 
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_row_of_a_sum_in_place_may_be_read_in_another_shape) {
+  const auto gradient_of = [](bool moves) {
+    Rng rng(3);
+    const Parameter v(rng.normal({5, 9}, 0, 1, DType::float64));
+    const Tensor x = rng.normal({8, 5}, 0, 1, DType::float64);
+    const Tensor a = rng.normal({8, 2}, 0, 1, DType::float64);
+    const Tensor w = rng.normal({2, 4}, 0, 1, DType::float64);
+    Tape tape;
+    Tensor p = matmul(x, v);
+    auto parts = moves ? split(std::move(p), {4, 5}) : split(p, {4, 5});
+    const Tensor y = moves ? addmm(std::move(parts[0]), a, w) : addmm(parts[0], a, w);
+    const Tensor column = reshape(slice(y, 0, 5, 6), {4, 1});
+    return tape.gradient(sum(sin(y)) + sum(square(slice(column, 0, 2, 4))), {v})[0];
+  };
+  BOOST_TEST(max(abs(gradient_of(true) - gradient_of(false))).item() < 1e-13);
+}
+
 BOOST_AUTO_TEST_CASE(a_pointer_that_was_kept_may_be_written_through_between_products) {
   // Rows of 4 KiB: a tape keeps a copy of such a weight (Note [Weights stored as read]).
   Parameter w(ones({8, 1024}));

@@ -49,9 +49,11 @@ Place Place::of(const Input& input) {
 void Place::move_into(const Region& region) {
   const std::int64_t width = region.shape.columns();
   if (region.row_stride != width && region.shape.rows() > 1 && !is_empty()) {
-    // Rows with gaps between them: this place consists of parts of such rows.
+    // Rows with gaps between them: this place consists of parts of such rows, or lies in one of
+    // them, in whatever shape.
+    const bool is_in_one_row = offset % width + end() - begin() <= width;
     offset = offset / width * region.row_stride + offset % width;
-    row_stride = row_stride / width * region.row_stride;
+    row_stride = is_in_one_row ? row_stride : row_stride / width * region.row_stride;
   }
   offset += region.offset;
 }
