@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <rewind/autograd/detail/thread_scope.hpp>
 #include <rewind/autograd/rng.hpp>
 #include <rewind/layers/detail/packing.hpp>
 #include <rewind/layers/recurrent_dropout.hpp>
