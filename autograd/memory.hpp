@@ -25,15 +25,8 @@ namespace detail {
 
 struct Pool;
 
-// Note [Hot thread-local variables]
-// Position-independent code finds a thread-local variable by a call, unless the variable has room
-// in every thread from the start. These are read several times by each operation, and the calls
-// would cost a twentieth of a small one. What they take, 24 bytes, comes out of a few hundred that
-// all libraries share which are loaded at run time: no other variable may ask for any.
-#define REWIND_HOT_THREAD_LOCAL [[gnu::tls_model("initial-exec")]]
-
 /// The calling thread's pool; null before its first allocation and while the thread ends.
-REWIND_HOT_THREAD_LOCAL inline constinit thread_local Pool* this_pool = nullptr;
+inline constinit thread_local Pool* this_pool = nullptr;
 
 // Note [Reference counts]
 // Handles may be copied and dropped on any thread, as those of a const object of the standard

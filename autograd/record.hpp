@@ -40,7 +40,7 @@ struct Context {
   Tape* tape = nullptr;            // operations are recorded here
   AnomalyMode* anomaly = nullptr;  // look for NaN and infinity
 };
-REWIND_HOT_THREAD_LOCAL inline constinit thread_local Context context;
+inline constinit thread_local Context context;
 
 inline constinit thread_local ThreadScope<Tape>* tape_scopes = nullptr;
 inline constinit thread_local ThreadScope<AnomalyMode>* anomaly_scopes = nullptr;

@@ -7,7 +7,9 @@ target_compile_options(rewind_warnings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized;-Wno-maybe-uninitialized;-Wno-stringop-overflow>)
 
 # So that plug-ins and modules of other languages can link the library too. Thread-local variables are
-# then found by a call, but for two (Note [Hot thread-local variables], autograd/memory.hpp).
+# then found by a call, which the linker takes out again wherever it makes a program. The model
+# `initial-exec` would save the call in a plug-in too, but then dlopen() needs room for all variables of
+# the plug-in in a reserve of some hundred bytes that all plug-ins of a process share.
 function(rewind_position_independent target)
   if(NOT DEFINED CMAKE_POSITION_INDEPENDENT_CODE)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
