@@ -239,8 +239,8 @@ Tensor index_add(const Tensor& x, const Tensor& indices, std::int64_t size, int 
 }
 
 Tensor embedding(const Tensor& table, const Tensor& indices) {
-  check_shape(table.rank() == 2, "embedding: the table is {}, expected [V, F]",
-              detail::Described{table});
+  check_shape(table.rank() == 2, "embedding: the table has shape {}, expected [V, F]",
+              table.shape());
   const Shape shape = appended("embedding", indices.shape(), table.columns());
   const Tensor chosen = checked_indices("embedding", indices, table.size(0));
   Tensor y = selected(table, shape, chosen, 0);

@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(arguments_that_do_not_fit_are_refused) {
   check_throws<ShapeError>([&] { index_add(x, i, 5, 1); },
                            "index_add: got 3 indices for axis 1 of [3, 4], expected 4");
   check_throws<ShapeError>([&] { embedding(zeros(Shape{3}), i); },
-                           "embedding: the table is [3], expected [V, F]");
+                           "embedding: the table has shape [3], expected [V, F]");
   check_throws<ShapeError>(
       [&] {
         embedding(x, zeros(Shape{1, 1, 1, 1, 1}, DType::int64));
