@@ -7,6 +7,21 @@
 namespace rw {
 namespace detail {
 
+/// What every body is part of. Handles point to `shared_one`, which lives as long as the body and
+/// so has no count of it.
+struct ParameterNode : ParameterBody {
+  Parameter shared_one;
+
+  ParameterNode() { shared_one.body_ = this; }
+  ParameterNode(const ParameterNode&) = delete;
+  ParameterNode& operator=(const ParameterNode&) = delete;
+  ~ParameterNode() { shared_one.body_ = nullptr; }
+};
+
+namespace {
+ParameterNode& node_of(ParameterBody& body) { return static_cast<ParameterNode&>(body); }
+}  // namespace
+
 void release_parameter(ParameterBody* body) noexcept {
   if (body == nullptr || !body->release() || !settle(*body)) {
     return;
@@ -16,14 +31,14 @@ void release_parameter(ParameterBody* body) noexcept {
     owner = nullptr;    // handles to the value may live on, as constants
   }
   release_parameter(body->successor);
-  delete body;
+  delete &node_of(*body);
 }
 
 namespace {
 ParameterBody* make_parameter(const Tensor& value) {
   check<UsageError>(is_floating(value.dtype()),
                     "parameter: got an int64 tensor, expected float32 or float64");
-  auto* body = new ParameterBody;
+  auto* body = new ParameterNode;
   try {
     body->value = copy_of(value);
   } catch (...) {
@@ -65,7 +80,7 @@ Parameter::Parameter(const Parameter& other) {
     return;
   }
   if (detail::copies_share_values) {
-    body_ = new detail::ParameterBody;
+    body_ = new detail::ParameterNode;
     body_->value = other.value();
     return;
   }
@@ -87,12 +102,31 @@ void Parameter::stand_for(const Tensor& value) {
 
 bool Parameter::owns_value() const { return defined() && body_->value.body().parameter == body_; }
 
+Parameter::Parameter(Parameter&& other) noexcept : body_(other.body_) {
+  if (other.is_shared_one()) {
+    body_->retain();
+  } else {
+    other.body_ = nullptr;
+  }
+}
+
+bool Parameter::is_shared_one() const {
+  return defined() && this == &detail::node_of(*body_).shared_one;
+}
+
 Parameter& Parameter::operator=(const Parameter& other) {
   if (body_ == other.body_) {
     return *this;
   }
-  if (!detail::copies_share_values && owns_value() && other.defined() && shape() == other.shape() &&
-      dtype() == other.dtype()) {
+  if (is_shared_one()) {
+    check<UsageError>(owns_value(),
+                      "parameter '{}': it stands in for another, expected one that owns its value; "
+                      "use stand_for()",
+                      name());
+    detail::check_like("the new value", other.value(), value(), name());
+    write(other);
+  } else if (!detail::copies_share_values && owns_value() && other.defined() &&
+             shape() == other.shape() && dtype() == other.dtype()) {
     write(other);
   } else {
     Parameter copy(other);
@@ -110,7 +144,11 @@ void Parameter::write(const Parameter& other) {
   body_->trainable = other.trainable();
 }
 
-Parameter& Parameter::operator=(Parameter&& other) noexcept {
+// NOLINTNEXTLINE(performance-noexcept-move-constructor)
+Parameter& Parameter::operator=(Parameter&& other) {
+  if (is_shared_one()) {
+    return *this = static_cast<const Parameter&>(other);
+  }
   Parameter moved(std::move(other));
   become(moved.body_);
   return *this;
@@ -164,33 +202,27 @@ ParameterHandle::ParameterHandle(Parameter* parameter) {
   check<UsageError>(parameter != nullptr && parameter->defined(),
                     "parameter handle: got {}, expected a parameter with a value",
                     parameter == nullptr ? "a null pointer" : "an empty parameter");
-  share(parameter->body_);
+  body_ = parameter->body_;
+  retain();
 }
 
-void ParameterHandle::share(detail::ParameterBody* body) const noexcept {
-  if (body != nullptr) {
-    body->retain();
-  }
-  shared_.body_ = body;
+Parameter& ParameterHandle::operator*() const {
+  detail::ParameterBody* const body = latest();
+  check<UsageError>(body != nullptr,
+                    "parameter handle: it is empty; it was default-constructed or moved from");
+  return detail::node_of(*body).shared_one;
 }
 
-void ParameterHandle::follow() const noexcept {
-  detail::ParameterBody* const first = shared_.body_;
-  detail::ParameterBody* last = first;
-  while (last->successor != nullptr) {
-    last = last->successor;
+detail::ParameterBody* ParameterHandle::latest() const noexcept {
+  if (body_ != nullptr && body_->successor != nullptr) [[unlikely]] {
+    detail::ParameterBody* const first = body_;
+    while (body_->successor != nullptr) {
+      body_ = body_->successor;
+    }
+    retain();
+    detail::release_parameter(first);
   }
-  share(last);
-  detail::release_parameter(first);
-}
-
-ParameterHandle::Shared& ParameterHandle::Shared::operator=(const Parameter& other) {
-  check<UsageError>(owns_value(), "parameter handle: it is empty, or stands in for a parameter");
-  detail::check_like("the new value", other.value(), value(), name());
-  if (&other.value() != &value()) {
-    write(other);
-  }
-  return *this;
+  return body_;
 }
 
 }  // namespace rw

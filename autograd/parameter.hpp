@@ -26,6 +26,7 @@ struct ParameterBody : Counted {
 };
 /// Completes Counted::release(): true when no reference is left.
 bool settle(ParameterBody& body) noexcept;
+struct ParameterNode;  // what each is part of
 void release_parameter(ParameterBody* body) noexcept;
 
 // Note [Stand-ins]
@@ -60,9 +61,12 @@ class Parameter {
   Parameter() = default;
   explicit Parameter(const Tensor& value, bool trainable = true);
   Parameter(const Parameter& other);
-  Parameter(Parameter&& other) noexcept : body_(std::exchange(other.body_, nullptr)) {}
+  /// Of what a ParameterHandle points to, another that shares it.
+  Parameter(Parameter&& other) noexcept;
   Parameter& operator=(const Parameter& other);
-  Parameter& operator=(Parameter&& other) noexcept;
+  /// Throws only where a ParameterHandle points: ShapeError or UsageError when the value does not
+  /// fit what is there.
+  Parameter& operator=(Parameter&& other);  // NOLINT(performance-noexcept-move-constructor)
   ~Parameter() { detail::release_parameter(body_); }
 
   /// Makes a stand-in read as `value`, shared, wherever it came from: for one run of a layer, with
@@ -100,16 +104,17 @@ class Parameter {
   const std::string& name() const { return body().name; }
   void set_name(std::string name) { body().name = std::move(name); }
 
- protected:
-  /// Whether it owns its value, as every parameter does that is not a stand-in.
-  bool owns_value() const;
-  /// Copies everything of `other`, whose value fits, into what is there.
-  void write(const Parameter& other);
-
  private:
   friend class ParameterHandle;
+  friend struct detail::ParameterNode;
 
   detail::ParameterBody& body() const;
+  /// Whether it owns its value, as every parameter does that is not a stand-in.
+  bool owns_value() const;
+  /// Whether this is what handles to its body point to.
+  bool is_shared_one() const;
+  /// Copies everything of `other`, whose value fits, into what is there.
+  void write(const Parameter& other);
   /// Holds `body` in the place of what it held, which gets it as its successor.
   void become(detail::ParameterBody*& body) noexcept;
 
@@ -119,47 +124,36 @@ class Parameter {
 /// A parameter that is shared: value, gradient and flags are those of the parameter it was made
 /// from, and live as long as either. So it stays whole when that one is moved, as when a vector of
 /// models grows, or ends; and it becomes whatever takes that one's place by assignment. Used like a
-/// pointer.
+/// pointer; to assign to `*handle` writes into the shared parameter.
 class ParameterHandle {
  public:
-  /// What `*handle` is: the parameter itself, but that no other can take its place.
-  class Shared : public Parameter {
-   public:
-    Shared() = default;
-    Shared(const Shared&) = delete;
-    /// Writes the value into the shared parameter. Throws ShapeError or UsageError when it does not
-    /// fit.
-    Shared& operator=(const Parameter& other);
-    Shared& operator=(const Shared& other) { return *this = static_cast<const Parameter&>(other); }
-  };
-
   ParameterHandle() = default;
   /// Throws UsageError when there is no parameter, or an empty one.
   explicit(false) ParameterHandle(Parameter* parameter);
-  ParameterHandle(const ParameterHandle& other) noexcept { share(other.shared_.body_); }
-  ParameterHandle(ParameterHandle&& other) noexcept { swap(other); }
+  ParameterHandle(const ParameterHandle& other) noexcept : body_(other.body_) { retain(); }
+  ParameterHandle(ParameterHandle&& other) noexcept : body_(std::exchange(other.body_, nullptr)) {}
   ParameterHandle& operator=(ParameterHandle other) noexcept {
-    swap(other);
+    std::swap(body_, other.body_);
     return *this;
   }
-  ~ParameterHandle() = default;
+  ~ParameterHandle() { detail::release_parameter(body_); }
 
-  Shared& operator*() const {
-    if (shared_.body_ != nullptr && shared_.body_->successor != nullptr) [[unlikely]] {
-      follow();
-    }
-    return shared_;
-  }
-  Shared* operator->() const { return &**this; }
+  /// Lives as long as the parameter. Throws UsageError when the handle is empty.
+  Parameter& operator*() const;
+  Parameter* operator->() const { return &**this; }
   /// Whether both are one parameter, and not only of one value.
-  bool operator==(const ParameterHandle& other) const { return (**this).body_ == (*other).body_; }
+  bool operator==(const ParameterHandle& other) const { return latest() == other.latest(); }
 
  private:
-  void follow() const noexcept;
-  void share(detail::ParameterBody* body) const noexcept;
-  void swap(ParameterHandle& other) noexcept { std::swap(shared_.body_, other.shared_.body_); }
+  void retain() const noexcept {
+    if (body_ != nullptr) {
+      body_->retain();
+    }
+  }
+  /// The body, after those that took its place.
+  detail::ParameterBody* latest() const noexcept;
 
-  mutable Shared shared_;
+  mutable detail::ParameterBody* body_ = nullptr;
 };
 
 }  // namespace rw

@@ -227,10 +227,20 @@ BOOST_AUTO_TEST_CASE(assigning_through_a_list_writes_into_the_model) {
       message_of<ShapeError>([&] { *list[0].parameter = Parameter(full({4}, 5, DType::float64)); });
   BOOST_TEST(message.find("[4], expected [3]") != std::string::npos);
   BOOST_TEST(value_of(model.w) == 1);
-  // A copy is independent.
-  Parameter copy = *list[0].parameter;
+  // What a handle points to lives as long as the parameter, and not as the list.
+  Parameter& w = *parameters(model)[0].parameter;
+  w = Parameter(full({3}, 4, DType::float64));
+  BOOST_TEST(value_of(model.w) == 4);
+  Model moved = std::move(model);
+  w = other.w;
+  BOOST_TEST(value_of(moved.w) == 1);
+  // A copy is independent, and what is moved from it shares it.
+  Parameter copy = w;
   copy.mutable_data<double>()[0] = 9;
-  BOOST_TEST(value_of(model.w) == 1);
+  BOOST_TEST(value_of(moved.w) == 1);
+  Parameter shared = std::move(w);
+  shared.mutable_data<double>()[0] = 3;
+  BOOST_TEST(value_of(moved.w) == 3);
 }
 
 BOOST_AUTO_TEST_CASE(a_stand_in_is_replaced_and_never_written_through) {
@@ -251,6 +261,7 @@ BOOST_AUTO_TEST_CASE(an_empty_parameter_has_no_handle) {
   ParameterList list;
   BOOST_CHECK_THROW(list.push_back({"head/bias", &empty}), UsageError);
   BOOST_CHECK_THROW(ParameterHandle(nullptr), UsageError);
+  BOOST_CHECK_THROW(static_cast<void>(*ParameterHandle()), UsageError);
 }
 
 BOOST_AUTO_TEST_CASE(several_layers_are_listed_under_their_names) {
