@@ -12,7 +12,13 @@ namespace detail {
 struct ParameterNode : ParameterBody {
   Parameter shared_one;
 
-  ParameterNode() { shared_one.body_ = this; }
+  // Shared from the start: models and lists of several threads may hold it. This is not done by a
+  // constructor of ParameterBody, because clang describes a type with constructors to debuggers
+  // only in the file that calls one, and users' programs do not.
+  ParameterNode() {
+    share();
+    shared_one.body_ = this;
+  }
   ParameterNode(const ParameterNode&) = delete;
   ParameterNode& operator=(const ParameterNode&) = delete;
   ~ParameterNode() { shared_one.body_ = nullptr; }

@@ -15,7 +15,6 @@ struct ParameterBody : Counted {
   // What took its place in its model, for the lists that know this one (ParameterHandle).
   ParameterBody* successor = nullptr;
 
-  ParameterBody() { share(); }
   // From the pool: Note [Stand-ins].
   static void* operator new(std::size_t bytes) {
     return PoolAllocator<std::byte>().allocate(bytes);

@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <iterator>
-#include <limits>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 #include <fmt/format.h>
 
 #include <rewind/autograd/math.hpp>
 #include <rewind/autograd/reduce.hpp>
 #include <rewind/autograd/views.hpp>
+#include <rewind/layers/detail/spectrum.hpp>
 #include <rewind/layers/gradient_flow.hpp>
 
 namespace rw {
@@ -15,7 +15,6 @@ namespace {
 
 using detail::RecordedRun;
 using detail::RecordedStep;
-using Jacobian = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 bool is_on(const Tape& tape, const Tensor& x) {
   if (!x.defined()) {
@@ -86,14 +85,6 @@ void put_rows(Tensor& all, const Tensor& rows, const std::int64_t* places) {
 
 std::vector<double> doubles(const Tensor& x) {
   return x.detach().to(DType::float64).to_vector<double>();
-}
-
-double largest_eigenvalue(const Tensor& matrix) {
-  const Eigen::Map<const Jacobian> j(matrix.data<double>(), matrix.size(0), matrix.size(1));
-  if (j.size() == 0 || !j.allFinite()) {
-    return j.size() == 0 ? 0.0 : std::numeric_limits<double>::quiet_NaN();
-  }
-  return Eigen::EigenSolver<Jacobian>(j, false).eigenvalues().cwiseAbs().maxCoeff();
 }
 
 }  // namespace
@@ -300,16 +291,11 @@ Tensor GradientFlow::jacobian(std::int64_t step, std::int64_t sequence) const {
 }
 
 double GradientFlow::spectral_radius(std::int64_t step, std::int64_t sequence) const {
-  return largest_eigenvalue(jacobian(step, sequence));
+  return detail::spectral_radius(jacobian(step, sequence));
 }
 
 double GradientFlow::largest_singular_value(std::int64_t step, std::int64_t sequence) const {
-  const Tensor matrix = jacobian(step, sequence);
-  const Eigen::Map<const Jacobian> j(matrix.data<double>(), matrix.size(0), matrix.size(1));
-  if (j.size() == 0 || !j.allFinite()) {
-    return j.size() == 0 ? 0.0 : std::numeric_limits<double>::quiet_NaN();
-  }
-  return Eigen::BDCSVD<Jacobian>(j).singularValues()(0);
+  return detail::largest_singular_value(jacobian(step, sequence));
 }
 
 }  // namespace rw

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include <Eigen/Dense>
+#include <Eigen/QR>
 
 #include <rewind/layers/initializers.hpp>
 
