@@ -240,20 +240,21 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
 /// The gradient as recorded operations on tensors: the same formula, a term at a time.
 void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gradients& d) {
   const Program& program = *rule.operation->derivative;
+  const std::span<const Term> terms(program.terms.data(), program.size);
   const std::size_t n = rule.operation->program->argument_count;
   std::array<const Tensor*, max_streams> arguments{};
   for_arguments(node, rule, d, [&](std::size_t k, const Tensor* tensor) { arguments[k] = tensor; });
   const DType dtype = node.slots[0].dtype;
 
-  std::vector<bool> needed(program.size);
+  std::vector<bool> needed(terms.size());
   int input = 0;
   for (std::size_t k = 0; k < n; ++k) {
     if (bit(rule.tensors, k) && gets_gradient(rule, d, k, input++)) {
       needed[static_cast<std::size_t>(program.outputs[k])] = true;
     }
   }
-  for (std::size_t i = program.size; i-- > 0;) {
-    const Term& term = program.terms[i];
+  for (std::size_t i = terms.size(); i-- > 0;) {
+    const Term& term = terms[i];
     for (std::size_t k = 0; needed[i] && k < 3 && term.kind == Term::Kind::operation; ++k) {
       if (term.operands[k] >= 0) {
         needed[static_cast<std::size_t>(term.operands[k])] = true;
@@ -261,9 +262,9 @@ void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gra
     }
   }
 
-  std::vector<Tensor> value(program.size);
-  for (std::size_t i = 0; i < program.size; ++i) {
-    const Term& term = program.terms[i];
+  std::vector<Tensor> value(terms.size());
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    const Term& term = terms[i];
     if (!needed[i]) {
       continue;
     }

@@ -48,16 +48,15 @@ constexpr const char* usage_examples =
 
 void add_settings(CommandLine& line, Settings& s) {
   line.setting("cell", s.cell, "Kind of network; rnn is the plain one with relu")
-      ->check(CLI::IsMember(cell_names));
-  line.setting("steps", s.steps, "Length of the sequences")->check(between(2, 10'000));
-  line.setting("hidden", s.hidden, "Units")->check(between(1, 4096));
-  line.setting("batch", s.batch, "Sequences in a batch")->check(between(1, 4096));
-  line.setting("epochs", s.epochs, "At most so many epochs of 100 batches")
-      ->check(between(0, 100'000));
+      .one_of(cell_names);
+  line.setting("steps", s.steps, "Length of the sequences").between(2, 10'000);
+  line.setting("hidden", s.hidden, "Units").between(1, 4096);
+  line.setting("batch", s.batch, "Sequences in a batch").between(1, 4096);
+  line.setting("epochs", s.epochs, "At most so many epochs of 100 batches").between(0, 100'000);
   line.setting("learning-rate", s.learning_rate, "Of Adam, falling to 0 along half a cosine")
-      ->check(between(1e-8, 10));
+      .between(1e-8, 10);
   line.setting("goal", s.goal, "Training ends after an epoch with a smaller squared error")
-      ->check(between(0, 1));
+      .between(0, 1);
 }
 
 Score score_of(const Tensor& answer, const Tensor& sums, const Tensor& loss) {

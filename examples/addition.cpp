@@ -50,15 +50,13 @@ constexpr const char* usage_examples =
     "among 5,000 that were never seen in training.";
 
 void add_settings(CommandLine& line, Settings& s) {
-  line.setting("digits", s.digits, "Of the larger numbers")->check(between(1, 6));
-  line.setting("hidden", s.hidden, "Units of encoder and decoder")->check(between(1, 4096));
-  line.setting("features", s.features, "Numbers that stand for a character")
-      ->check(between(1, 4096));
-  line.setting("batch", s.batch, "Sums side by side")->check(between(1, 65'536));
-  line.setting("batches", s.batches, "Of an epoch; no two are the same")->check(between(1, 1e6));
-  line.setting("epochs", s.epochs, "To train for")->check(between(0, 100'000));
-  line.setting("learning-rate", s.learning_rate, "Of Adam, falling evenly to 0")
-      ->check(between(1e-8, 10));
+  line.setting("digits", s.digits, "Of the larger numbers").between(1, 6);
+  line.setting("hidden", s.hidden, "Units of encoder and decoder").between(1, 4096);
+  line.setting("features", s.features, "Numbers that stand for a character").between(1, 4096);
+  line.setting("batch", s.batch, "Sums side by side").between(1, 65'536);
+  line.setting("batches", s.batches, "Of an epoch; no two are the same").between(1, 1e6);
+  line.setting("epochs", s.epochs, "To train for").between(0, 100'000);
+  line.setting("learning-rate", s.learning_rate, "Of Adam, falling evenly to 0").between(1e-8, 10);
 }
 
 const Characters question_characters("0123456789+ ");

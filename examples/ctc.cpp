@@ -53,14 +53,14 @@ constexpr const char* usage_examples =
     "accuracy is the share of utterances without any error.";
 
 void add_settings(CommandLine& line, Settings& s) {
-  line.setting("hidden", s.hidden, "Units in each direction")->check(between(1, 4096));
-  line.setting("batch", s.batch, "Utterances in a batch")->check(between(1, 4096));
+  line.setting("hidden", s.hidden, "Units in each direction").between(1, 4096);
+  line.setting("batch", s.batch, "Utterances in a batch").between(1, 4096);
   line.setting("epochs", s.epochs, "Epochs of 25 batches, none of which is seen twice")
-      ->check(between(0, 100'000));
+      .between(0, 100'000);
   line.setting("learning-rate", s.learning_rate, "Of Adam, falling to 0 along half a cosine")
-      ->check(between(1e-8, 10));
+      .between(1e-8, 10);
   line.setting("noise", s.noise, "Standard deviation of the noise; letters differ by 4")
-      ->check(between(0, 10));
+      .between(0, 10);
 }
 
 Labels truth_of(const alignment::Batch& batch) {

@@ -53,14 +53,12 @@ constexpr const char* usage_examples =
 
 void add_settings(CommandLine& line, Settings& s) {
   line.setting("hidden", s.hidden, "Units of the decoder, and of the encoder in each direction")
-      ->check(between(1, 4096));
-  line.setting("features", s.features, "Numbers that stand for a character")
-      ->check(between(1, 4096));
-  line.setting("batch", s.batch, "Dates side by side")->check(between(1, 65'536));
-  line.setting("batches", s.batches, "Of an epoch; all are new")->check(between(1, 1e6));
-  line.setting("epochs", s.epochs, "To train for")->check(between(0, 100'000));
-  line.setting("learning-rate", s.learning_rate, "Of Adam, falling evenly to 0")
-      ->check(between(1e-8, 10));
+      .between(1, 4096);
+  line.setting("features", s.features, "Numbers that stand for a character").between(1, 4096);
+  line.setting("batch", s.batch, "Dates side by side").between(1, 65'536);
+  line.setting("batches", s.batches, "Of an epoch; all are new").between(1, 1e6);
+  line.setting("epochs", s.epochs, "To train for").between(0, 100'000);
+  line.setting("learning-rate", s.learning_rate, "Of Adam, falling evenly to 0").between(1e-8, 10);
 }
 
 const Characters read_characters{std::string(dates::symbols)};

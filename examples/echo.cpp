@@ -49,19 +49,18 @@ constexpr const char* usage_examples =
 
 void add_settings(CommandLine& line, Settings& s) {
   line.setting("cell", s.cell, "Kind of network; rnn is the plain one with relu")
-      ->check(CLI::IsMember(cell_names));
-  line.setting("delay", s.delay, "Steps from a bit to its echo")->check(between(0, 1000));
+      .one_of(cell_names);
+  line.setting("delay", s.delay, "Steps from a bit to its echo").between(0, 1000);
   line.setting("hidden", s.hidden, "Units of each layer (default: 16 for delays up to 5, else 32)")
-      ->check(between(1, 4096));
-  line.setting("layers", s.layers, "Layers on top of each other")->check(between(1, 16));
-  line.setting("steps", s.steps, "Length of each stream")->check(between(1, 1e7));
-  line.setting("streams", s.streams, "Streams side by side")->check(between(1, 4096));
-  line.setting("chunk", s.chunk, "Steps through which the gradient flows")
-      ->check(between(1, 100'000));
+      .between(1, 4096);
+  line.setting("layers", s.layers, "Layers on top of each other").between(1, 16);
+  line.setting("steps", s.steps, "Length of each stream").between(1, 1e7);
+  line.setting("streams", s.streams, "Streams side by side").between(1, 4096);
+  line.setting("chunk", s.chunk, "Steps through which the gradient flows").between(1, 100'000);
   line.setting("epochs", s.epochs, "Fresh sets of streams (default: 5 for delays up to 5, else 10)")
-      ->check(between(0, 100'000));
+      .between(0, 100'000);
   line.setting("learning-rate", s.learning_rate, "Of RMSprop, falling evenly to 0")
-      ->check(between(1e-8, 10));
+      .between(1e-8, 10);
 }
 
 void choose_defaults(Settings& s) {

@@ -53,14 +53,14 @@ constexpr const char* usage_examples =
 
 void add_settings(CommandLine& line, Settings& s) {
   line.setting("cell", s.cell, "Kind of network; rnn is the plain one with relu")
-      ->check(CLI::IsMember(cell_names));
-  line.setting("hidden", s.hidden, "Units")->check(between(1, 4096));
-  line.setting("batch", s.batch, "Strings in a batch")->check(between(1, 4096));
+      .one_of(cell_names);
+  line.setting("hidden", s.hidden, "Units").between(1, 4096);
+  line.setting("batch", s.batch, "Strings in a batch").between(1, 4096);
   line.setting("memory", s.memory, "Steps over which a gated cell's units forget at first")
-      ->check(between(1, 1e6));
-  line.setting("epochs", s.epochs, "Epochs of 50 batches")->check(between(0, 100'000));
+      .between(1, 1e6);
+  line.setting("epochs", s.epochs, "Epochs of 50 batches").between(0, 100'000);
   line.setting("learning-rate", s.learning_rate, "Of Adam, falling to 0 along half a cosine")
-      ->check(between(1e-8, 10));
+      .between(1e-8, 10);
 }
 
 std::vector<std::string> draw_strings(bool held_out, std::int64_t count, Rng& rng) {

@@ -58,23 +58,22 @@ void add_settings(CommandLine& line, Settings& s, bool& compare) {
   for (const temporal_order::Level& level : temporal_order::levels) {
     names.emplace_back(level.name);
   }
-  line.setting("level", s.level, "Length of the sequences")->check(CLI::IsMember(names));
+  line.setting("level", s.level, "Length of the sequences").one_of(names);
   line.setting("cell", s.cell, "Kind of network; rnn is the plain one with relu")
-      ->check(CLI::IsMember(cell_names));
+      .one_of(cell_names);
   line.setting("hidden", s.hidden, "Units of each layer (default: 4 at level easy, else 16)")
-      ->check(between(1, 4096));
-  line.setting("layers", s.layers, "Layers on top of each other")->check(between(1, 16));
+      .between(1, 4096);
+  line.setting("layers", s.layers, "Layers on top of each other").between(1, 16);
   line.setting(
           "memory", s.memory,
           "Steps over which a gated cell's units forget at first (default: the longest length)")
-      ->check(between(1, 1e6));
+      .between(1, 1e6);
   line.setting("epochs", s.epochs,
                "At most so many epochs of 992 sequences (default: 10 at level easy, else 200); "
                "training ends when 3 in a row were without error")
-      ->check(between(0, 100'000));
-  line.setting("learning-rate", s.learning_rate, "Of Adam")->check(between(1e-8, 10));
-  line.app().add_flag("--compare,!--no-compare", compare,
-                      "Train a plain relu network of as many units beside it");
+      .between(0, 100'000);
+  line.setting("learning-rate", s.learning_rate, "Of Adam").between(1e-8, 10);
+  line.flag("compare", compare, "Train a plain relu network of as many units beside it");
 }
 
 Score score_of(const Tensor& logits, const Tensor& labels, const Tensor& loss) {

@@ -44,18 +44,18 @@ constexpr const char* usage_examples =
 
 void add_settings(CommandLine& line, Settings& s) {
   line.setting("cell", s.cell, "Kind of network; rnn is the plain one with relu")
-      ->check(CLI::IsMember(cell_names));
-  line.setting("hidden", s.hidden, "Units")->check(between(1, 4096));
-  line.setting("batch", s.batch, "Sequences in a batch")->check(between(1, 4096));
+      .one_of(cell_names);
+  line.setting("hidden", s.hidden, "Units").between(1, 4096);
+  line.setting("batch", s.batch, "Sequences in a batch").between(1, 4096);
   line.setting("memory", s.memory, "Steps over which a gated cell's units forget at first")
-      ->check(between(1, 1e6));
+      .between(1, 1e6);
   line.setting("epochs", s.epochs,
                "At most so many epochs of 31 batches; training ends when 3 in a row were without "
                "error")
-      ->check(between(0, 100'000));
+      .between(0, 100'000);
   line.setting("learning-rate", s.learning_rate,
                "Of Adam; a tenth of it while epochs are without error")
-      ->check(between(1e-8, 10));
+      .between(1e-8, 10);
 }
 
 Score score_of(const Tensor& logits, const Tensor& labels, const Tensor& loss) {

@@ -47,17 +47,15 @@ constexpr const char* usage_examples =
 
 void add_settings(CommandLine& line, Settings& s) {
   line.setting("waves", s.waves, "Waves to learn from; a fifth of them is for validation")
-      ->check(between(20, 1e6));
-  line.setting("steps", s.steps, "Values of each wave")->check(between(1, 10'000));
-  line.setting("hidden", s.hidden, "Units of the LSTM")->check(between(1, 4096));
-  line.setting("batch", s.batch, "Waves in a batch")->check(between(1, 1e6));
-  line.setting("epochs", s.epochs, "At most so many")->check(between(1, 100'000));
+      .between(20, 1e6);
+  line.setting("steps", s.steps, "Values of each wave").between(1, 10'000);
+  line.setting("hidden", s.hidden, "Units of the LSTM").between(1, 4096);
+  line.setting("batch", s.batch, "Waves in a batch").between(1, 1e6);
+  line.setting("epochs", s.epochs, "At most so many").between(1, 100'000);
   line.setting("patience", s.patience, "Epochs without improvement after which training stops")
-      ->check(between(1, 100'000));
-  line.setting("learning-rate", s.learning_rate, "Of Adam")->check(between(1e-8, 10));
-  line.app()
-      .add_option("--csv", s.csv, "Write the losses of all epochs to this file")
-      ->type_name("FILE");
+      .between(1, 100'000);
+  line.setting("learning-rate", s.learning_rate, "Of Adam").between(1e-8, 10);
+  line.output_file("csv", s.csv, "Write the losses of all epochs to this file");
 }
 
 struct Model {

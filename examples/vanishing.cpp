@@ -53,14 +53,14 @@ constexpr const char* usage_examples =
     "clipping.";
 
 void add_settings(CommandLine& line, Settings& s) {
-  line.setting("steps", s.steps, "Length of the sequences")->check(between(2, 10'000));
-  line.setting("hidden", s.hidden, "Units")->check(between(1, 512));
+  line.setting("steps", s.steps, "Length of the sequences").between(2, 10'000);
+  line.setting("hidden", s.hidden, "Units").between(1, 512);
   line.setting("memory", s.memory,
                "Steps over which a gated cell's units forget at first (default: the length)")
-      ->check(between(1, 1e6));
-  line.setting("updates", s.updates, "Steps of training")->check(between(0, 1e6));
-  line.setting("learning-rate", s.learning_rate, "Of Adam")->check(between(1e-8, 10));
-  line.setting("clip", s.clip, "Norm to which gradients are clipped")->check(between(1e-8, 1e8));
+      .between(1, 1e6);
+  line.setting("updates", s.updates, "Steps of training").between(0, 1e6);
+  line.setting("learning-rate", s.learning_rate, "Of Adam").between(1e-8, 10);
+  line.setting("clip", s.clip, "Norm to which gradients are clipped").between(1e-8, 1e8);
 }
 
 struct Batch {

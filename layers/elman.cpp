@@ -35,4 +35,7 @@ std::pair<Tensor, ElmanCell::State> ElmanCell::step(Tensor projected, const Stat
   return {activate(output_activation, addmm(std::move(v), h, w_o)), {h}};
 }
 
+template struct Recurrent<ElmanCell>;
+template class RecurrentNetwork<ElmanCell>;
+
 }  // namespace rw

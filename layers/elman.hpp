@@ -71,4 +71,8 @@ struct ElmanCell {
 /// Stacked, optionally bidirectional Elman network with outputs of its own.
 using ElmanRNN = RecurrentNetwork<ElmanCell>;
 
+// Compiled once, with the cell's own functions.
+extern template struct Recurrent<ElmanCell>;
+extern template class RecurrentNetwork<ElmanCell>;
+
 }  // namespace rw

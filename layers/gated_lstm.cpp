@@ -27,4 +27,9 @@ std::pair<Tensor, CoupledGates::State> CoupledGates::step(const Tensor& z, const
   return {h, {h, c}};
 }
 
+template struct Recurrent<NoForgetLstmCell>;
+template class RecurrentNetwork<NoForgetLstmCell>;
+template struct Recurrent<CoupledLstmCell>;
+template class RecurrentNetwork<CoupledLstmCell>;
+
 }  // namespace rw

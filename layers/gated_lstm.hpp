@@ -88,4 +88,10 @@ using CoupledLstmCell = GatedLstmCell<CoupledGates>;
 using NoForgetLSTM = RecurrentNetwork<NoForgetLstmCell>;
 using CoupledLSTM = RecurrentNetwork<CoupledLstmCell>;
 
+// Compiled once, with the cell's own functions.
+extern template struct Recurrent<NoForgetLstmCell>;
+extern template class RecurrentNetwork<NoForgetLstmCell>;
+extern template struct Recurrent<CoupledLstmCell>;
+extern template class RecurrentNetwork<CoupledLstmCell>;
+
 }  // namespace rw

@@ -99,4 +99,7 @@ Tensor GruCell::reset_before(Tensor projected, const Tensor& h) const {
   return updated(z, activate(activation, addmm(std::move(x_n), r * h, u_n)), h);
 }
 
+template struct Recurrent<GruCell>;
+template class RecurrentNetwork<GruCell>;
+
 }  // namespace rw

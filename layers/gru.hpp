@@ -79,4 +79,8 @@ struct GruCell {
 /// Stacked, optionally bidirectional GRU.
 using GRU = RecurrentNetwork<GruCell>;
 
+// Compiled once, with the cell's own functions.
+extern template struct Recurrent<GruCell>;
+extern template class RecurrentNetwork<GruCell>;
+
 }  // namespace rw

@@ -57,4 +57,7 @@ std::pair<Tensor, LayerNormLstmCell::State> LayerNormLstmCell::step(const Tensor
   return {h, {h, c}};
 }
 
+template struct Recurrent<LayerNormLstmCell>;
+template class RecurrentNetwork<LayerNormLstmCell>;
+
 }  // namespace rw

@@ -63,4 +63,8 @@ struct LayerNormLstmCell {
 /// Stacked, optionally bidirectional layer-normalised LSTM.
 using LayerNormLSTM = RecurrentNetwork<LayerNormLstmCell>;
 
+// Compiled once, with the cell's own functions.
+extern template struct Recurrent<LayerNormLstmCell>;
+extern template class RecurrentNetwork<LayerNormLstmCell>;
+
 }  // namespace rw

@@ -57,4 +57,7 @@ std::pair<Tensor, LstmCell::State> LstmCell::activated(const Tensor& z, const Te
   return {h, {h, next}};
 }
 
+template struct Recurrent<LstmCell>;
+template class RecurrentNetwork<LstmCell>;
+
 }  // namespace rw

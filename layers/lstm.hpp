@@ -84,4 +84,8 @@ struct LstmGates {
 /// Stacked, optionally bidirectional LSTM.
 using LSTM = RecurrentNetwork<LstmCell>;
 
+// Compiled once, with the cell's own functions.
+extern template struct Recurrent<LstmCell>;
+extern template class RecurrentNetwork<LstmCell>;
+
 }  // namespace rw

@@ -35,4 +35,7 @@ std::pair<Tensor, MguCell::State> MguCell::step(Tensor projected, const State& s
   return {h, {h}};
 }
 
+template struct Recurrent<MguCell>;
+template class RecurrentNetwork<MguCell>;
+
 }  // namespace rw

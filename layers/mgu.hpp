@@ -43,4 +43,8 @@ struct MguCell {
 /// Stacked, optionally bidirectional minimal gated units.
 using MGU = RecurrentNetwork<MguCell>;
 
+// Compiled once, with the cell's own functions.
+extern template struct Recurrent<MguCell>;
+extern template class RecurrentNetwork<MguCell>;
+
 }  // namespace rw

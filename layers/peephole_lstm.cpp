@@ -35,4 +35,7 @@ std::pair<Tensor, PeepholeLstmCell::State> PeepholeLstmCell::step(Tensor project
   return {h, {h, c}};
 }
 
+template struct Recurrent<PeepholeLstmCell>;
+template class RecurrentNetwork<PeepholeLstmCell>;
+
 }  // namespace rw

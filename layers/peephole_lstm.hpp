@@ -43,4 +43,8 @@ struct PeepholeLstmCell {
 /// Stacked, optionally bidirectional LSTM with peepholes.
 using PeepholeLSTM = RecurrentNetwork<PeepholeLstmCell>;
 
+// Compiled once, with the cell's own functions.
+extern template struct Recurrent<PeepholeLstmCell>;
+extern template class RecurrentNetwork<PeepholeLstmCell>;
+
 }  // namespace rw

@@ -32,4 +32,7 @@ std::pair<Tensor, ProjectedLstmCell::State> ProjectedLstmCell::step(Tensor proje
   return {h, {h, next.c}};
 }
 
+template struct Recurrent<ProjectedLstmCell>;
+template class RecurrentNetwork<ProjectedLstmCell>;
+
 }  // namespace rw

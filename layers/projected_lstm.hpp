@@ -58,4 +58,8 @@ struct ProjectedLstmCell {
 /// Stacked, optionally bidirectional LSTM with projection.
 using ProjectedLSTM = RecurrentNetwork<ProjectedLstmCell>;
 
+// Compiled once, with the cell's own functions.
+extern template struct Recurrent<ProjectedLstmCell>;
+extern template class RecurrentNetwork<ProjectedLstmCell>;
+
 }  // namespace rw

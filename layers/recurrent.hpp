@@ -36,22 +36,9 @@ struct Recurrent {
   std::vector<Parameter> start = {};
 
   /// The cell's own, usually zeros; or the learned one, the same for each sequence.
-  State initial_state(std::int64_t batch) const {
-    State state = cell.initial_state(batch);
-    std::size_t i = 0;
-    for_each_tensor(state, [&](Tensor& tensor) {
-      if (i < start.size()) {
-        tensor = expand(start[i++], tensor.shape());
-      }
-    });
-    return state;
-  }
+  State initial_state(std::int64_t batch) const;
   /// From now on the initial state is a parameter, which starts as the cell's.
-  void learn_initial_state() {
-    start.clear();
-    State state = cell.initial_state(1);
-    for_each_tensor(state, [&](const Tensor& tensor) { start.emplace_back(tensor); });
-  }
+  void learn_initial_state();
   std::int64_t output_size() const { return cell.output_size(); }
 
   /// Starts from the initial state.
@@ -78,24 +65,7 @@ struct Recurrent {
     State states;
   };
   Trace trace(const Sequence& x) const { return trace(x, started(x)); }
-  Trace trace(const Sequence& x, State state) const {
-    StateVector<State> each;
-    auto [y, last] = run(x, std::move(state), nullptr, &each);
-    const detail::Packing packing(name, x, direction);
-    State states = cell.initial_state(packing.batch());
-    std::size_t k = 0;
-    for_each_tensor(states, [&](Tensor& tensor) {
-      TensorList rows;
-      for (const State& after : each) {
-        rows.push_back(detail::tensors_of(after)[k]);
-      }
-      ++k;
-      tensor = rows.empty()
-                   ? zeros({x.steps.size(0), packing.batch(), tensor.columns()}, x.steps.dtype())
-                   : packing.padded(concat(std::span<const Tensor>(rows), 0));
-    });
-    return {std::move(y), std::move(last), std::move(states)};
-  }
+  Trace trace(const Sequence& x, State state) const;
 
   template <class Visit>
   void parameters(Visit&& visit) {
@@ -109,90 +79,12 @@ struct Recurrent {
   State started(const Sequence& x) const { return initial_state(detail::batch_of(name, x)); }
 
   std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng,
-                               StateVector<State>* each = nullptr) const {
-    const detail::Packing packing(name, x, direction);
-    detail::RunningRows rows(packing);
-    for_each_tensor(state, [&](const Tensor& s) { rows.check(name, s, x.steps); });
-    detail::check_probabilities(dropout);
-    if (packing.steps() == 0) {
-      const Shape& shape = x.steps.shape();
-      return {zeros({shape[0], shape[1], output_size()}, x.steps.dtype()), std::move(state)};
-    }
-    auto recorded = detail::begin_recording(cell, direction, dropout, packing, x, state, rng);
-    for_each_tensor(state, [&](Tensor& s) { s = packing.by_length(s); });
-    Tensor y;
-    if (rng != nullptr && (dropout.states > 0 || dropout.weights > 0)) {
-      const C changed = detail::with_dropped_matrices(cell, dropout, *rng);
-      y = outputs(changed, packing, x, rows, state, rng, each, recorded.get());
-    } else {
-      y = outputs(cell, packing, x, rows, state, rng, each, recorded.get());
-    }
-    detail::end_recording(std::move(recorded));
-    for_each_tensor(state, [&](Tensor& s) { s = rows.finish(s); });
-    return {std::move(y), std::move(state)};
-  }
+                               StateVector<State>* each = nullptr) const;
 
   /// Runs `used`, which is the cell or stands for it.
   Tensor outputs(const C& used, const detail::Packing& packing, const Sequence& x,
                  detail::RunningRows& running, State& state, Rng* rng, StateVector<State>* each,
-                 detail::RecordedRun* recorded) const {
-    const std::int64_t steps = packing.steps();
-    const bool zones = dropout.zoneout > 0 || dropout.zoneout_cell > 0;
-    const bool observed = each != nullptr || recorded != nullptr;
-    const detail::KeptWeights weights;
-    const Tensor rows = packing.packed(x.steps);
-    detail::GrowingConcat outputs(static_cast<std::size_t>(steps), rows.size(0));
-    if (each != nullptr) {
-      each->resize(static_cast<std::size_t>(steps));
-    }
-    for (std::int64_t done = 0; done < steps;) {
-      const auto [first, last] = next_chunk(packing, done);
-      const std::int64_t offset = packing.begin(first);
-      Tensor input = packing.steps_of(slice(rows, 0, offset, packing.begin(last)));
-      bool exclusive = false;
-      if constexpr (ProjectingCell<C>) {
-        input = projected(used, input, x.steps);
-        exclusive = detail::is_sole_owner(input);  // Note [Products in place]
-      }
-      input = reshape(input, Shape{input.rows(), input.columns()});
-      for (std::int64_t i = 0; i < last - first; ++i, ++done) {
-        const std::int64_t t = packing.falling() ? last - 1 - i : first + i;
-        const std::int64_t begin = packing.begin(t) - offset;
-        const std::int64_t end = packing.begin(t + 1) - offset;
-        Tensor now = last - first == 1 ? std::move(input) : slice(input, 0, begin, end);
-        if (exclusive) {
-          detail::mark_exclusive(now);
-        }
-        if (running.ends_before(t)) {
-          for_each_tensor(state, [&](Tensor& s) { s = running.shorter(s); });
-        }
-        auto [y, next] = stepped(used, std::move(now), state);
-        if (zones) {
-          if (recorded != nullptr && rng != nullptr) {
-            recorded->steps[static_cast<std::size_t>(t)].rng.emplace(*rng);
-          }
-          detail::zone_out(state, y, next, dropout, rng);
-        }
-        if (observed) {
-          if (recorded != nullptr) {
-            const Tensor read = slice(rows, 0, packing.begin(t), packing.begin(t + 1));
-            detail::note_step(*recorded, t, read, state, y, next);
-          }
-          if (each != nullptr) {
-            (*each)[static_cast<std::size_t>(t)] = next;
-          }
-        }
-        const Tensor& placed =
-            outputs.put(static_cast<std::size_t>(t), packing.begin(t), packing.begin(t + 1), y);
-        if (!observed && done + 1 < steps) {
-          // What others will see of the state stays apart from the outputs.
-          read_instead(next, y, placed);
-        }
-        state = std::move(next);
-      }
-    }
-    return packing.padded(outputs.finish());
-  }
+                 detail::RecordedRun* recorded) const;
 
   /// An output that is part of the state as well: the next step reads it where the outputs lie.
   static void read_instead(State& state, const Tensor& output, const Tensor& placed) {
@@ -211,28 +103,6 @@ struct Recurrent {
     }
   }
 
-  // The projected inputs of several steps make one efficient product; those of a long sequence
-  // would fall out of the processor's caches before their steps come, in both directions. Hence
-  // chunks: enough rows for the product, and not much more; all of about the same size.
-  static std::pair<std::int64_t, std::int64_t> next_chunk(const detail::Packing& packing,
-                                                          std::int64_t done) {
-    constexpr std::int64_t enough_rows = 512;
-    const std::int64_t steps = packing.steps();
-    const bool falling = packing.falling();
-    // Rows of the next n steps.
-    const auto rows = [&](std::int64_t n) {
-      return falling ? packing.begin(steps - done) - packing.begin(steps - done - n)
-                     : packing.begin(done + n) - packing.begin(done);
-    };
-    const std::int64_t left = rows(steps - done);
-    const std::int64_t chunks = (left + enough_rows - 1) / enough_rows;
-    std::int64_t n = 1;
-    while (done + n < steps && rows(n + 1) * chunks <= left) {
-      ++n;
-    }
-    return falling ? std::pair{steps - done - n, steps - done} : std::pair{done, done + n};
-  }
-
   static Tensor projected(const C& used, const Tensor& chunk, const Tensor& x) {
     try {
       return used.project(chunk);
@@ -242,5 +112,131 @@ struct Recurrent {
     }
   }
 };
+
+template <Cell C>
+auto Recurrent<C>::initial_state(std::int64_t batch) const -> State {
+  State state = cell.initial_state(batch);
+  std::size_t i = 0;
+  for_each_tensor(state, [&](Tensor& tensor) {
+    if (i < start.size()) {
+      tensor = expand(start[i++], tensor.shape());
+    }
+  });
+  return state;
+}
+
+template <Cell C>
+void Recurrent<C>::learn_initial_state() {
+  start.clear();
+  State state = cell.initial_state(1);
+  for_each_tensor(state, [&](const Tensor& tensor) { start.emplace_back(tensor); });
+}
+
+template <Cell C>
+auto Recurrent<C>::trace(const Sequence& x, State state) const -> Trace {
+  StateVector<State> each;
+  auto [y, last] = run(x, std::move(state), nullptr, &each);
+  const detail::Packing packing(name, x, direction);
+  State states = cell.initial_state(packing.batch());
+  std::size_t k = 0;
+  for_each_tensor(states, [&](Tensor& tensor) {
+    TensorList rows;
+    for (const State& after : each) {
+      rows.push_back(detail::tensors_of(after)[k]);
+    }
+    ++k;
+    tensor = rows.empty()
+                 ? zeros({x.steps.size(0), packing.batch(), tensor.columns()}, x.steps.dtype())
+                 : packing.padded(concat(std::span<const Tensor>(rows), 0));
+  });
+  return {std::move(y), std::move(last), std::move(states)};
+}
+
+template <Cell C>
+auto Recurrent<C>::run(const Sequence& x, State state, Rng* rng, StateVector<State>* each) const
+    -> std::pair<Tensor, State> {
+  const detail::Packing packing(name, x, direction);
+  detail::RunningRows rows(packing);
+  for_each_tensor(state, [&](const Tensor& s) { rows.check(name, s, x.steps); });
+  detail::check_probabilities(dropout);
+  if (packing.steps() == 0) {
+    const Shape& shape = x.steps.shape();
+    return {zeros({shape[0], shape[1], output_size()}, x.steps.dtype()), std::move(state)};
+  }
+  auto recorded = detail::begin_recording(cell, direction, dropout, packing, x, state, rng);
+  for_each_tensor(state, [&](Tensor& s) { s = packing.by_length(s); });
+  Tensor y;
+  if (rng != nullptr && (dropout.states > 0 || dropout.weights > 0)) {
+    const C changed = detail::with_dropped_matrices(cell, dropout, *rng);
+    y = outputs(changed, packing, x, rows, state, rng, each, recorded.get());
+  } else {
+    y = outputs(cell, packing, x, rows, state, rng, each, recorded.get());
+  }
+  detail::end_recording(std::move(recorded));
+  for_each_tensor(state, [&](Tensor& s) { s = rows.finish(s); });
+  return {std::move(y), std::move(state)};
+}
+
+template <Cell C>
+Tensor Recurrent<C>::outputs(const C& used, const detail::Packing& packing, const Sequence& x,
+                             detail::RunningRows& running, State& state, Rng* rng,
+                             StateVector<State>* each, detail::RecordedRun* recorded) const {
+  const std::int64_t steps = packing.steps();
+  const bool zones = dropout.zoneout > 0 || dropout.zoneout_cell > 0;
+  const bool observed = each != nullptr || recorded != nullptr;
+  const detail::KeptWeights weights;
+  const Tensor rows = packing.packed(x.steps);
+  detail::GrowingConcat outputs(static_cast<std::size_t>(steps), rows.size(0));
+  if (each != nullptr) {
+    each->resize(static_cast<std::size_t>(steps));
+  }
+  for (std::int64_t done = 0; done < steps;) {
+    const auto [first, last] = packing.next_chunk(done);
+    const std::int64_t offset = packing.begin(first);
+    Tensor input = packing.steps_of(slice(rows, 0, offset, packing.begin(last)));
+    bool exclusive = false;
+    if constexpr (ProjectingCell<C>) {
+      input = projected(used, input, x.steps);
+      exclusive = detail::is_sole_owner(input);  // Note [Products in place]
+    }
+    input = reshape(input, Shape{input.rows(), input.columns()});
+    for (std::int64_t i = 0; i < last - first; ++i, ++done) {
+      const std::int64_t t = packing.falling() ? last - 1 - i : first + i;
+      const std::int64_t begin = packing.begin(t) - offset;
+      const std::int64_t end = packing.begin(t + 1) - offset;
+      Tensor now = last - first == 1 ? std::move(input) : slice(input, 0, begin, end);
+      if (exclusive) {
+        detail::mark_exclusive(now);
+      }
+      if (running.ends_before(t)) {
+        for_each_tensor(state, [&](Tensor& s) { s = running.shorter(s); });
+      }
+      auto [y, next] = stepped(used, std::move(now), state);
+      if (zones) {
+        if (recorded != nullptr && rng != nullptr) {
+          recorded->steps[static_cast<std::size_t>(t)].rng.emplace(*rng);
+        }
+        detail::zone_out(state, y, next, dropout, rng);
+      }
+      if (observed) {
+        if (recorded != nullptr) {
+          const Tensor read = slice(rows, 0, packing.begin(t), packing.begin(t + 1));
+          detail::note_step(*recorded, t, read, state, y, next);
+        }
+        if (each != nullptr) {
+          (*each)[static_cast<std::size_t>(t)] = next;
+        }
+      }
+      const Tensor& placed =
+          outputs.put(static_cast<std::size_t>(t), packing.begin(t), packing.begin(t + 1), y);
+      if (!observed && done + 1 < steps) {
+        // What others will see of the state stays apart from the outputs.
+        read_instead(next, y, placed);
+      }
+      state = std::move(next);
+    }
+  }
+  return packing.padded(outputs.finish());
+}
 
 }  // namespace rw

@@ -53,45 +53,10 @@ class RecurrentNetwork {
 
   RecurrentNetwork() = default;
   RecurrentNetwork(const Options& options, Rng& rng) : RecurrentNetwork(options, {}, rng) {}
-  RecurrentNetwork(const Options& options, const NetworkOptions& more, Rng& rng)
-      : input_dropout_(more.input_dropout) {
-    check<UsageError>(options.input > 0 && options.hidden > 0 && options.layers > 0,
-                      "{}: got input {}, hidden {}, layers {}; each must be at least 1", C::name,
-                      options.input, options.hidden, options.layers);
-    check_probability("dropout", options.dropout);
-    detail::check_dropout_between(C::name, options.dropout,
-                                  static_cast<std::size_t>(options.layers));
-    check_probability("input_dropout", more.input_dropout);
-    detail::check_probabilities(more.recurrent_dropout);
-    OneWay one_way;
-    BothWays both_ways;
-    one_way.dropout_between = both_ways.dropout_between = options.dropout;
-    one_way.same_over_time = both_ways.same_over_time = more.same_dropout_over_time;
-    one_way.residual = both_ways.residual = more.residual;
-    Options each = options;
-    for (std::int64_t i = 0; i < options.layers; ++i) {
-      Recurrent<C> forward = layer_of(each, more, rng);
-      if (options.bidirectional) {
-        both_ways.layers.emplace_back(std::move(forward), layer_of(each, more, rng), more.merge);
-        each.input = both_ways.layers.back().output_size();
-      } else {
-        one_way.layers.push_back(std::move(forward));
-        each.input = one_way.layers.back().output_size();
-      }
-    }
-    if (options.bidirectional) {
-      network_ = std::move(both_ways);
-    } else {
-      network_ = std::move(one_way);
-    }
-  }
+  RecurrentNetwork(const Options& options, const NetworkOptions& more, Rng& rng);
 
-  State initial_state(std::int64_t batch) const {
-    return std::visit([&](const auto& net) { return flat(net.initial_state(batch)); }, network_);
-  }
-  std::int64_t output_size() const {
-    return std::visit([](const auto& net) { return net.output_size(); }, network_);
-  }
+  State initial_state(std::int64_t batch) const;
+  std::int64_t output_size() const;
 
   /// From the initial state; no dropout.
   std::pair<Tensor, State> operator()(const Sequence& x) const {
@@ -129,22 +94,7 @@ class RecurrentNetwork {
     return layer;
   }
 
-  std::pair<Tensor, State> run(const Sequence& input, State state, Rng* rng) const {
-    const Sequence x =
-        rng == nullptr ? input : input.with(variational_dropout(input.steps, input_dropout_, *rng));
-    return std::visit(
-        [&](const auto& net) -> std::pair<Tensor, State> {
-          using Net = std::remove_cvref_t<decltype(net)>;
-          const std::size_t directions = std::same_as<Net, OneWay> ? 1 : 2;
-          check<UsageError>(state.size() == directions * net.layers.size(),
-                            "{}: got {} states, expected {} ({} layers, {} directions)", C::name,
-                            state.size(), directions * net.layers.size(), net.layers.size(),
-                            directions);
-          auto [y, last] = detail::run_layer(C::name, net, x, nested<Net>(std::move(state)), rng);
-          return {std::move(y), flat(std::move(last))};
-        },
-        network_);
-  }
+  std::pair<Tensor, State> run(const Sequence& input, State state, Rng* rng) const;
 
   static State flat(State state) { return state; }
   static State flat(typename BothWays::State layers) {
@@ -177,5 +127,67 @@ class RecurrentNetwork {
   std::variant<OneWay, BothWays> network_;
   double input_dropout_ = 0.0;
 };
+
+template <ProjectingCell C>
+RecurrentNetwork<C>::RecurrentNetwork(const Options& options, const NetworkOptions& more, Rng& rng)
+    : input_dropout_(more.input_dropout) {
+  check<UsageError>(options.input > 0 && options.hidden > 0 && options.layers > 0,
+                    "{}: got input {}, hidden {}, layers {}; each must be at least 1", C::name,
+                    options.input, options.hidden, options.layers);
+  check_probability("dropout", options.dropout);
+  detail::check_dropout_between(C::name, options.dropout, static_cast<std::size_t>(options.layers));
+  check_probability("input_dropout", more.input_dropout);
+  detail::check_probabilities(more.recurrent_dropout);
+  OneWay one_way;
+  BothWays both_ways;
+  one_way.dropout_between = both_ways.dropout_between = options.dropout;
+  one_way.same_over_time = both_ways.same_over_time = more.same_dropout_over_time;
+  one_way.residual = both_ways.residual = more.residual;
+  Options each = options;
+  for (std::int64_t i = 0; i < options.layers; ++i) {
+    Recurrent<C> forward = layer_of(each, more, rng);
+    if (options.bidirectional) {
+      both_ways.layers.emplace_back(std::move(forward), layer_of(each, more, rng), more.merge);
+      each.input = both_ways.layers.back().output_size();
+    } else {
+      one_way.layers.push_back(std::move(forward));
+      each.input = one_way.layers.back().output_size();
+    }
+  }
+  if (options.bidirectional) {
+    network_ = std::move(both_ways);
+  } else {
+    network_ = std::move(one_way);
+  }
+}
+
+template <ProjectingCell C>
+auto RecurrentNetwork<C>::initial_state(std::int64_t batch) const -> State {
+  return std::visit([&](const auto& net) { return flat(net.initial_state(batch)); }, network_);
+}
+
+template <ProjectingCell C>
+std::int64_t RecurrentNetwork<C>::output_size() const {
+  return std::visit([](const auto& net) { return net.output_size(); }, network_);
+}
+
+template <ProjectingCell C>
+auto RecurrentNetwork<C>::run(const Sequence& input, State state, Rng* rng) const
+    -> std::pair<Tensor, State> {
+  const Sequence x =
+      rng == nullptr ? input : input.with(variational_dropout(input.steps, input_dropout_, *rng));
+  return std::visit(
+      [&](const auto& net) -> std::pair<Tensor, State> {
+        using Net = std::remove_cvref_t<decltype(net)>;
+        const std::size_t directions = std::same_as<Net, OneWay> ? 1 : 2;
+        check<UsageError>(state.size() == directions * net.layers.size(),
+                          "{}: got {} states, expected {} ({} layers, {} directions)", C::name,
+                          state.size(), directions * net.layers.size(), net.layers.size(),
+                          directions);
+        auto [y, last] = detail::run_layer(C::name, net, x, nested<Net>(std::move(state)), rng);
+        return {std::move(y), flat(std::move(last))};
+      },
+      network_);
+}
 
 }  // namespace rw

@@ -49,4 +49,7 @@ std::pair<Tensor, RnnCell::State> RnnCell::step(Tensor projected, const State& s
   return {h, {h}};
 }
 
+template struct Recurrent<RnnCell>;
+template class RecurrentNetwork<RnnCell>;
+
 }  // namespace rw

@@ -63,4 +63,8 @@ struct RnnCell {
 /// Stacked, optionally bidirectional Elman network.
 using RNN = RecurrentNetwork<RnnCell>;
 
+// Compiled once, with the cell's own functions.
+extern template struct Recurrent<RnnCell>;
+extern template class RecurrentNetwork<RnnCell>;
+
 }  // namespace rw

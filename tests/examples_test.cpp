@@ -49,9 +49,9 @@ struct Fixture {
   CommandLine line{"echo", "summary", "  echo --delay 3"};
 
   Fixture() {
-    line.setting("delay", delay, "steps")->check(examples::between(0, 10));
-    line.setting("hidden", hidden, "units")->check(examples::between(1, 64));
-    line.setting("learning-rate", rate, "rate")->check(examples::between(1e-8, 10));
+    line.setting("delay", delay, "steps").between(0, 10);
+    line.setting("hidden", hidden, "units").between(1, 64);
+    line.setting("learning-rate", rate, "rate").between(1e-8, 10);
   }
 
   void parse(std::vector<std::string> arguments) {

@@ -5,34 +5,73 @@
 #include <sstream>
 #include <utility>
 
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <rewind/autograd/error.hpp>
 
 namespace examples {
 
-CLI::Validator between(double low, double high) {
+void CommandLine::Option::between(double low, double high) {
   const std::string range = fmt::format("{} to {}", low, high);
-  return CLI::Validator(
+  option_->check(CLI::Validator(
       [=](std::string& text) {
         double value = 0;
         const bool good = CLI::detail::lexical_cast(text, value) && value >= low && value <= high;
         return good ? std::string() : fmt::format("got {}, expected a number from {}", text, range);
       },
-      range);
+      range));
+}
+
+void CommandLine::Option::one_of(const std::vector<std::string>& words) {
+  option_->check(CLI::IsMember(words));
 }
 
 CommandLine::CommandLine(std::string name, const std::string& summary, const std::string& examples)
-    : name_(std::move(name)), app_(summary, name_) {
-  app_.footer("Examples:\n" + examples);
-  app_.add_option("--save", save, "Write the trained model and its settings to this HDF5 file")
+    : name_(std::move(name)), app_(std::make_unique<CLI::App>(summary, name_)) {
+  app_->footer("Examples:\n" + examples);
+  app_->add_option("--save", save, "Write the trained model and its settings to this HDF5 file")
       ->type_name("FILE");
-  app_.add_option("--load", load, "Test the model in this file, with the settings saved there")
+  app_->add_option("--load", load, "Test the model in this file, with the settings saved there")
       ->type_name("FILE");
-  app_.add_option("--plot", plot, "Draw PNG files into this folder, with gnuplot")
+  app_->add_option("--plot", plot, "Draw PNG files into this folder, with gnuplot")
       ->type_name("DIR");
   setting("seed", seed, "Every seed gives other weights, training data and test data")
-      ->check(between(0, 9e18));
+      .between(0, 9e18);
+}
+
+CommandLine::~CommandLine() = default;
+
+template <OptionValue T>
+CommandLine::Option CommandLine::setting(const std::string& name, T& value,
+                                         const std::string& help) {
+  CLI::Option* const option = app_->add_option("--" + name, value, help);
+  if constexpr (requires { value.reset(); }) {
+    settings_.push_back({name, option, [&value] { return fmt::format("{}", value.value()); }});
+  } else {
+    option->capture_default_str();
+    settings_.push_back({name, option, [&value] { return fmt::format("{}", value); }});
+  }
+  return Option(option);
+}
+
+using OptionText = const std::string&;
+template CommandLine::Option CommandLine::setting(OptionText, std::string&, OptionText);
+template CommandLine::Option CommandLine::setting(OptionText, std::int64_t&, OptionText);
+template CommandLine::Option CommandLine::setting(OptionText, std::uint64_t&, OptionText);
+template CommandLine::Option CommandLine::setting(OptionText, double&, OptionText);
+template CommandLine::Option CommandLine::setting(OptionText, std::optional<std::int64_t>&,
+                                                  OptionText);
+template CommandLine::Option CommandLine::setting(OptionText, std::optional<double>&, OptionText);
+
+void CommandLine::flag(const std::string& name, bool& value, const std::string& help) {
+  app_->add_flag(fmt::format("--{0},!--no-{0}", name), value, help);
+}
+
+void CommandLine::output_file(const std::string& name, std::string& value,
+                              const std::string& help) {
+  app_->add_option("--" + name, value, help)->type_name("FILE");
 }
 
 void CommandLine::refuse(const std::string& reason) const {
@@ -41,13 +80,13 @@ void CommandLine::refuse(const std::string& reason) const {
 
 void CommandLine::parse(int argc, const char* const* argv) {
   try {
-    app_.parse(argc, argv);
+    app_->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0) {
       refuse(error.what());
     }
     std::ostringstream text;
-    app_.exit(error, text);
+    app_->exit(error, text);
     throw Stop{0, text.str()};
   }
   if (!load.empty()) {
@@ -80,7 +119,7 @@ void CommandLine::take_settings_from(const std::string& file) {
     arguments.push_back("--" + setting.name + "=" + found->second);
   }
   try {
-    app_.parse(arguments);
+    app_->parse(arguments);
   } catch (const CLI::ParseError& error) {
     throw rw::CheckpointError(fmt::format("{}: {}: {}", name_, file, error.what()));
   }

@@ -1,15 +1,19 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
-
 #include <rewind/io/checkpoint.hpp>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace examples {
 
@@ -19,8 +23,11 @@ struct Stop {
   std::string text;
 };
 
-/// Accepts numbers from `low` to `high`; NaN is none of them.
-CLI::Validator between(double low, double high);
+/// What an option may set.
+template <class T>
+concept OptionValue = std::same_as<T, std::string> || std::same_as<T, std::int64_t> ||
+    std::same_as<T, std::uint64_t> || std::same_as<T, double> ||
+    std::same_as<T, std::optional<std::int64_t>> || std::same_as<T, std::optional<double>>;
 
 /// The command line of an experiment.
 ///
@@ -34,25 +41,33 @@ class CommandLine {
   std::string load;
   std::string plot;
 
+  /// An option that was added, to say what it accepts.
+  class Option {
+   public:
+    /// Numbers from `low` to `high`; NaN is none of them.
+    void between(double low, double high);
+    /// One of `words`.
+    void one_of(const std::vector<std::string>& words);
+
+   private:
+    friend CommandLine;
+    explicit Option(CLI::Option* option) : option_(option) {}
+    CLI::Option* option_;
+  };
+
   CommandLine(std::string name, const std::string& summary, const std::string& examples);
+  ~CommandLine();
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
 
   /// Adds the option --`name`, which sets `value`.
-  template <class T>
-  CLI::Option* setting(const std::string& name, T& value, const std::string& help) {
-    CLI::Option* option = app_.add_option("--" + name, value, help);
-    if constexpr (requires { value.reset(); }) {
-      settings_.push_back({name, option, [&value] { return fmt::format("{}", value.value()); }});
-    } else {
-      option->capture_default_str();
-      settings_.push_back({name, option, [&value] { return fmt::format("{}", value); }});
-    }
-    return option;
-  }
+  template <OptionValue T>
+  Option setting(const std::string& name, T& value, const std::string& help);
 
-  /// For options that say what to show; they are not saved.
-  CLI::App& app() { return app_; }
+  /// Adds --`name` and --no-`name`: what to show. It is not saved.
+  void flag(const std::string& name, bool& value, const std::string& help);
+  /// Adds --`name` FILE: what to write beside the model. It is not saved.
+  void output_file(const std::string& name, std::string& value, const std::string& help);
 
   /// Reads the arguments and, after --load, the settings in that file. Makes the folder for plots.
   /// Throws Stop, or CheckpointError for a file that another program saved.
@@ -73,7 +88,7 @@ class CommandLine {
   void check_outputs() const;
 
   std::string name_;
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;  // its header takes as long to compile as an experiment
   std::vector<Setting> settings_;
 };
 

@@ -67,6 +67,25 @@ Packing::Packing(const char* who, const Sequence& sequence, Direction direction)
   }
 }
 
+// The projected inputs of several steps make one efficient product; those of a long sequence would
+// fall out of the processor's caches before their steps come, in both directions. Hence chunks:
+// enough rows for the product, and not much more; all of about the same size.
+std::pair<std::int64_t, std::int64_t> Packing::next_chunk(std::int64_t done) const {
+  constexpr std::int64_t enough_rows = 512;
+  // Rows of the next n steps.
+  const auto rows = [&](std::int64_t n) {
+    return falling() ? begin(steps_ - done) - begin(steps_ - done - n)
+                     : begin(done + n) - begin(done);
+  };
+  const std::int64_t left = rows(steps_ - done);
+  const std::int64_t chunks = (left + enough_rows - 1) / enough_rows;
+  std::int64_t n = 1;
+  while (done + n < steps_ && rows(n + 1) * chunks <= left) {
+    ++n;
+  }
+  return falling() ? std::pair{steps_ - done - n, steps_ - done} : std::pair{done, done + n};
+}
+
 Tensor Packing::packed(const Tensor& steps) const {
   const Tensor rows = reshape(steps, Shape{length_ * batch_, steps.columns()});
   return places_.defined() ? index_select(rows, places_) : rows;

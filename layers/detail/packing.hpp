@@ -35,6 +35,9 @@ class Packing {
     return places_.defined() ? places_.data<std::int64_t>()[row] : row;
   }
 
+  /// The steps [first, last) whose inputs are best projected together, after `done` others.
+  std::pair<std::int64_t, std::int64_t> next_chunk(std::int64_t done) const;
+
   /// [T, B, features] -> [N, features].
   Tensor packed(const Tensor& steps) const;
   /// Rows of whole steps with three axes again, as cells project them: [steps, B, features], or [1,
