@@ -39,6 +39,8 @@ constexpr std::size_t capacity_of(std::uint32_t size_class) {
 
 void give_to_heap(Block* block) noexcept { ::operator delete (block, std::align_val_t{64}); }
 
+}  // namespace
+
 /// A list to which any thread adds, and which its owner empties at once.
 template <class T, T* T::*next>
 class Inbox {
@@ -64,8 +66,6 @@ class Inbox {
  private:
   std::atomic<T*> first_{nullptr};
 };
-
-}  // namespace
 
 /// The memory of one thread, and then of another: see Note [Reference counts].
 struct Pool {

@@ -3,8 +3,9 @@ add_library(rewind_warnings INTERFACE)
 target_compile_options(rewind_warnings INTERFACE
   -Wall -Wextra -Wconversion $<$<BOOL:${REWIND_WERROR}>:-Werror>
   # False alarms of g++ 12: its own AVX-512 intrinsics start from uninitialised registers on purpose
-  # (GCC bug 105593), and it misjudges a buffer inside fmt.
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized;-Wno-maybe-uninitialized;-Wno-stringop-overflow>)
+  # (GCC bug 105593), and it misjudges a buffer inside fmt and std::string::insert (bug 105651).
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized;-Wno-maybe-uninitialized;-Wno-stringop-overflow>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
 # So that plug-ins and modules of other languages can link the library too. Thread-local variables are
 # then found by a call, which the linker takes out again wherever it makes a program. The model
@@ -16,6 +17,12 @@ function(rewind_position_independent target)
   endif()
   # Nobody replaces a function of the library at run time: the compiler may inline as in a program.
   target_compile_options(${target} PRIVATE -fno-semantic-interposition)
+endfunction()
+
+# Compiles several sources at once: most of the time goes into headers that all of them include.
+function(rewind_unity_build target)
+  set_target_properties(${target} PROPERTIES
+    UNITY_BUILD ${REWIND_UNITY_BUILD} UNITY_BUILD_BATCH_SIZE 8)
 endfunction()
 
 # Adds the library of the current folder: target rewind_<folder>, alias rewind::<folder>, made of
@@ -31,6 +38,7 @@ function(rewind_add_library folder)
     # Seen by the build only: an installed Rewind asks nobody for its warnings.
     target_link_libraries(${target} PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:rewind_warnings>)
     rewind_position_independent(${target})
+    rewind_unity_build(${target})
   else()
     set(visibility INTERFACE)
     add_library(${target} INTERFACE)

@@ -12,17 +12,21 @@
 #include <rewind/optim/lbfgs.hpp>
 
 namespace rw {
+namespace detail {
+/// A step and the change of the gradient over it.
+struct LbfgsPair {
+  Eigen::VectorXd move;
+  Eigen::VectorXd gradient_change;
+};
+}  // namespace detail
+
 namespace {
 
+using detail::LbfgsPair;
 using detail::LinePoint;
 using Eigen::VectorXd;
 
-/// A step and the change of the gradient over it.
-struct Pair {
-  VectorXd move;
-  VectorXd gradient_change;
-};
-using History = std::deque<Pair>;
+using History = std::deque<LbfgsPair>;
 
 /// H gradient by the two-loop recursion (Nocedal and Wright, algorithm 7.4).
 VectorXd product_with_inverse_hessian(const History& history, VectorXd vector) {
@@ -33,10 +37,10 @@ VectorXd product_with_inverse_hessian(const History& history, VectorXd vector) {
     weights.push_back(weight);
   }
   if (!history.empty()) {
-    const Pair& last = history.back();
+    const LbfgsPair& last = history.back();
     vector *= last.move.dot(last.gradient_change) / last.gradient_change.squaredNorm();
   }
-  for (const Pair& pair : history) {
+  for (const LbfgsPair& pair : history) {
     const double correction =
         pair.gradient_change.dot(vector) / pair.move.dot(pair.gradient_change);
     vector += (weights.back() - correction) * pair.move;
@@ -217,7 +221,7 @@ class Lbfgs::Run {
   void store() {
     double* moves = optimizer_.moves_.mutable_data<double>();
     double* changes = optimizer_.gradient_changes_.mutable_data<double>();
-    for (const Pair& pair : history_) {
+    for (const LbfgsPair& pair : history_) {
       moves = std::copy(pair.move.begin(), pair.move.end(), moves);
       changes = std::copy(pair.gradient_change.begin(), pair.gradient_change.end(), changes);
     }

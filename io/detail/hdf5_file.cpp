@@ -28,6 +28,8 @@ constexpr const char* values_attribute = "rewind:values";
 constexpr hsize_t max_chunk_bytes = 1 << 20;
 constexpr std::array<unsigned char, 8> signature = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
 
+}  // namespace
+
 /// Whoever calls HDF5 holds one of these: one thread at a time, with HDF5's own printing of errors
 /// and its loading of filters from shared libraries switched off meanwhile.
 class Session {
@@ -66,6 +68,7 @@ class Session {
   unsigned plugins_ = 0;
 };
 
+namespace {
 /// What the innermost function of HDF5 said when the last call failed.
 std::string cause() {
   std::array<char, 200> text = {};
@@ -78,6 +81,8 @@ std::string cause() {
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, copy, text.data());
   return text[0] == '\0' ? "no reason given" : text.data();
 }
+
+}  // namespace
 
 /// An object of HDF5, closed at the end of its scope.
 class Id {
@@ -97,6 +102,8 @@ class Id {
   hid_t id_;
   herr_t (*close_)(hid_t);
 };
+
+namespace {
 
 hid_t file_type(DType dtype) {
   switch (dtype) {
