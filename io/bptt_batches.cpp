@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/io/bptt_batches.hpp>
 
 namespace rw {

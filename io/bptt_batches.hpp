@@ -15,8 +15,8 @@
 #include <iterator>
 #include <vector>
 
-#include <rewind/autograd/state.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/tensor/state.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 #include <rewind/io/detail/epoch.hpp>
 
 namespace rw {

@@ -18,9 +18,9 @@
 #include <utility>
 #include <vector>
 
-#include <rewind/autograd/parameter_list.hpp>
-#include <rewind/autograd/shape.hpp>
-#include <rewind/autograd/state.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
+#include <rewind/autograd/tensor/shape.hpp>
+#include <rewind/autograd/tensor/state.hpp>
 #include <rewind/io/error.hpp>
 
 namespace rw::io {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rewind/autograd/error.hpp>
+#include <rewind/autograd/tensor/error.hpp>
 
 namespace rw::io {
 

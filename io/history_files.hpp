@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include <rewind/autograd/history.hpp>
 #include <rewind/io/plot.hpp>
+#include <rewind/optim/history.hpp>
 
 namespace rw::io {
 

@@ -3,7 +3,7 @@
 #include <numeric>
 #include <utility>
 
-#include <rewind/autograd/detail/splitmix.hpp>
+#include <rewind/autograd/tensor/splitmix.hpp>
 #include <rewind/io/minibatches.hpp>
 
 namespace rw {

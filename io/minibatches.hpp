@@ -14,9 +14,9 @@
 #include <iterator>
 #include <vector>
 
-#include <rewind/autograd/error.hpp>
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/state.hpp>
+#include <rewind/autograd/tensor/error.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
+#include <rewind/autograd/tensor/state.hpp>
 #include <rewind/io/detail/epoch.hpp>
 
 namespace rw {

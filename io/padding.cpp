@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include <rewind/autograd/detail/to_int64.hpp>
+#include <rewind/autograd/tensor/to_int64.hpp>
 #include <rewind/io/padding.hpp>
 
 namespace rw {

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include <rewind/autograd/padding.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/losses/padding.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {
 

@@ -1,8 +1,8 @@
 #include <array>
 
-#include <rewind/autograd/detail/splitmix.hpp>
-#include <rewind/autograd/error.hpp>
-#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tensor/error.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
+#include <rewind/autograd/tensor/splitmix.hpp>
 #include <rewind/io/split.hpp>
 
 namespace rw {

@@ -17,8 +17,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include <rewind/autograd/state.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/tensor/state.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/fuse/math.hpp>
 
 namespace rw {
 

@@ -1,4 +1,4 @@
-#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/layers/affine.hpp>
 #include <rewind/layers/layer_name.hpp>
 

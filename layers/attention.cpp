@@ -1,7 +1,7 @@
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/pointwise.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/affine.hpp>
 #include <rewind/layers/attention.hpp>
 #include <rewind/layers/detail/masking.hpp>

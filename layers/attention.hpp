@@ -4,8 +4,8 @@
 
 #include <concepts>
 
-#include <rewind/autograd/parameter_list.hpp>
-#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/layer_name.hpp>
 #include <rewind/layers/sequence.hpp>
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include <rewind/autograd/parameter_list.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
 #include <rewind/layers/sequence.hpp>
 
 namespace rw {

@@ -1,13 +1,13 @@
 #pragma once
 // From what a network trained with ctc_loss gives to labels. Plain functions of values: nothing is
 // recorded. Beside the layers, as every decoder of a network's output; the loss itself is in
-// <rewind/autograd/ctc.hpp>.
+// <rewind/autograd/losses/ctc.hpp>.
 
 #include <cstdint>
 #include <vector>
 
-#include <rewind/autograd/padding.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/losses/padding.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {
 

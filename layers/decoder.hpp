@@ -2,10 +2,10 @@
 // A decoder: a recurrent network that writes tokens, each from those before it and from what an
 // encoder left.
 
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/attention.hpp>
 #include <rewind/layers/embedding.hpp>
 #include <rewind/layers/linear.hpp>

@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {
 

@@ -1,4 +1,4 @@
-#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/fuse/math.hpp>
 #include <rewind/layers/dropout.hpp>
 
 namespace rw {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rewind/autograd/dropout.hpp>
+#include <rewind/autograd/operations/dropout.hpp>
 
 namespace rw {
 

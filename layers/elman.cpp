@@ -1,4 +1,4 @@
-#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/layers/affine.hpp>
 #include <rewind/layers/check_state.hpp>
 #include <rewind/layers/elman.hpp>

@@ -1,4 +1,4 @@
-#include <rewind/autograd/indexing.hpp>
+#include <rewind/autograd/operations/indexing.hpp>
 #include <rewind/layers/embedding.hpp>
 
 namespace rw {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rewind/autograd/parameter.hpp>
-#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tape/parameter.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 namespace rw {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/layers/affine.hpp>
 #include <rewind/layers/check_state.hpp>
 #include <rewind/layers/initializers.hpp>

@@ -4,9 +4,9 @@
 #include <Eigen/Core>
 #include <fmt/format.h>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/detail/spectrum.hpp>
 #include <rewind/layers/gradient_flow.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/state_recorder.hpp>
 
 namespace rw {

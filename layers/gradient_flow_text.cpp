@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include <rewind/autograd/detail/plain_nan.hpp>
+#include <rewind/autograd/tensor/plain_nan.hpp>
 #include <rewind/layers/gradient_flow.hpp>
 
 namespace rw {

@@ -1,5 +1,5 @@
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/pointwise.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/layers/affine.hpp>
 #include <rewind/layers/check_state.hpp>
 #include <rewind/layers/gru.hpp>

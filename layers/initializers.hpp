@@ -3,8 +3,8 @@
 
 #include <span>
 
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {
 

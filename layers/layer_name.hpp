@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include <rewind/autograd/parameter.hpp>
+#include <rewind/autograd/tape/parameter.hpp>
 
 namespace rw {
 

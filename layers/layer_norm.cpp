@@ -1,5 +1,5 @@
-#include <rewind/autograd/pointwise.hpp>
-#include <rewind/autograd/standardize.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
+#include <rewind/autograd/operations/standardize.hpp>
 #include <rewind/layers/layer_name.hpp>
 #include <rewind/layers/layer_norm.hpp>
 

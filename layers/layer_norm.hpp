@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rewind/autograd/parameter.hpp>
+#include <rewind/autograd/tape/parameter.hpp>
 
 namespace rw {
 

@@ -1,4 +1,4 @@
-#include <rewind/autograd/matmul.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/layers/affine.hpp>
 #include <rewind/layers/initializers.hpp>
 #include <rewind/layers/linear.hpp>

@@ -1,5 +1,5 @@
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/movement.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/movement.hpp>
 #include <rewind/layers/merge.hpp>
 
 namespace rw {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {
 

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/detail/masking.hpp>
 #include <rewind/layers/multi_head_attention.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/fuse/math.hpp>
 #include <rewind/layers/activation.hpp>
 #include <rewind/layers/check_state.hpp>
 #include <rewind/layers/fully_connected.hpp>

@@ -1,4 +1,4 @@
-#include <rewind/autograd/pointwise.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
 #include <rewind/layers/peephole_lstm.hpp>
 
 namespace rw {

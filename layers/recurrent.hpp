@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include <rewind/autograd/detail/growing_concat.hpp>
-#include <rewind/autograd/detail/stored_weights.hpp>
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/growing_concat.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/stored_weights.hpp>
 #include <rewind/layers/cell.hpp>
 #include <rewind/layers/detail/packing.hpp>
 #include <rewind/layers/detail/recorded_run.hpp>

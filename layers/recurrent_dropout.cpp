@@ -1,5 +1,5 @@
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/pointwise.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
 #include <rewind/layers/recurrent_dropout.hpp>
 
 namespace rw::detail {

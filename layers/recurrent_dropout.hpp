@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rewind/autograd/dropout.hpp>
-#include <rewind/autograd/substitution.hpp>
+#include <rewind/autograd/operations/dropout.hpp>
+#include <rewind/autograd/tape/substitution.hpp>
 #include <rewind/layers/cell.hpp>
 
 namespace rw {

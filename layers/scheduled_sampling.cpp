@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/layers/scheduled_sampling.hpp>
 
 namespace rw {

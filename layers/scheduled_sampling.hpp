@@ -7,8 +7,8 @@
 
 #include <cstdint>
 
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {
 

@@ -1,7 +1,7 @@
-#include <rewind/autograd/detail/lengths.hpp>
-#include <rewind/autograd/indexing.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/losses/lengths.hpp>
+#include <rewind/autograd/operations/indexing.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/sequence.hpp>
 
 namespace rw {

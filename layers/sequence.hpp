@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rewind/autograd/padding.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/losses/padding.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {
 

@@ -1,6 +1,6 @@
-#include <rewind/autograd/record.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/record.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/state_recorder.hpp>
 
 namespace rw::detail {

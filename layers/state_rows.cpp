@@ -1,5 +1,5 @@
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/state_rows.hpp>
 
 namespace rw::detail {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include <rewind/autograd/indexing.hpp>
+#include <rewind/autograd/operations/indexing.hpp>
 #include <rewind/layers/cell.hpp>
 
 namespace rw {

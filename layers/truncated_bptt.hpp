@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/state_rows.hpp>
 
 namespace rw {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include <rewind/autograd/parameter_list.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
 
 namespace rw {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rewind/autograd/parameter_list.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
 
 namespace rw {
 

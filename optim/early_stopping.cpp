@@ -1,7 +1,7 @@
 #include <cmath>
 #include <limits>
 
-#include <rewind/autograd/error.hpp>
+#include <rewind/autograd/tensor/error.hpp>
 #include <rewind/optim/early_stopping.hpp>
 
 namespace rw {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include <rewind/autograd/state.hpp>
+#include <rewind/autograd/tensor/state.hpp>
 
 namespace rw {
 

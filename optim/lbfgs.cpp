@@ -6,7 +6,7 @@
 
 #include <Eigen/Core>
 
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/optim/detail/line_search.hpp>
 #include <rewind/optim/detail/participants.hpp>
 #include <rewind/optim/lbfgs.hpp>

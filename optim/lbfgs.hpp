@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include <rewind/autograd/parameter_list.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
 #include <rewind/optim/detail/fixed_parameters.hpp>
 
 namespace rw {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include <rewind/autograd/parameter_list.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
 #include <rewind/optim/detail/fixed_parameters.hpp>
 #include <rewind/optim/schedule.hpp>
 

@@ -4,7 +4,7 @@
 #include <numbers>
 #include <string_view>
 
-#include <rewind/autograd/error.hpp>
+#include <rewind/autograd/tensor/error.hpp>
 #include <rewind/optim/schedule.hpp>
 
 namespace rw {

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/fuse/math.hpp>
 #include <rewind/optim/clip.hpp>
 #include <rewind/optim/detail/participants.hpp>
 #include <rewind/optim/trainer.hpp>

@@ -23,10 +23,10 @@
 #include <type_traits>
 #include <utility>
 
-#include <rewind/autograd/history.hpp>
-#include <rewind/autograd/state.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/state.hpp>
 #include <rewind/optim/early_stopping.hpp>
+#include <rewind/optim/history.hpp>
 #include <rewind/optim/optimizer.hpp>
 #include <rewind/optim/progress_bar.hpp>
 #include <rewind/optim/reduce_on_plateau.hpp>

@@ -20,7 +20,7 @@
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
-#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/fuse/math.hpp>
 #include <rewind/layers/elman.hpp>
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/layer_norm_lstm.hpp>

@@ -1,8 +1,8 @@
 // A warm training step takes nothing from the heap.
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/losses.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/losses/losses.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/elman.hpp>
 #include <rewind/layers/gated_lstm.hpp>
 #include <rewind/layers/gru.hpp>

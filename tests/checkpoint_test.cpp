@@ -25,8 +25,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <rewind/autograd/parameter.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/parameter.hpp>
 #include <rewind/io/checkpoint.hpp>
 
 // HDF5 itself leaks a little on some damaged files.

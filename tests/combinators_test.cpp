@@ -1,9 +1,9 @@
 // Layers made of layers: dropout reaches through every nesting, and errors name who they speak of.
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/layers/bidirectional.hpp>
 #include <rewind/layers/dropout.hpp>
 #include <rewind/layers/gru.hpp>

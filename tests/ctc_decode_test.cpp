@@ -10,10 +10,10 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/ctc.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/losses/ctc.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/ctc_decode.hpp>
 #include <rewind/layers/sequence.hpp>
 

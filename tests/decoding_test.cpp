@@ -10,7 +10,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 
 #include "plain_array.hpp"
 #include "support/tiny_writer.hpp"

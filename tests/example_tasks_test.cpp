@@ -10,8 +10,8 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/views.hpp>
 
 #include "common/adding_task.hpp"
 #include "common/alignment_task.hpp"

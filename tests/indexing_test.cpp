@@ -1,10 +1,10 @@
 // Choosing and adding by index against plain loops, and the gradients that are added in place.
 
-#include <rewind/autograd/indexing.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/parameter.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/indexing.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/tape/parameter.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 
 #include "plain_array.hpp"
 

@@ -4,12 +4,12 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/gradcheck.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/pointwise.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
+#include <rewind/autograd/operations/gradcheck.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/bidirectional.hpp>
 #include <rewind/layers/dropout.hpp>
 #include <rewind/layers/embedding.hpp>

@@ -5,18 +5,18 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/indexing.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/metrics.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/parameter_list.hpp>
-#include <rewind/autograd/pointwise.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/softmax.hpp>
-#include <rewind/autograd/standardize.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
+#include <rewind/autograd/losses/metrics.hpp>
+#include <rewind/autograd/operations/indexing.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/softmax.hpp>
+#include <rewind/autograd/operations/standardize.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 
 using namespace rw;
 

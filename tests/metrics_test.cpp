@@ -8,9 +8,9 @@
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
-#include <rewind/autograd/metrics.hpp>
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/losses/metrics.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 #include "support/loss_checks.hpp"
 

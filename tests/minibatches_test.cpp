@@ -12,7 +12,7 @@
 #include <boost/test/unit_test.hpp>
 #include <unistd.h>
 
-#include <rewind/autograd/indexing.hpp>
+#include <rewind/autograd/operations/indexing.hpp>
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/io/minibatches.hpp>
 

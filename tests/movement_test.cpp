@@ -6,9 +6,9 @@
 #include <limits>
 #include <numeric>
 
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/parameter.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/tape/parameter.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 
 #include "plain_array.hpp"
 

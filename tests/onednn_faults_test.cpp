@@ -15,9 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <rewind/autograd/detail/onednn.hpp>
-#include <rewind/autograd/products.hpp>
-#include <rewind/autograd/threads.hpp>
+#include <rewind/autograd/kernels/detail/onednn.hpp>
+#include <rewind/autograd/kernels/products.hpp>
+#include <rewind/autograd/kernels/threads.hpp>
 
 #include "support/signal_storm.hpp"
 

@@ -1,7 +1,7 @@
 #include "operation_table.hpp"
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/views.hpp>
 
 namespace rw::testing {
 

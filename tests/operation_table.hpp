@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include <rewind/autograd/gradcheck.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/operations/gradcheck.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 #include "support/values.hpp"
 

@@ -1,8 +1,8 @@
 #include <limits>
 #include <tuple>
 
-#include <rewind/autograd/pointwise.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
+#include <rewind/autograd/operations/views.hpp>
 
 #include "operation_table.hpp"
 

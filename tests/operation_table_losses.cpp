@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <limits>
 
-#include <rewind/autograd/losses.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/softmax.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/losses/losses.hpp>
+#include <rewind/autograd/operations/softmax.hpp>
+#include <rewind/autograd/operations/views.hpp>
 
 #include "operation_table.hpp"
 

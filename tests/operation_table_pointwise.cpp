@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <limits>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/views.hpp>
 
 #include "operation_table.hpp"
 

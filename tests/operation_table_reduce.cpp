@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <limits>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/softmax.hpp>
-#include <rewind/autograd/standardize.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/softmax.hpp>
+#include <rewind/autograd/operations/standardize.hpp>
+#include <rewind/autograd/operations/views.hpp>
 
 #include "operation_table.hpp"
 

@@ -1,9 +1,9 @@
 #include <limits>
 
-#include <rewind/autograd/ctc.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/sequence_losses.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/losses/ctc.hpp>
+#include <rewind/autograd/losses/sequence_losses.hpp>
+#include <rewind/autograd/operations/views.hpp>
 
 #include "operation_table.hpp"
 #include "support/nonlinear_row.hpp"

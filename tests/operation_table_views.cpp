@@ -1,5 +1,5 @@
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/views.hpp>
 
 #include "operation_table.hpp"
 #include "support/nonlinear_row.hpp"

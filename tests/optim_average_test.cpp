@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/optim/asgd.hpp>
 #include <rewind/optim/average.hpp>
 #include <rewind/optim/sgd.hpp>

@@ -9,7 +9,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/parameter_list.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
 
 namespace optim_fixture {
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/optim/lbfgs.hpp>
 
 #include "optim_fixture.hpp"

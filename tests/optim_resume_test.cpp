@@ -8,8 +8,8 @@
 
 #include <unistd.h>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/optim/average.hpp>
 #include <rewind/optim/early_stopping.hpp>

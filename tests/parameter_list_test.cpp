@@ -8,11 +8,11 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/memory.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/substitution.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/tape/substitution.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/memory.hpp>
 #include <rewind/layers/linear.hpp>
 #include <rewind/optim/average.hpp>
 #include <rewind/optim/clip.hpp>

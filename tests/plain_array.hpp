@@ -10,8 +10,8 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/tensor.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw::test {
 

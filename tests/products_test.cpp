@@ -14,7 +14,7 @@
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
-#include <rewind/autograd/products.hpp>
+#include <rewind/autograd/kernels/products.hpp>
 
 namespace {
 

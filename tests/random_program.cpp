@@ -7,14 +7,14 @@
 
 #include <fmt/format.h>
 
-#include <rewind/autograd/indexing.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/pointwise.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/softmax.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
+#include <rewind/autograd/operations/indexing.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/softmax.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/recurrent.hpp>
 
 namespace rw::testing {

@@ -5,12 +5,12 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/gradcheck.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/substitution.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/gradcheck.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/tape/substitution.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/elman.hpp>
 #include <rewind/layers/gated_lstm.hpp>
 #include <rewind/layers/gru.hpp>

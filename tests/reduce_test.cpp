@@ -14,12 +14,12 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/softmax.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/softmax.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 
 namespace {
 

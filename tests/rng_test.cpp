@@ -7,9 +7,9 @@
 #include <limits>
 #include <numeric>
 
-#include <rewind/autograd/dropout.hpp>
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/operations/dropout.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 #include "plain_array.hpp"
 

@@ -7,10 +7,10 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/gradcheck.hpp>
-#include <rewind/autograd/losses.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/softmax.hpp>
+#include <rewind/autograd/losses/losses.hpp>
+#include <rewind/autograd/operations/gradcheck.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/softmax.hpp>
 #include <rewind/layers/beam_search.hpp>
 #include <rewind/layers/decoder.hpp>
 #include <rewind/layers/gru.hpp>

@@ -7,7 +7,7 @@
 #include <boost/test/unit_test.hpp>
 #include <unistd.h>
 
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/io/bptt_batches.hpp>
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/io/padding.hpp>

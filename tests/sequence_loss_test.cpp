@@ -8,14 +8,14 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/losses.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/parameter.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/sequence_losses.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/losses/losses.hpp>
+#include <rewind/autograd/losses/sequence_losses.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/parameter.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 #include "support/counted_allocations.hpp"
 #include "support/loss_checks.hpp"

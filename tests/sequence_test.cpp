@@ -5,10 +5,10 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/gradcheck.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/gradcheck.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/elman.hpp>
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/layer_norm_lstm.hpp>

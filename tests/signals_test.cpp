@@ -9,10 +9,10 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/losses.hpp>
-#include <rewind/autograd/products.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/threads.hpp>
+#include <rewind/autograd/kernels/products.hpp>
+#include <rewind/autograd/kernels/threads.hpp>
+#include <rewind/autograd/losses/losses.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/linear.hpp>
 #include <rewind/layers/lstm.hpp>

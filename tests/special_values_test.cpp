@@ -9,11 +9,11 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/pointwise.hpp>
-#include <rewind/autograd/pointwise_operations.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
+#include <rewind/autograd/fuse/pointwise_operations.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/activation.hpp>
 
 namespace {

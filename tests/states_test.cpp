@@ -5,12 +5,12 @@
 #include <boost/test/unit_test.hpp>
 #include <unistd.h>
 
-#include <rewind/autograd/gradcheck.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/gradcheck.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/layers/bidirectional.hpp>
 #include <rewind/layers/decoder.hpp>

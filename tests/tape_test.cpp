@@ -6,15 +6,15 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/gradcheck.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/pointwise.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
+#include <rewind/autograd/operations/gradcheck.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 using namespace rw;
 

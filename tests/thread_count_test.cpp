@@ -14,11 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <rewind/autograd/detail/threads.hpp>
-#include <rewind/autograd/error.hpp>
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/threads.hpp>
+#include <rewind/autograd/kernels/parallel.hpp>
+#include <rewind/autograd/kernels/threads.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/error.hpp>
 #include <rewind/layers/lstm.hpp>
 #include <rewind/optim/adam.hpp>
 

@@ -12,13 +12,13 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/losses.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/tape.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/losses/losses.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/linear.hpp>
 #include <rewind/layers/state_recorder.hpp>

@@ -7,10 +7,10 @@
 #include <boost/test/unit_test.hpp>
 #include <unistd.h>
 
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/parameter_list.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
+#include <rewind/autograd/tape/tape.hpp>
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/optim/sgd.hpp>
 

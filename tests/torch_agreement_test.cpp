@@ -7,8 +7,8 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/projected_lstm.hpp>
 #include <rewind/layers/rnn.hpp>

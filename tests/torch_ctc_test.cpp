@@ -6,11 +6,11 @@
 #include <boost/test/unit_test.hpp>
 #include <fmt/core.h>
 
-#include <rewind/autograd/ctc.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/losses/ctc.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 #include "peers/torch_peer.hpp"
 

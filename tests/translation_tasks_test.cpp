@@ -12,8 +12,8 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/error.hpp>
-#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tensor/error.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 #include "common/attention_map.hpp"
 #include "common/characters.hpp"

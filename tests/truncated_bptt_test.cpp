@@ -3,9 +3,9 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/losses.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/reduce.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/losses/losses.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/layers/embedding.hpp>
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/linear.hpp>

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 /// A toy of speech: words of letters that last for some noisy frames each, with silence between
 /// them. What was said is known, when it was said is not.

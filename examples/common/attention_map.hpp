@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace examples {
 

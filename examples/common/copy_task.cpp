@@ -3,7 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include <rewind/autograd/indexing.hpp>
+#include <rewind/autograd/operations/indexing.hpp>
 
 namespace examples::copy_task {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 namespace examples::dates {
 

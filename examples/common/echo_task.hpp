@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 namespace examples {
 

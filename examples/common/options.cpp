@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <rewind/autograd/error.hpp>
+#include <rewind/autograd/tensor/error.hpp>
 
 namespace examples {
 

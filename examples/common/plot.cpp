@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/io/history_files.hpp>
 #include <rewind/io/plot.hpp>
 

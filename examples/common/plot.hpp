@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include <rewind/autograd/history.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
+#include <rewind/optim/history.hpp>
 
 #include "common/training.hpp"
 

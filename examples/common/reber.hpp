@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 /// The embedded Reber grammar (Fahlman 1991; Hochreiter and Schmidhuber 1997, experiment 1).
 ///

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 
 namespace examples::temporal_order {
 

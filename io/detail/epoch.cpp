@@ -1,4 +1,4 @@
-#include <rewind/autograd/error.hpp>
+#include <rewind/autograd/tensor/error.hpp>
 #include <rewind/io/detail/epoch.hpp>
 
 namespace rw::io::detail {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include <rewind/autograd/state.hpp>
+#include <rewind/autograd/tensor/state.hpp>
 
 namespace rw::io::detail {
 

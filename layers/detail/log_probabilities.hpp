@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw::detail {
 

@@ -1,10 +1,10 @@
 #include <algorithm>
 
-#include <rewind/autograd/detail/lengths.hpp>
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/pointwise.hpp>
-#include <rewind/autograd/softmax.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/pointwise.hpp>
+#include <rewind/autograd/losses/lengths.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/softmax.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/detail/masking.hpp>
 
 namespace rw::detail {

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include <rewind/autograd/detail/lengths.hpp>
-#include <rewind/autograd/indexing.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/losses/lengths.hpp>
+#include <rewind/autograd/operations/indexing.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/detail/packing.hpp>
 
 namespace rw::detail {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <rewind/autograd/detail/thread_scope.hpp>
-#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
+#include <rewind/autograd/tensor/thread_scope.hpp>
 #include <rewind/layers/detail/packing.hpp>
 #include <rewind/layers/recurrent_dropout.hpp>
 #include <rewind/layers/state_rows.hpp>

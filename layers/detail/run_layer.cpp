@@ -1,4 +1,4 @@
-#include <rewind/autograd/math.hpp>
+#include <rewind/autograd/fuse/math.hpp>
 #include <rewind/layers/detail/masking.hpp>
 #include <rewind/layers/detail/packing.hpp>
 #include <rewind/layers/detail/run_layer.hpp>

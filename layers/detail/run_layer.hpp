@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <rewind/autograd/rng.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/sequence.hpp>
 
 namespace rw::detail {

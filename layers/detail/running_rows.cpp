@@ -1,5 +1,5 @@
-#include <rewind/autograd/movement.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/movement.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/detail/running_rows.hpp>
 
 namespace rw::detail {

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <utility>
 
-#include <rewind/autograd/parameter.hpp>
-#include <rewind/autograd/simd.hpp>
+#include <rewind/autograd/kernels/simd.hpp>
+#include <rewind/autograd/tape/parameter.hpp>
 
 namespace rw::detail {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include <rewind/autograd/parameter_list.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
 
 namespace rw::detail {
 

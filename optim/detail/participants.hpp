@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include <rewind/autograd/parameter_list.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
 
 namespace rw::detail {
 

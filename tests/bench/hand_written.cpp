@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <rewind/autograd/simd.hpp>
+#include <rewind/autograd/kernels/simd.hpp>
 
 namespace bench {
 

@@ -1,8 +1,8 @@
 // What tests/gdb/run looks at through gdb.
 #include <limits>
 
-#include <rewind/autograd/parameter.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/parameter.hpp>
 
 namespace {
 volatile bool stopped = false;

@@ -31,10 +31,29 @@ only_one() {
     fail "$1 is included by more than one file: ${users//$'\n'/, }"
 }
 
+# The folders, and the rooms of autograd: each knows those before it.
 forbid 'autograd/' '<rewind/(layers|optim|io|rewind)' 'autograd includes no other folder'
 forbid 'layers/' '<rewind/(optim|io|rewind)' 'layers includes autograd only'
 forbid 'optim/' '<rewind/(layers|io|rewind)' 'optim includes autograd only'
-forbid 'io/' '<rewind/(layers|optim|rewind)' 'io includes autograd only'
+forbid 'io/' '<rewind/rewind' 'io names what it includes'
+rooms=(tensor kernels tape fuse operations losses)
+for ((i = 0; i < ${#rooms[@]}; ++i)); do
+  later=$(IFS='|' && echo "${rooms[*]:i+1}")
+  [[ -z $later ]] || forbid "autograd/${rooms[i]}/" "<rewind/autograd/($later)/" \
+    "${rooms[i]} comes before this room: ${rooms[*]}"
+done
+
+# What lies in a detail/ is for its own room or folder.
+while IFS= read -r hit; do
+  [[ -z $hit ]] || fail "$hit: a detail/ of another room"
+done < <(sed -nE 's#^((autograd/[a-z]+|layers|optim|io)/[^:]*:[0-9]+):<rewind/((autograd/[a-z]+|layers|optim|io)/detail/[^>]*)>#\2 \4 \1 \3#p' \
+  <<<"$includes" | awk '$1 != $2 { print $3 ":" $4 }')
+
+# Every part of autograd has its room.
+while IFS= read -r file; do
+  fail "$file: stands in none of the rooms ${rooms[*]}"
+done < <(cpp_files | grep '^autograd/' | grep -vE "^autograd/($(IFS='|' && echo "${rooms[*]}"))/" || true)
+
 forbid 'autograd/|layers/|optim/|io/' '"' 'write <rewind/folder/header.hpp>'
 forbid 'examples/|tests/' '["<](\.\./)*(autograd|layers|optim|io)/' 'write <rewind/folder/header.hpp>'
 

@@ -4,10 +4,10 @@
 
 #include <array>
 
-#include <rewind/autograd/detail/ctc_kernels.hpp>
-#include <rewind/autograd/detail/row_kernels.hpp>
-#include <rewind/autograd/pointwise_operations.hpp>
-#include <rewind/autograd/simd.hpp>
+#include <rewind/autograd/fuse/pointwise_operations.hpp>
+#include <rewind/autograd/kernels/row_kernels.hpp>
+#include <rewind/autograd/kernels/simd.hpp>
+#include <rewind/autograd/losses/detail/ctc_kernels.hpp>
 #include <rewind/optim/detail/element_loop.hpp>
 
 namespace rw {

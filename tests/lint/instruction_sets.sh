@@ -7,7 +7,7 @@ source "$(dirname "$0")/sources.sh"
 include=$1
 options=(-std=c++20 -ffp-contract=off -Wall -Wextra -Wconversion -Wsign-conversion -Werror
   -Wno-uninitialized "-I$include" -c -o /dev/null)
-files=(tests/lint/instruction_sets.cpp autograd/detail/strided_copy.cpp)
+files=(tests/lint/instruction_sets.cpp autograd/kernels/strided_copy.cpp)
 
 # One "compiler instruction-set optimisation file" a line.
 jobs() {

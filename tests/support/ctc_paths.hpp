@@ -6,8 +6,8 @@
 #include <functional>
 #include <vector>
 
-#include <rewind/autograd/softmax.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/operations/softmax.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 #include "loss_checks.hpp"
 

@@ -7,9 +7,9 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/error.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/error.hpp>
 
 namespace rw::testing {
 

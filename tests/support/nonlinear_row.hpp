@@ -3,9 +3,9 @@
 #include <utility>
 #include <vector>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/views.hpp>
 
 #include "../operation_table.hpp"
 

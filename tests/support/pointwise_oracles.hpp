@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw::testing {
 

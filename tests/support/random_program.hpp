@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <rewind/autograd/parameter.hpp>
+#include <rewind/autograd/tape/parameter.hpp>
 
 namespace rw::testing {
 

@@ -13,9 +13,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <rewind/autograd/reduce.hpp>
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/tape.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/cell.hpp>
 #include <rewind/layers/sequence.hpp>
 

@@ -8,12 +8,12 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/indexing.hpp>
-#include <rewind/autograd/math.hpp>
-#include <rewind/autograd/matmul.hpp>
-#include <rewind/autograd/rng.hpp>
-#include <rewind/autograd/softmax.hpp>
-#include <rewind/autograd/views.hpp>
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/operations/indexing.hpp>
+#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/softmax.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/beam_search.hpp>
 
 namespace rw::testing {

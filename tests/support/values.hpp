@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include <rewind/autograd/tensor.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw::testing {
 

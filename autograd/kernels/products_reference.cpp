@@ -1,0 +1,82 @@
+// float64 products on Eigen: what gradient checks use, and the oracle of the float32 kernels.
+
+#if defined(__GNUC__) && !defined(__clang__)
+// g++ 12 takes its own AVX-512 intrinsics, once inlined, for uses of uninitialised memory.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
+// Eigen's threads wait for each other in a loop that never yields: on a busy machine a product
+// takes a hundred times as long. The oracle stays on one thread.
+#define EIGEN_DONT_PARALLELIZE
+
+#include <Eigen/Core>
+
+#include <rewind/autograd/kernels/products.hpp>
+
+namespace rw::kernels {
+namespace {
+
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Stride = Eigen::OuterStride<>;
+
+// Note [Rows by themselves]
+// Eigen sums a row of a product in another order, and so rounds otherwise, depending on how many
+// rows there are and which of them it is. A sequence must not see which others stand in its batch:
+// here each row of the result is a product by itself, unless the left side is transposed, where
+// rows are features. float32 promises nothing of the kind.
+
+/// Calls `use` with op(view) as an Eigen expression.
+template <class Use>
+void with_operand(const MatrixView<double>& view, Use&& use) {
+  const Eigen::Map<const RowMajor, 0, Stride> stored(view.data, view.rows, view.cols,
+                                                     Stride(std::max(view.stride, view.cols)));
+  if (view.transposed) {
+    use(stored.transpose());
+  } else {
+    use(stored);
+  }
+}
+
+template <class Result, class Product>
+void write(Result&& result, const Product& product, bool accumulate) {
+  if (accumulate) {
+    result.noalias() += product;
+  } else {
+    result.noalias() = product;
+  }
+}
+
+}  // namespace
+
+template <>
+void multiply(MatrixView<double> a, MatrixView<double> b, double* c, std::int64_t c_stride,
+              bool accumulate) {
+  const auto sizes = detail::checked_sizes(a, b, c_stride);
+  if (sizes.m == 0 || sizes.n == 0) return;
+  if (sizes.k == 0) return detail::write_empty_sum(sizes, c, c_stride, accumulate);
+  Eigen::Map<RowMajor, 0, Stride> result(c, sizes.m, sizes.n, Stride(std::max(c_stride, sizes.n)));
+  with_operand(a, [&](const auto& left) {
+    with_operand(b, [&](const auto& right) {
+      if (a.transposed) {
+        write(result, left * right, accumulate);
+        return;
+      }
+      for (std::int64_t i = 0; i < sizes.m; ++i) {  // Note [Rows by themselves]
+        write(result.row(i), left.row(i) * right, accumulate);
+      }
+    });
+  });
+}
+
+template <>
+void multiply_batched(MatrixBatch<double> a, MatrixBatch<double> b, std::int64_t batch, double* c,
+                      std::int64_t c_stride, std::int64_t c_distance, bool accumulate) {
+  const auto sizes = detail::checked_sizes(a, b, batch, c_stride, c_distance);
+  if (sizes.m == 0 || sizes.n == 0) return;
+  for (std::int64_t item = 0; item < batch; ++item) {
+    multiply(a[item], b[item], c + item * c_distance, c_stride, accumulate);
+  }
+}
+
+}  // namespace rw::kernels

@@ -1,0 +1,44 @@
+#pragma once
+// Copying between any two orders of the same elements: the kernel of permute, flip and whatever
+// else only moves values.
+
+#include <array>
+#include <cstdint>
+
+#include <rewind/autograd/tensor/shape.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
+
+namespace rw::kernels {
+
+using Strides = std::array<std::int64_t, Shape::max_rank>;
+
+/// Elements from one index to the next along each axis, for rows `row_stride` apart.
+Strides strides_of(const Shape& shape, std::int64_t row_stride);
+inline Strides strides_of(const Tensor& x) { return strides_of(x.shape(), x.row_stride()); }
+
+/// A walk over `rank` axes of two arrays at once; strides may be negative.
+struct Walk {
+  int rank = 0;
+  Strides sizes{};
+  Strides to{};
+  Strides from{};
+
+  /// Adds an innermost axis; axes of size 1, and such that continue the axis before without a gap
+  /// in both arrays, cost nothing.
+  void add_axis(std::int64_t size, std::int64_t to_stride, std::int64_t from_stride);
+  /// Removes axis `axis`.
+  void remove_axis(int axis);
+};
+
+/// The walk over every index of `shape`.
+Walk walk_over(const Shape& shape, const Strides& to, const Strides& from);
+
+/// to[i . walk.to] = from[i . walk.from] for every index i. The arrays must not overlap.
+template <class T>
+void copy_strided(T* to, const T* from, const Walk& walk);
+
+extern template void copy_strided(float*, const float*, const Walk&);
+extern template void copy_strided(double*, const double*, const Walk&);
+extern template void copy_strided(std::int64_t*, const std::int64_t*, const Walk&);
+
+}  // namespace rw::kernels

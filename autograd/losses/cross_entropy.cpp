@@ -1,0 +1,362 @@
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include <rewind/autograd/fuse/pointwise.hpp>
+#include <rewind/autograd/kernels/row_kernels.hpp>
+#include <rewind/autograd/losses/losses.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/softmax.hpp>
+#include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/record.hpp>
+
+// The losses of class indices: cross_entropy and nll, and cross_entropy with probabilities, which
+// is composed.
+
+namespace rw {
+namespace {
+
+/// The plain part of a loss over class indices; what its gradient rule captures.
+struct ClassLoss {
+  const char* who;
+  std::int64_t ignore_index;
+  double smoothing;
+  Reduction reduction;
+  double scale = 1;  // what each row's loss is multiplied by when they are added up
+};
+
+/// Weights by class; a single 1 stands for all of them.
+template <class T>
+struct ClassWeights {
+  explicit ClassWeights(const Tensor& weights)
+      : data(weights.data<T>()), step(weights.rank() == 0 ? 0 : 1) {}
+  T operator[](std::int64_t c) const { return data[c * step]; }
+  double sum(std::int64_t classes) const {
+    return step == 1 ? kernels::sum_row(data, classes)
+                     : static_cast<double>(classes) * static_cast<double>(*data);
+  }
+
+  const T* data;
+  std::int64_t step;
+};
+
+/// factor * cost, where a cost of -log 0 does not count for a factor of 0.
+double times(double factor, double cost) {
+  return factor == 0 && std::isinf(cost) ? 0 : factor * cost;
+}
+
+/// How one row's loss depends on its distribution p: -target log p_t - uniform sum_c w_c log p_c.
+struct RowFactors {
+  double target = 0;
+  double uniform = 0;
+
+  template <class T>
+  RowFactors(const ClassLoss& loss, const ClassWeights<T>& weights, std::int64_t t,
+             std::int64_t classes)
+      : target((1 - loss.smoothing) * static_cast<double>(weights[t])),
+        uniform(loss.smoothing / static_cast<double>(classes)) {}
+};
+
+void check_weights(const char* who, const Tensor& x, const Tensor& weights) {
+  if (weights.defined()) {
+    check_shape(weights.shape() == Shape{x.columns()}, "{}: weights are {}, expected [{}]", who,
+                weights.shape(), x.columns());
+    check<UsageError>(weights.dtype() == x.dtype(), "{}: weights are {}, expected {} like {}", who,
+                      name_of(weights.dtype()), name_of(x.dtype()), x.shape());
+  }
+}
+
+void check_arguments(const char* who, const Tensor& x, const Tensor& targets,
+                     const Tensor& weights) {
+  check<UsageError>(is_floating(x.dtype()),
+                    "{}: scores are int64, expected float32 or float64; scores come first, targets "
+                    "second",
+                    who);
+  check_shape(x.rank() >= 1, "{}: scores are {}, expected [..., classes]", who, x.shape());
+  check<UsageError>(targets.dtype() == DType::int64,
+                    "{}: targets are {}, expected int64 class indices", who,
+                    name_of(targets.dtype()));
+  check_shape(targets.shape() == x.shape().without(-1),
+              "{}: targets are {}, expected {}: one class index for each row of {}", who,
+              targets.shape(), x.shape().without(-1), x.shape());
+  check_weights(who, x, weights);
+}
+
+void check_target(const char* who, std::int64_t target, std::int64_t row, std::int64_t classes) {
+  check_shape(0 <= target && target < classes, "{}: target {} of row {} is outside [0, {})", who,
+              target, row, classes);
+}
+
+/// Calls row_loss(r, t) for the rows that count; puts the losses, or their sum or mean, into a new
+/// tensor, and sets loss.scale.
+template <class T, class RowLoss>
+Tensor reduce_rows(ClassLoss& loss, const Tensor& x, const Tensor& targets,
+                   const ClassWeights<T>& weights, RowLoss&& row_loss) {
+  const bool separate = loss.reduction == Reduction::none;
+  Tensor value = detail::make_tensor(separate ? targets.shape() : Shape{}, x.dtype());
+  T* const to = value.mutable_data<T>();
+  const auto* const target = targets.data<std::int64_t>();
+  double total = 0;
+  double weight = 0;
+  for (std::int64_t r = 0, rows = targets.elements(); r < rows; ++r) {
+    const bool counts = target[r] != loss.ignore_index;
+    double term = 0;
+    if (counts) {
+      check_target(loss.who, target[r], r, x.columns());
+      term = row_loss(r, target[r]);
+      total += term;
+      weight += static_cast<double>(weights[target[r]]);
+    }
+    if (separate) {
+      to[r] = static_cast<T>(term);
+    }
+  }
+  if (loss.reduction == Reduction::mean) {
+    loss.scale = weight == 0 ? 0 : 1 / weight;
+    total = weight == 0 ? 0 : total / weight;
+  }
+  if (!separate) {
+    *to = static_cast<T>(total);
+  }
+  return value;
+}
+
+/// What the gradient needs of one row of logits, so that e^(x - largest) * inverse_sum is its
+/// softmax.
+template <class T>
+struct RowStatistics {
+  T largest;
+  T inverse_sum;
+};
+
+/// -sum_c q_c log softmax(x)_c. Its parts, log(sum) and largest - x_c, are never negative, since
+/// the sum holds e^0.
+template <class T>
+double cross_entropy_row(const T* x, std::int64_t classes, std::int64_t t,
+                         const RowFactors& factors, const ClassWeights<T>& weights,
+                         RowStatistics<T>& statistics) {
+  const T largest = kernels::extreme_of_row<kernels::Larger>(x, classes);
+  const double sum = kernels::sum_exp(x, classes, largest);
+  statistics = {largest, static_cast<T>(1 / sum)};
+  const double top = static_cast<double>(largest);
+  const double log_sum = std::log(sum);
+  double loss = times(factors.target, log_sum + (top - static_cast<double>(x[t])));
+  if (factors.uniform > 0) {
+    const auto add_up = [&](auto&& product) {
+      double total = 0;
+      for (std::int64_t c = 0; c < classes; ++c) {
+        total +=
+            product(static_cast<double>(weights[c]), log_sum + (top - static_cast<double>(x[c])));
+      }
+      return total;
+    };
+    double others = add_up(std::multiplies<>{});
+    if (std::isnan(others)) {  // perhaps of a weight of 0 for a masked class
+      others = add_up(times);
+    }
+    loss += factors.uniform * others;
+  }
+  return loss;
+}
+
+/// dx (+)= dy ((target + uniform sum(w)) p_c - uniform w_c - target [c = t]), with p the softmax.
+template <bool Accumulate, class T>
+void cross_entropy_gradient_row(double dy, const T* x, std::int64_t classes, std::int64_t t,
+                                const RowFactors& factors, const ClassWeights<T>& weights,
+                                double weight_sum, const RowStatistics<T>& statistics, T* dx) {
+  using V = simd::Batch<T>;
+  const V largest(statistics.largest);
+  const V inverse_sum(statistics.inverse_sum);
+  const V slope(static_cast<T>(dy * (factors.target + factors.uniform * weight_sum)));
+  kernels::for_registers<T>(classes, [&](std::int64_t c, std::int64_t count) {
+    V g = simd::exp(kernels::load(x + c, count) - largest) * inverse_sum * slope;
+    if constexpr (Accumulate) {
+      g += kernels::load(dx + c, count);
+    }
+    kernels::store(g, dx + c, count);
+  });
+  if (factors.uniform > 0) {
+    const T uniform = static_cast<T>(dy * factors.uniform);
+    for (std::int64_t c = 0; c < classes; ++c) {
+      dx[c] -= uniform * weights[c];
+    }
+  }
+  dx[t] -= static_cast<T>(dy * factors.target);
+}
+
+/// The gradient as one pass over the rows, straight into its place.
+template <class T>
+void add_gradient_now(const ClassLoss& loss, const Tensor& dy, Gradients& d, const Tensor& x,
+                      const Tensor& targets, const Tensor& weights, const Tensor& statistics) {
+  if (!d.wants(0)) {
+    return;
+  }
+  Gradients::Target place{0, nullptr, 0, false};
+  d.locate({&place, 1});
+  const std::int64_t classes = x.columns();
+  const ClassWeights<T> w(weights);
+  const double weight_sum = loss.smoothing > 0 ? w.sum(classes) : 0;
+  const auto* const target = targets.data<std::int64_t>();
+  const auto* const rows = reinterpret_cast<const RowStatistics<T>*>(statistics.data<T>());
+  const Tensor dense = contiguous(dy);
+  const T* const g = dense.data<T>();
+  for (std::int64_t r = 0; r < targets.elements(); ++r) {
+    T* const dx = static_cast<T*>(place.data) + r * place.row_stride;
+    if (target[r] == loss.ignore_index) {
+      if (!place.accumulate) {
+        std::fill_n(dx, classes, T(0));
+      }
+      continue;
+    }
+    const double slope = loss.reduction == Reduction::none ? double(g[r]) : double(*g) * loss.scale;
+    const RowFactors factors(loss, w, target[r], classes);
+    const T* const from = x.data<T>() + r * x.row_stride();
+    if (place.accumulate) {
+      cross_entropy_gradient_row<true>(slope, from, classes, target[r], factors, w, weight_sum,
+                                       rows[r], dx);
+    } else {
+      cross_entropy_gradient_row<false>(slope, from, classes, target[r], factors, w, weight_sum,
+                                        rows[r], dx);
+    }
+  }
+}
+
+/// The target distribution q of every row, times its weights and scale: [..., C]; the sum of each
+/// row, and 1 where it is not ignored: [..., 1].
+struct WeightedTargets {
+  Tensor q;
+  Tensor sum;
+  Tensor counts;
+};
+WeightedTargets weighted_targets(const ClassLoss& loss, const Shape& shape, DType dtype,
+                                 const Tensor& targets, const Tensor& weights) {
+  WeightedTargets result{zeros(shape, dtype), zeros(shape.with(-1, 1), dtype),
+                         zeros(shape.with(-1, 1), dtype)};
+  const std::int64_t classes = shape.columns();
+  const auto* const target = targets.data<std::int64_t>();
+  dispatch_floating(dtype, [&](auto type) {
+    using T = decltype(type);
+    const ClassWeights<T> w(weights);
+    const double weight_sum = loss.smoothing > 0 ? w.sum(classes) : 0;
+    T* q = result.q.mutable_data<T>();
+    T* const sum = result.sum.mutable_data<T>();
+    T* const counts = result.counts.mutable_data<T>();
+    for (std::int64_t r = 0; r < targets.elements(); ++r, q += classes) {
+      if (target[r] == loss.ignore_index) {
+        continue;
+      }
+      const RowFactors factors(loss, w, target[r], classes);
+      for (std::int64_t c = 0; factors.uniform > 0 && c < classes; ++c) {
+        q[c] = static_cast<T>(loss.scale * factors.uniform * static_cast<double>(w[c]));
+      }
+      q[target[r]] += static_cast<T>(loss.scale * factors.target);
+      sum[r] = static_cast<T>(loss.scale * (factors.target + factors.uniform * weight_sum));
+      counts[r] = 1;
+    }
+  });
+  return result;
+}
+
+/// `dy` so that it broadcasts against [..., C].
+Tensor by_rows(const ClassLoss& loss, const Tensor& dy, const Shape& shape) {
+  return loss.reduction == Reduction::none ? reshape(dy, shape.with(-1, 1)) : dy;
+}
+
+Tensor weights_or_one(const Tensor& weights, DType dtype) {
+  return weights.defined() ? contiguous(weights.detach()) : scalar(1.0, dtype);
+}
+
+Tensor cross_entropy_of_indices(const Tensor& logits, const Tensor& indices,
+                                const CrossEntropyOptions& options) {
+  check_arguments("cross_entropy", logits, indices, options.weights);
+  const Tensor targets = contiguous(indices);
+  const Tensor weights = weights_or_one(options.weights, logits.dtype());
+  ClassLoss loss{"cross_entropy", options.ignore_index, options.label_smoothing, options.reduction};
+  Tensor statistics = detail::make_tensor(Shape{targets.elements(), 2}, logits.dtype());
+  const Tensor value = dispatch_floating(logits.dtype(), [&](auto type) {
+    using T = decltype(type);
+    const ClassWeights<T> w(weights);
+    auto* const rows = reinterpret_cast<RowStatistics<T>*>(statistics.mutable_data<T>());
+    return reduce_rows<T>(loss, logits, targets, w, [&](std::int64_t r, std::int64_t t) {
+      return cross_entropy_row(logits.data<T>() + r * logits.row_stride(), logits.columns(), t,
+                               RowFactors(loss, w, t, logits.columns()), w, rows[r]);
+    });
+  });
+  return record("cross_entropy", {logits}, value, saved(logits, targets, weights, statistics),
+                [loss](const Tensor& dy, Gradients& d, const Tensor& x, const Tensor& t,
+                       const Tensor& w, const Tensor& s) {
+                  if (!d.recording()) {
+                    dispatch_floating(x.dtype(), [&](auto type) {
+                      add_gradient_now<decltype(type)>(loss, dy, d, x, t, w, s);
+                    });
+                    return;
+                  }
+                  d.add(0, [&] {
+                    const WeightedTargets q = weighted_targets(loss, x.shape(), x.dtype(), t, w);
+                    // What stands in ignored rows, NaN too, must not reach their gradient.
+                    const Tensor p = softmax(where(q.counts, x, 0));
+                    return (p * q.sum - q.q) * by_rows(loss, dy, x.shape());
+                  });
+                });
+}
+
+Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& targets,
+                                      const CrossEntropyOptions& options) {
+  check_shape(logits.rank() >= 1 && logits.shape() == targets.shape(),
+              "cross_entropy: logits are {}, target probabilities {}, expected equal shapes "
+              "[..., classes]; class numbers are int64, see to()",
+              logits.shape(), targets.shape());
+  check_weights("cross_entropy", logits, options.weights);
+  const double smoothing = options.label_smoothing;
+  const double uniform =
+      logits.columns() == 0 ? 0 : smoothing / static_cast<double>(logits.columns());
+  const auto formula = [](auto l, auto q, auto keep, auto u, auto w) {
+    const auto factor = w * (keep * q + u);
+    const auto absent = equal(factor, 0) * equal(l, -std::numeric_limits<double>::infinity());
+    return -(factor * where(absent, 0, l));
+  };
+  const Tensor terms = fuse("cross_entropy", formula, log_softmax(logits), targets, 1 - smoothing,
+                            uniform, weights_or_one(options.weights, logits.dtype()));
+  if (options.reduction == Reduction::sum || terms.elements() == 0) {
+    return options.reduction == Reduction::none ? sum(terms, {-1}) : sum(terms);
+  }
+  const Tensor rows = sum(terms, {-1});
+  return options.reduction == Reduction::none ? rows : mean(rows);
+}
+
+}  // namespace
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
+                     const CrossEntropyOptions& options) {
+  check<UsageError>(options.label_smoothing >= 0 && options.label_smoothing <= 1,
+                    "cross_entropy: label_smoothing is {}, expected a number in [0, 1]",
+                    options.label_smoothing);
+  return targets.dtype() == DType::int64 ? cross_entropy_of_indices(logits, targets, options)
+                                         : cross_entropy_of_probabilities(logits, targets, options);
+}
+
+Tensor nll(const Tensor& log_probabilities, const Tensor& indices, const NllOptions& options) {
+  const Tensor& x = log_probabilities;
+  check_arguments("nll", x, indices, options.weights);
+  const Tensor targets = contiguous(indices);
+  const Tensor weights = weights_or_one(options.weights, x.dtype());
+  ClassLoss loss{"nll", options.ignore_index, 0.0, options.reduction};
+  const Tensor value = dispatch_floating(x.dtype(), [&](auto type) {
+    using T = decltype(type);
+    const ClassWeights<T> w(weights);
+    return reduce_rows<T>(loss, x, targets, w, [&](std::int64_t r, std::int64_t t) {
+      const T log_p = x.data<T>()[r * x.row_stride() + t];
+      return times(static_cast<double>(w[t]), 0.0 - static_cast<double>(log_p));
+    });
+  });
+  return record("nll", {x}, value, saved(targets, weights),
+                [loss, shape = x.shape(), dtype = x.dtype()](const Tensor& dy, Gradients& d,
+                                                             const Tensor& t, const Tensor& w) {
+                  d.add(0, [&] {
+                    const WeightedTargets q = weighted_targets(loss, shape, dtype, t, w);
+                    return -(q.q * by_rows(loss, dy, shape));
+                  });
+                });
+}
+
+}  // namespace rw

@@ -1,0 +1,148 @@
+#include <algorithm>
+#include <cmath>
+
+#include <rewind/autograd/fuse/math.hpp>
+#include <rewind/autograd/kernels/reduce_kernels.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/standardize.hpp>
+#include <rewind/autograd/tape/record.hpp>
+
+namespace rw {
+namespace {
+
+/// The same for a row whose squares overflow: distances are divided by the largest.
+template <class T>
+[[gnu::noinline]] T standardize_wide_row(const T* x, std::int64_t n, double epsilon, T mean, T* y) {
+  const auto distance = [&](std::int64_t i) {
+    return static_cast<double>(x[i]) - static_cast<double>(mean);
+  };
+  double largest = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    largest = std::max(largest, std::abs(distance(i)));
+  }
+  double squares = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    squares += (distance(i) / largest) * (distance(i) / largest);
+  }
+  const double variance = squares / static_cast<double>(n) + epsilon / largest / largest;
+  const double scale = 1.0 / std::sqrt(variance);
+  for (std::int64_t i = 0; i < n; ++i) {
+    y[i] = static_cast<T>(distance(i) / largest * scale);
+  }
+  return static_cast<T>(scale / largest);
+}
+
+/// y = (x - m) / sqrt(v + epsilon); returns 1 / sqrt(v + epsilon).
+template <class T>
+T standardize_row(const T* x, std::int64_t n, double epsilon, T* y) {
+  using V = simd::Batch<T>;
+  const V mean(kernels::divided_sum_of_row<T>(x, n, static_cast<double>(n)));
+  const double squares = kernels::sum_terms<T>(n, [&](std::int64_t i, std::int64_t count) {
+    const V distance = kernels::load(x + i, count) - mean;
+    return distance * distance;
+  });
+  if (!std::isfinite(squares)) {
+    return standardize_wide_row(x, n, epsilon, mean.get(0), y);
+  }
+  const T scale = static_cast<T>(1.0 / std::sqrt(squares / static_cast<double>(n) + epsilon));
+  kernels::for_registers<T>(n, [&](std::int64_t i, std::int64_t count) {
+    kernels::store((kernels::load(x + i, count) - mean) * V(scale), y + i, count);
+  });
+  return scale;
+}
+
+/// dx (+)= scale (dy - mean(dy) - y mean(dy y)).
+template <bool Accumulate, class T>
+void standardize_gradient_row(const T* dy, const T* y, std::int64_t n, T scale, T* dx) {
+  using V = simd::Batch<T>;
+  const auto count_all = static_cast<double>(n);
+  const V mean(static_cast<T>(kernels::sum_row(dy, n) / count_all));
+  const V along(static_cast<T>(kernels::sum_terms<T>(n,
+                                                     [&](std::int64_t i, std::int64_t count) {
+                                                       return kernels::load(dy + i, count) *
+                                                              kernels::load(y + i, count);
+                                                     }) /
+                               count_all));
+  kernels::for_registers<T>(n, [&](std::int64_t i, std::int64_t count) {
+    V g = V(scale) * (kernels::load(dy + i, count) - mean - kernels::load(y + i, count) * along);
+    if constexpr (Accumulate) {
+      g += kernels::load(dx + i, count);
+    }
+    kernels::store(g, dx + i, count);
+  });
+}
+
+void add_gradient_now(const Tensor& dy, Gradients& d, const Tensor& y, const Tensor& scale) {
+  if (!d.wants(0)) {
+    return;
+  }
+  Gradients::Target target{0, nullptr, 0, false};
+  d.locate({&target, 1});
+  if (y.elements() == 0) {
+    return;
+  }
+  dispatch_floating(y.dtype(), [&](auto type) {
+    using T = decltype(type);
+    for (std::int64_t r = 0; r < y.rows(); ++r) {
+      const T* const from = dy.data<T>() + r * dy.row_stride();
+      const T* const value = y.data<T>() + r * y.row_stride();
+      T* const to = static_cast<T*>(target.data) + r * target.row_stride;
+      const T by = scale.data<T>()[r];
+      target.accumulate ? standardize_gradient_row<true>(from, value, y.columns(), by, to)
+                        : standardize_gradient_row<false>(from, value, y.columns(), by, to);
+    }
+  });
+}
+
+}  // namespace
+
+Tensor standardize(const Tensor& x, double epsilon) {
+  check_shape(x.rank() >= 1, "standardize: x has no axis, expected at least one, the features");
+  check<UsageError>(is_floating(x.dtype()),
+                    "standardize: got an int64 tensor, expected float32 or float64; convert with "
+                    "to()");
+  check<UsageError>(epsilon > 0, "standardize: epsilon is {}, expected more than 0", epsilon);
+  // The scale of each row is a second output, of which derivatives of the derivative are made.
+  const std::array<Tensor, 2> outputs{detail::make_tensor(x.shape(), x.dtype()),
+                                      zeros(x.shape().with(-1, 1), x.dtype())};
+  if (x.elements() > 0) {
+    dispatch_floating(x.dtype(), [&](auto type) {
+      using T = decltype(type);
+      Tensor y = outputs[0];
+      Tensor scale = outputs[1];
+      T* const to = y.mutable_data<T>();
+      T* const scales = scale.mutable_data<T>();
+      for (std::int64_t r = 0; r < x.rows(); ++r) {
+        scales[r] = standardize_row(x.data<T>() + r * x.row_stride(), x.columns(), epsilon,
+                                    to + r * y.row_stride());
+      }
+    });
+  }
+  const std::array<TensorRef, 1> inputs{x};
+  record_several("standardize", inputs, outputs, saved(outputs[0], outputs[1]),
+                 [](Gradients& d, const Tensor& y, const Tensor& scale) {
+                   const Tensor& dy = d.cotangent(0);
+                   const Tensor& dscale = d.cotangent(1);
+                   if (!d.recording() && !dscale.defined()) {
+                     add_gradient_now(dy, d, y, scale);
+                     return;
+                   }
+                   d.add(0, [&] {
+                     Tensor along;  // how far the gradient points along y, on average
+                     Tensor rest;
+                     if (dy.defined()) {
+                       along = mean(dy * y, {-1}, true);
+                       rest = dy - mean(dy, {-1}, true);
+                     }
+                     if (dscale.defined()) {
+                       // The scale (v + epsilon)^(-1/2) changes by -scale^2 y / n with each x.
+                       const Tensor part = dscale * scale / static_cast<double>(y.columns());
+                       along = along.defined() ? along + part : part;
+                     }
+                     return scale * (rest.defined() ? rest - y * along : -(y * along));
+                   });
+                 });
+  return outputs[0];
+}
+
+}  // namespace rw

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <span>
+
+#include <rewind/autograd/tape/detail/tape_storage.hpp>
+#include <rewind/autograd/tape/gradients.hpp>
+#include <rewind/autograd/tape/stored_weights.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+
+namespace rw::detail {
+
+/// One run backwards over a tape. Leaves every slot empty, whether it ends normally or by an
+/// exception.
+class BackwardPass {
+ public:
+  BackwardPass(Tape& tape, bool create_graph);
+  ~BackwardPass();
+  BackwardPass(const BackwardPass&) = delete;
+  BackwardPass& operator=(const BackwardPass&) = delete;
+
+  /// Checks that `root` can be differentiated; sets up the seed. Without `targets` all parameters
+  /// are wanted.
+  void begin(const Tensor& root, const Tensor& seed, std::span<const Link> targets,
+             bool only_targets);
+  void run(bool retain);
+
+  /// The gradient that has reached an output; zeros when none has.
+  Tensor take(const Link& target, const Shape& shape);
+  /// Adds the gradients of the parameters' leaves into the parameters.
+  void commit();
+
+  void add_tensor(const Node& node, const Input& input, const Tensor& contribution);
+  /// Adds x^T dy to a weight's gradient, together with others later (Note [Gathered products]);
+  /// false when it must be computed now.
+  bool defer(const Node& node, const Input& input, const MatrixOperand& a, const MatrixOperand& b);
+  void locate(const Node& node, std::span<Gradients::Target> targets);
+  StoredWeights& weights() { return weights_; }
+
+ private:
+  void mark(std::span<const Link> targets, bool only_targets);
+  void collect(Slot& slot, const Region* region, const Tensor& contribution);
+  void finish(Slot& slot);
+  void finish_merged(Slot& slot);
+  void check_gradients(const Node& node) const;
+  Tensor assemble(Slot& slot);
+
+  Tape& tape_;
+  bool create_graph_;
+  ThreadScope<Tape> recording_;
+  Node* root_ = nullptr;
+  bool only_targets_ = false;
+  bool cleaned_ = false;  // every node that was reached is as it was before the pass
+  StoredWeights weights_;
+};
+
+}  // namespace rw::detail

@@ -1,0 +1,190 @@
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <rewind/autograd/tape/described.hpp>
+#include <rewind/autograd/tape/detail/tape_storage.hpp>
+#include <rewind/autograd/tape/parameter.hpp>
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/plain_nan.hpp>
+
+// Looking at a tape: names, pictures, and the first bad number.
+
+namespace rw {
+
+namespace {
+
+/// Number of NaN and of infinite elements.
+struct NonFinite {
+  std::int64_t nan = 0;
+  std::int64_t infinite = 0;
+
+  bool any() const { return nan + infinite > 0; }
+  void count(double value) {
+    nan += std::isnan(value) ? 1 : 0;
+    infinite += std::isinf(value) ? 1 : 0;
+  }
+};
+
+NonFinite non_finite_in(const Tensor& x) {
+  NonFinite found;
+  if (!is_floating(x.dtype())) {
+    return found;
+  }
+  dispatch_floating(x.dtype(), [&](auto type) {
+    const auto* data = x.data<decltype(type)>();
+    for (std::int64_t r = 0, rows = x.elements() == 0 ? 0 : x.rows(); r < rows; ++r) {
+      for (std::int64_t c = 0; c < x.columns(); ++c) {
+        found.count(static_cast<double>(data[r * x.row_stride() + c]));
+      }
+    }
+  });
+  return found;
+}
+
+std::string text_of(const NonFinite& found, const Tensor& x) {
+  return fmt::format("{} NaN and {} infinite of {} values", found.nan, found.infinite,
+                     x.elements());
+}
+
+/// Where the first NaN or infinity came from that an operation has met.
+std::string origin_in(std::span<const Operand> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].is_tensor()) {
+      if (!std::isfinite(inputs[i].scalar())) {
+        return fmt::format("input {} of it, a number, is {}", i,
+                           detail::plain_nan(inputs[i].scalar()));
+      }
+      continue;
+    }
+    const Tensor& x = inputs[i].tensor();
+    const NonFinite found = non_finite_in(x);
+    if (found.any()) {
+      return fmt::format("input {} of it, {}, came with {}; look for what wrote them", i,
+                         detail::Described{x}, text_of(found, x));
+    }
+  }
+  return "its inputs are finite, so the numbers went wrong here";
+}
+
+}  // namespace
+
+namespace detail {
+
+void check_finite_outputs(const char* name, std::span<const Operand> inputs,
+                          std::span<const Tensor> outputs) {
+  for (const Tensor& output : outputs) {
+    const NonFinite found = non_finite_in(output);
+    if (found.any()) {
+      throw NonFiniteError(fmt::format("anomaly mode: the result of '{}' holds {} (shape {}); {}",
+                                       name, text_of(found, output), output.shape(),
+                                       origin_in(inputs)));
+    }
+  }
+}
+
+void check_finite_outputs(const char* name, std::span<const TensorRef> inputs,
+                          std::span<const Tensor> outputs) {
+  std::vector<Operand> operands;
+  operands.reserve(inputs.size());
+  for (const Tensor& input : inputs) {
+    operands.emplace_back(input);
+  }
+  check_finite_outputs(name, std::span<const Operand>(operands), outputs);
+}
+
+void check_finite_seed(const Tensor& seed) {
+  const NonFinite found = non_finite_in(seed);
+  check<NonFiniteError>(!found.any(),
+                        "anomaly mode: the seed of the backward pass holds {} NaN and {} infinite "
+                        "of {} values (shape {})",
+                        found.nan, found.infinite, seed.elements(), seed.shape());
+}
+
+void check_finite_gradient(const Node& node, const Tensor& gradient) {
+  const NonFinite found = non_finite_in(gradient);
+  if (!found.any()) {
+    return;
+  }
+  std::string origin = "what it was computed from is finite, so the numbers went wrong here";
+  for (std::uint32_t i = 0; i < node.saved_count; ++i) {
+    const Tensor& saved = node.saved[i].tensor;
+    if (const NonFinite earlier = non_finite_in(saved); earlier.any()) {
+      origin = fmt::format("{}, which it was computed from, came with {}; look for what wrote them",
+                           Described{saved}, text_of(earlier, saved));
+      break;
+    }
+  }
+  throw NonFiniteError(
+      fmt::format("anomaly mode: the gradient that backward computed in '{}' holds {} (shape {}); "
+                  "{}",
+                  node.name, text_of(found, gradient), gradient.shape(), origin));
+}
+
+}  // namespace detail
+
+std::vector<std::string> Tape::operation_names() const {
+  std::vector<std::string> names;
+  for (const detail::Node* node = storage_->first; node != nullptr; node = node->next) {
+    if (node->run != nullptr) {
+      names.emplace_back(node->name);
+    }
+  }
+  return names;
+}
+
+namespace {
+
+/// Text inside a quoted string of the dot language.
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+    }
+    result += c;
+  }
+  return result;
+}
+
+constexpr const char* dot_legend = R"(  subgraph cluster_legend {
+    label="legend"; style=dotted; fontname="sans-serif";
+    legend_leaf [label="parameter or\nwatched tensor", shape=ellipse];
+    legend_operation [label="operation\n[shape of its result]", shape=box];
+    legend_part [label="operation", shape=box];
+    legend_leaf -> legend_operation [label="reads all"];
+    legend_leaf -> legend_part [label="reads a part:\na view", style=dashed];
+  }
+)";
+
+}  // namespace
+
+std::string Tape::to_dot() const {
+  std::string dot =
+      "digraph tape {\n  rankdir=TB;\n  node [fontname=\"sans-serif\"];\n"
+      "  edge [fontname=\"sans-serif\"];\n";
+  const auto out = std::back_inserter(dot);
+  int parameters = 0;
+  for (const detail::Node* node = storage_->first; node != nullptr; node = node->next) {
+    std::string label = node->name;
+    if (node->parameter != nullptr) {
+      ++parameters;
+      label = node->parameter->name.empty() ? fmt::format("parameter {}", parameters)
+                                            : escaped(node->parameter->name);
+    }
+    for (const detail::Slot& slot : node->slot_span()) {
+      label += fmt::format("\\n{}", slot.shape);
+    }
+    fmt::format_to(out, "  n{} [label=\"{}\", shape={}];\n", node->index, label,
+                   node->run == nullptr ? "ellipse" : "box");
+    for (const detail::Input& input : node->input_span()) {
+      if (input.node != nullptr) {
+        fmt::format_to(out, "  n{} -> n{}{};\n", input.node->index, node->index,
+                       input.region == nullptr ? "" : " [style=dashed]");
+      }
+    }
+  }
+  return dot + dot_legend + "}\n";
+}
+
+}  // namespace rw

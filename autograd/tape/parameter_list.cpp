@@ -1,0 +1,35 @@
+#include <algorithm>
+
+#include <rewind/autograd/tape/parameter_list.hpp>
+
+namespace rw {
+
+bool detail::contains(const ParameterList& list, const ParameterHandle& parameter) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](const NamedParameter& entry) { return entry.parameter == parameter; });
+}
+
+std::int64_t count(const ParameterList& list) {
+  std::int64_t n = 0;
+  for (const NamedParameter& entry : list) {
+    n += entry.parameter->trainable() ? entry.parameter->value().elements() : 0;
+  }
+  return n;
+}
+
+void zero_grad(const ParameterList& list) {
+  for (const NamedParameter& entry : list) {
+    entry.parameter->zero_grad();
+  }
+}
+
+StateList state_of(const ParameterList& list) {
+  StateList state;
+  state.reserve(list.size());
+  for (const NamedParameter& entry : list) {
+    state.push_back({entry.path, entry.parameter->value()});
+  }
+  return state;
+}
+
+}  // namespace rw

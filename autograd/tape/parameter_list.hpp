@@ -1,0 +1,156 @@
+#pragma once
+// How layers name their parameters. A layer lists its members once,
+//
+//     template <class Visit> void parameters(Visit&& visit) { visit("w_x", w_x); visit("cell",
+//     cell); }
+//
+// where a member is a Parameter, another layer, or a vector, array or optional of these. That one
+// list feeds optimisers, checkpoints, counting and summaries. What is more to be said of a member
+// follows it: visit("u", u, ParameterRole::recurrent).
+//
+// Note [Tied weights]
+// A parameter that is reached twice, such as an embedding's table that is also visited as the
+// output layer's weight, is one parameter: it is listed once, under the path by which it was
+// reached first, which is its name. A checkpoint holds it there and nowhere else, so the same model
+// loads it again. One that was saved when the two were separate parameters has an entry more, which
+// load() reports as unexpected unless it is told to leave it out.
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rewind/autograd/tape/parameter.hpp>
+#include <rewind/autograd/tensor/state.hpp>
+
+namespace rw {
+
+/// A parameter and its path in its model, such as "cell/w_x". It shares the parameter: the model
+/// may be moved, or end, and the list stays whole. A copy of the model has parameters of its own,
+/// which this list does not know.
+struct NamedParameter {
+  std::string path;
+  ParameterHandle parameter;  ///< made from a pointer: {"head/weight", &head.weight}
+};
+using ParameterList = std::vector<NamedParameter>;
+
+/// What a layer says of a parameter where it lists it; said of a layer, it holds for all matrices
+/// in there.
+enum class ParameterRole {
+  none,
+  /// A matrix [units, ...] through which a cell reads its state: see RecurrentDropout. A parameter
+  /// called "w_h" is one without being told.
+  recurrent,
+};
+
+namespace detail {
+
+/// Stands in for a visitor in the concept below.
+struct AnyVisitor {
+  template <class Member>
+  void operator()(std::string_view, Member&, ParameterRole = ParameterRole::none) const {}
+};
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+/// Whether the list has this very parameter already (Note [Tied weights]).
+bool contains(const ParameterList& list, const ParameterHandle& parameter);
+
+}  // namespace detail
+
+/// A type that lists its parameters.
+template <class T>
+concept Layer = requires(T& layer) {
+  layer.parameters(detail::AnyVisitor{});
+};
+
+namespace detail {
+
+template <class Member>
+void collect(const std::string& path, Member& member, ParameterList& list) {
+  if constexpr (std::same_as<Member, Parameter>) {
+    // A layer without bias leaves its bias empty.
+    if (member.defined() && !contains(list, &member)) {
+      if (member.name() != path) {  // several threads may list one model
+        member.set_name(path);
+      }
+      list.push_back({path, &member});
+    }
+  } else if constexpr (Layer<Member>) {
+    member.parameters([&](std::string_view name, auto& child, ParameterRole = {}) {
+      collect(joined(path, name), child, list);
+    });
+  } else if constexpr (is_optional<Member>) {
+    if (member.has_value()) {
+      collect(path, *member, list);
+    }
+  } else if constexpr (std::ranges::range<Member>) {
+    std::size_t i = 0;
+    for (auto& element : member) {
+      collect(joined(path, std::to_string(i++)), element, list);
+    }
+  } else {
+    static_assert(
+        Layer<Member>,
+        "parameters: a member must be a Parameter, a layer, or a range or optional of these");
+  }
+}
+
+inline void collect_each(ParameterList&) {}
+
+template <class Member, class... Rest>
+void collect_each(ParameterList& list, std::string_view name, Member& member, Rest&... rest) {
+  collect(std::string(name), member, list);
+  collect_each(list, rest...);
+}
+
+}  // namespace detail
+
+/// All parameters of a layer with their paths, in the order in which the layer lists them, each
+/// once (Note [Tied weights]). Names each parameter after its path.
+template <Layer L>
+ParameterList parameters(L& layer) {
+  ParameterList list;
+  detail::collect("", layer, list);
+  return list;
+}
+
+/// The same for several layers or parameters, each with its name in front, as io::save() takes
+/// them:
+///
+///     Adam optimizer(parameters("lstm", lstm, "head", head));
+template <class Member, class... Rest>
+ParameterList parameters(std::string_view name, Member& member, Rest&&... rest) {
+  ParameterList list;
+  detail::collect_each(list, name, member, rest...);
+  return list;
+}
+
+/// Number of trainable values.
+std::int64_t count(const ParameterList& list);
+template <Layer L>
+std::int64_t count(L& layer) {
+  return count(parameters(layer));
+}
+
+/// Forgets all gradients, so that the next backward pass starts from zero.
+void zero_grad(const ParameterList& list);
+template <Layer L>
+void zero_grad(L& layer) {
+  zero_grad(parameters(layer));
+}
+
+/// The parameters' values, for checkpoints.
+StateList state_of(const ParameterList& list);
+template <Layer L>
+StateList state_of(L& layer) {
+  return state_of(parameters(layer));
+}
+
+}  // namespace rw

@@ -1,0 +1,89 @@
+#include <algorithm>
+#include <utility>
+
+#include <rewind/autograd/kernels/row_length.hpp>
+#include <rewind/autograd/kernels/strided_copy.hpp>
+#include <rewind/autograd/tape/recorder.hpp>
+#include <rewind/autograd/tape/stored_weights.hpp>
+#include <rewind/autograd/tape/view.hpp>
+
+namespace rw::detail {
+namespace {
+
+/// An uninitialised matrix whose rows are good to read.
+Tensor make_matrix(std::int64_t rows, std::int64_t columns, DType dtype) {
+  constexpr std::int64_t slow_for_two_threads = 512;
+  const std::int64_t stride = good_row_stride(columns, dtype, slow_for_two_threads);
+  return make_view(make_tensor(Shape{rows, stride}, dtype), {}, Shape{rows, columns}, 0, stride, 0,
+                   stride);
+}
+
+Tensor copy_of(const Tensor& x, bool transposed) {
+  const std::int64_t rows = transposed ? x.columns() : x.rows();
+  const std::int64_t columns = transposed ? x.rows() : x.columns();
+  Tensor y = make_matrix(rows, columns, x.dtype());
+  kernels::Walk walk;
+  walk.add_axis(rows, y.row_stride(), transposed ? 1 : x.row_stride());
+  walk.add_axis(columns, 1, transposed ? x.row_stride() : 1);
+  dispatch_floating(x.dtype(), [&](auto type) {
+    using T = decltype(type);
+    kernels::copy_strided<T>(y.mutable_data<T>(), x.data<T>(), walk);
+  });
+  return y;
+}
+
+}  // namespace
+
+MatrixOperand StoredWeights::stored_as_read(const MatrixOperand& b, std::int64_t rows) {
+  constexpr std::int64_t enough_rows = 16;  // from here on a transposed copy pays at once
+  constexpr std::size_t most = 16;          // matrices
+  const Tensor& x = b.tensor;
+  const bool is_slow =
+      b.transposed ||
+      (rows >= enough_rows && good_row_stride(x.row_stride(), x.dtype()) != x.row_stride());
+  // float64 would round otherwise by the number of rows (Note [Rows by themselves]).
+  if (!is_slow || x.rank() != 2 || x.elements() == 0 || x.dtype() != DType::float32) {
+    return b;
+  }
+  const void* const data = x.body().data;
+  const std::uint32_t version = x.body().block->version;
+  const auto is_same = [&](const Entry& e) {
+    return e.data == data && e.row_stride == x.row_stride() && e.version == version &&
+           e.transposed == b.transposed && (!e.copy.defined() || e.original.shape() == x.shape());
+  };
+  auto entry = std::find_if(entries_.begin(), entries_.end(), is_same);
+  const bool met_before = entry != entries_.end();
+  if (!met_before) {
+    if (entries_.size() == most) {
+      return b;
+    }
+    entries_.reserve(most);
+    entries_.push_back({data, x.row_stride(), version, b.transposed, {}, {}});
+    entry = entries_.end() - 1;
+  }
+  if (!entry->copy.defined()) {
+    if (!met_before && (!b.transposed || rows < enough_rows)) {
+      return b;
+    }
+    entry->copy = copy_of(x, b.transposed);
+    entry->original = x;
+  }
+  return entry->copy;
+}
+
+namespace {
+constinit thread_local StoredWeights* weights_of_run = nullptr;
+}
+
+KeptWeights::KeptWeights() : outer_(std::exchange(weights_of_run, &weights_)) {}
+KeptWeights::~KeptWeights() { weights_of_run = outer_; }
+
+MatrixOperand stored_as_read(const MatrixOperand& b, std::int64_t rows) {
+  StoredWeights* const kept =
+      context.tape == nullptr ? weights_of_run : &Recorder::weights_of(*context.tape);
+  // Note [Lent memory]
+  const bool is_lent = b.tensor.body().block->lent;
+  return kept == nullptr || b.transposed || is_lent ? b : kept->stored_as_read(b, rows);
+}
+
+}  // namespace rw::detail

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <rewind/autograd/tape/record.hpp>
+
+namespace rw {
+
+namespace detail {
+struct TapeStorage;
+class Recorder;
+}  // namespace detail
+
+struct BackwardOptions {
+  /// Gradient of the root; needed when the root is not a single number, where it defaults to 1.
+  Tensor seed = {};
+  /// Keep what the gradient rules saved, so that another backward pass can run over the same
+  /// operations.
+  bool retain = false;
+};
+
+struct GradientOptions {
+  Tensor seed = {};
+  bool retain = false;
+  /// Record the gradient's own computation, so that it can be differentiated again. Implies
+  /// `retain`.
+  bool create_graph = false;
+};
+
+/// The record of a computation, played backwards to get gradients.
+///
+/// While a Tape is alive, operations of its thread on parameters, watched tensors and whatever was
+/// computed from them are recorded on it; the innermost tape counts. It belongs to the thread that
+/// made it; while that thread does not compute, or after it, another one may end it. When it ends,
+/// tensors keep their values and become constants.
+///
+///     Tape tape;
+///     Tensor loss = mse(model(x), y);
+///     tape.backward(loss);          // adds into every parameter's grad()
+class Tape {
+ public:
+  /// Throws UsageError where 1,024 tapes, those of all threads, are alive already.
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// A tensor with the values of `x` (shared) whose gradient can be asked for. Throws UsageError
+  /// for an integer tensor.
+  Tensor watch(const Tensor& x);
+
+  /// Adds d root / d w to the gradient of every trainable parameter w that `root` depends on.
+  ///
+  /// Throws ShapeError when `root` is not a single number and no seed is given; UsageError when it
+  /// does not depend on anything recorded here, on another thread, after an earlier pass without
+  /// `retain`, or when a tensor that a gradient rule needs was changed since. After an exception no
+  /// parameter's gradient has changed.
+  void backward(const Tensor& root, const BackwardOptions& options = {});
+
+  /// d y / d x for each x of `xs` (watched tensors, parameters, or intermediate results); zeros
+  /// where y does not depend on x. Parameters' own gradients stay as they are. Throws as backward()
+  /// does.
+  std::vector<Tensor> gradient(const Tensor& y, std::initializer_list<TensorRef> xs,
+                               const GradientOptions& options = {});
+  std::vector<Tensor> gradient(const Tensor& y, std::span<const TensorRef> xs,
+                               const GradientOptions& options = {});
+
+  /// Number of recorded operations (leaves and views are none).
+  std::int64_t operations() const;
+  /// Names of the recorded operations, in order.
+  std::vector<std::string> operation_names() const;
+  /// The recorded graph in Graphviz's dot language, with a legend. A parameter has the path that
+  /// parameters(model) gave it, or its number in the order of first use.
+  std::string to_dot() const;
+
+  /// The tape that records on this thread, or null.
+  static Tape* active() { return detail::context.tape; }
+  std::uint64_t serial() const { return serial_; }
+
+ private:
+  friend class detail::BackwardPass;
+  friend class detail::Recorder;
+  friend detail::Link detail::link_of(const Tensor& x);
+  friend void* detail::tape_memory(std::size_t bytes);
+
+  detail::Node* leaf_of(detail::ParameterBody& parameter);
+  detail::Node* make_leaf(detail::ParameterBody& parameter);
+  /// Where a tensor came from on this tape: a node, and the tensor's link to it; a parameter has
+  /// none, but all of a leaf. No node for a constant. Throws as link_of does.
+  struct Origin {
+    detail::Node* node = nullptr;
+    const detail::Link* link = nullptr;
+  };
+  Origin origin_of(const detail::TensorBody& body);
+  /// Throws UsageError when the tape of `link`, not this one, is still alive.
+  static void check_ended(const detail::Link& link, const Shape& shape);
+  detail::Node* append_leaf(const char* name, const Tensor& value);
+  void check_owner(const char* what) const;
+
+  std::uint64_t serial_;
+  detail::TapeStorage* storage_;
+  detail::ThreadScope<Tape> scope_;
+};
+
+/// Stops recording on this thread until the end of the scope; results inside are constants.
+class StopRecording {
+ public:
+  StopRecording() : scope_(detail::context.tape, detail::tape_scopes, nullptr) {}
+
+ private:
+  detail::ThreadScope<Tape> scope_;
+};
+
+/// While alive, the first operation on this thread whose result, or whose gradient, holds a NaN or
+/// an infinity throws a NonFiniteError that names it, and the input that brought them if one did: a
+/// parameter by the path that parameters(model) gave it. Slow: every result is read once more.
+class AnomalyMode {
+ public:
+  AnomalyMode() : scope_(detail::context.anomaly, detail::anomaly_scopes, this) {}
+
+ private:
+  detail::ThreadScope<AnomalyMode> scope_;
+};
+
+}  // namespace rw

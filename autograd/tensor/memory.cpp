@@ -1,0 +1,353 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include <pthread.h>
+
+#include <rewind/autograd/tensor/tensor.hpp>
+
+namespace rw {
+namespace detail {
+namespace {
+
+// Size classes: four to each doubling, from 64 bytes, so that at most a quarter of a block is
+// unused.
+constexpr std::uint32_t classes = 4 * 58;
+
+std::uint32_t class_of(std::size_t bytes) {
+  const std::size_t units = std::max<std::size_t>((bytes + 63) / 64, 1) - 1;
+  if (units < 4) {
+    return static_cast<std::uint32_t>(units);
+  }
+  const auto exponent = static_cast<std::uint32_t>(std::bit_width(units) - 1);
+  const auto step = static_cast<std::uint32_t>((units >> (exponent - 2)) & 3);
+  return 4 * (exponent - 1) + step;
+}
+
+constexpr std::size_t capacity_of(std::uint32_t size_class) {
+  if (size_class < 4) {
+    return 64 * (std::size_t{size_class} + 1);
+  }
+  const std::uint32_t exponent = size_class / 4 + 1;
+  const std::size_t step = size_class % 4;
+  return 64 * (((4 + step + 1) << (exponent - 2)));
+}
+
+void give_to_heap(Block* block) noexcept { ::operator delete (block, std::align_val_t{64}); }
+
+}  // namespace
+
+/// A list to which any thread adds, and which its owner empties at once.
+template <class T, T* T::*next>
+class Inbox {
+ public:
+  void push(T* item) noexcept {
+    item->*next = first_.load(std::memory_order_relaxed);
+    while (!first_.compare_exchange_weak(item->*next, item)) {
+    }
+  }
+  /// Calls `take(item)` for each item, which may then be gone.
+  template <class Take>
+  void empty(const Take& take) noexcept {
+    if (first_.load(std::memory_order_relaxed) == nullptr) {
+      return;
+    }
+    for (T* item = first_.exchange(nullptr); item != nullptr;) {
+      T* const following = item->*next;
+      take(item);
+      item = following;
+    }
+  }
+
+ private:
+  std::atomic<T*> first_{nullptr};
+};
+
+/// The memory of one thread, and then of another: see Note [Reference counts].
+struct Pool {
+  std::array<Block*, classes> free_lists{};
+  std::int64_t live_bytes = 0;
+  std::int64_t peak_bytes = 0;
+  std::int64_t held_bytes = 0;  // live and pooled ones
+
+  // From other threads: objects whose two counts are to be added up, and blocks that are free.
+  Inbox<TensorBody, &TensorBody::next_queued> queued_bodies;
+  Inbox<Block, &Block::next> queued_blocks;
+  Inbox<Block, &Block::next> returned_blocks;
+  std::atomic<bool> abandoned{false};  // no thread has it; guarded by the list's lock
+  Pool* next_abandoned = nullptr;
+
+  /// A block of `size_class` is handed out.
+  void count(std::uint32_t size_class) noexcept {
+    live_bytes += static_cast<std::int64_t>(capacity_of(size_class));
+    peak_bytes = std::max(peak_bytes, live_bytes);
+  }
+  void take_back(Block* block) noexcept {
+    live_bytes -= static_cast<std::int64_t>(capacity_of(block->size_class));
+    block->next = free_lists[block->size_class];
+    free_lists[block->size_class] = block;
+  }
+  Block* take(std::uint32_t size_class) noexcept {
+    Block* const block = free_lists[size_class];
+    if (block != nullptr) {
+      free_lists[size_class] = block->next;
+      block->restart();
+      block->lent = false;
+      count(size_class);
+    }
+    return block;
+  }
+  void trim() noexcept {
+    for (Block*& list : free_lists) {
+      while (list != nullptr) {
+        Block* const block = std::exchange(list, list->next);
+        held_bytes -= static_cast<std::int64_t>(capacity_of(block->size_class));
+        give_to_heap(block);
+      }
+    }
+  }
+  /// Does what other threads left to the owner, which is the calling thread.
+  void empty_inboxes() noexcept {
+    queued_bodies.empty([](TensorBody* body) {
+      if (add_up(*body)) {
+        recycle_body(body);
+      }
+    });
+    queued_blocks.empty([this](Block* block) {
+      if (add_up(*block)) {
+        take_back(block);
+      }
+    });
+    returned_blocks.empty([this](Block* block) { take_back(block); });
+  }
+
+  /// Completes release() for an object; true when no reference is left.
+  template <class T>
+  static bool finish_release(T& object) noexcept {
+    Counted& c = object;
+    if (c.is_mine()) {
+      if (c.others_.load(std::memory_order_acquire) == 0) {
+        return true;
+      }
+      give_up(c);
+      const std::int32_t before = c.others_.fetch_or(Counted::given_up, std::memory_order_acq_rel);
+      return (before | Counted::given_up) == Counted::given_up;
+    }
+    std::int32_t before = c.others_.load(std::memory_order_relaxed);
+    for (;;) {
+      std::int32_t after = before - Counted::one;
+      const bool queues = after < 0 && (before & Counted::queued) == 0;
+      if (queues) {
+        after |= Counted::queued;
+      }
+      if (c.others_.compare_exchange_weak(before, after, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed)) {
+        if (queues) {
+          queue(object);
+        }
+        return after == Counted::given_up;
+      }
+    }
+  }
+
+  static Pool* of(const Block& block) noexcept { return block.pool(); }
+  void return_block(Block* block) noexcept {
+    returned_blocks.push(block);
+    settle_if_abandoned();
+  }
+
+  /// Makes the calling thread the owner of a pool.
+  static Pool* begin();
+  void end() noexcept;
+
+ private:
+  static void give_up(Counted& c) noexcept {
+    c.owner_.store(c.owner_.load(std::memory_order_relaxed) | Counted::given_up,
+                   std::memory_order_relaxed);
+  }
+  /// For the owner of a queued object: true when no reference is left.
+  static bool add_up(Counted& c) noexcept {
+    const std::int32_t own = static_cast<std::int32_t>(std::exchange(c.own_, 0));
+    give_up(c);  // first: another thread may destroy the object right after the exchange
+    std::int32_t before = c.others_.load(std::memory_order_relaxed);
+    std::int32_t after = 0;
+    do {
+      after = ((before + own * Counted::one) & ~Counted::queued) | Counted::given_up;
+    } while (!c.others_.compare_exchange_weak(before, after, std::memory_order_acq_rel,
+                                              std::memory_order_relaxed));
+    return after == Counted::given_up;
+  }
+  static void queue(TensorBody& body) noexcept {
+    Pool* const pool = body.pool();
+    pool->queued_bodies.push(&body);
+    pool->settle_if_abandoned();
+  }
+  static void queue(Block& block) noexcept {
+    Pool* const pool = block.pool();
+    pool->queued_blocks.push(&block);
+    pool->settle_if_abandoned();
+  }
+  static void queue(Counted&) noexcept {}  // given up from the start
+  void settle_if_abandoned() noexcept;
+};
+
+namespace {
+
+/// Pools whose threads have ended.
+struct AbandonedPools {
+  std::mutex mutex;
+  Pool* first = nullptr;
+};
+constinit AbandonedPools abandoned_pools;
+
+/// So that a child process never finds the mutex locked by a thread that it does not have.
+void keep_unlocked_in_children() {
+  pthread_atfork([] { abandoned_pools.mutex.lock(); }, [] { abandoned_pools.mutex.unlock(); },
+                 [] { abandoned_pools.mutex.unlock(); });
+}
+
+// Tensors with static storage are released after the thread's own variables: what they refer to
+// then goes back to the pool as from another thread.
+constinit thread_local bool pool_is_gone = false;
+
+struct PoolOwner {
+  PoolOwner() { this_pool = Pool::begin(); }
+  ~PoolOwner() {
+    pool_is_gone = true;
+    this_pool->end();
+  }
+};
+
+Pool* current_pool() {
+  if (this_pool == nullptr && !pool_is_gone) [[unlikely]] {
+    static thread_local PoolOwner owner;
+  }
+  return this_pool;
+}
+
+/// Apart, so that the usual way has nothing to put by.
+[[gnu::noinline]] Block* allocate_slowly(std::uint32_t size_class) {
+  Pool* const pool = current_pool();
+  if (pool != nullptr) {
+    pool->empty_inboxes();
+    if (Block* const block = pool->take(size_class)) {
+      return block;
+    }
+  }
+  const std::size_t capacity = capacity_of(size_class);
+  auto* const block = new (::operator new (sizeof(Block) + capacity, std::align_val_t{64})) Block;
+  block->size_class = static_cast<std::uint16_t>(size_class);
+  if (pool != nullptr) {
+    pool->held_bytes += static_cast<std::int64_t>(capacity);
+    pool->count(size_class);
+  }
+  return block;
+}
+
+}  // namespace
+
+Pool* Pool::begin() {
+  static const bool once = (keep_unlocked_in_children(), true);
+  static_cast<void>(once);
+  const std::lock_guard lock(abandoned_pools.mutex);
+  Pool* pool = abandoned_pools.first;
+  if (pool == nullptr) {
+    return new Pool;  // never deleted: objects may live on that find their way back to it
+  }
+  abandoned_pools.first = pool->next_abandoned;
+  pool->abandoned.store(false);
+  pool->peak_bytes = pool->live_bytes;
+  return pool;
+}
+
+void Pool::end() noexcept {
+  const std::lock_guard lock(abandoned_pools.mutex);
+  abandoned.store(true);  // first: what is queued from now on is settled by who queues it
+  empty_inboxes();
+  this_pool = nullptr;
+  trim();
+  next_abandoned = abandoned_pools.first;
+  abandoned_pools.first = this;
+}
+
+void Pool::settle_if_abandoned() noexcept {
+  if (!abandoned.load()) {
+    return;
+  }
+  const std::lock_guard lock(abandoned_pools.mutex);
+  if (abandoned.load()) {
+    Pool* const own = std::exchange(this_pool, this);
+    empty_inboxes();
+    trim();
+    this_pool = own;
+  }
+}
+
+Block* allocate_block(std::size_t bytes) {
+  if (bytes > std::numeric_limits<std::size_t>::max() / 4) [[unlikely]] {
+    throw std::bad_alloc();
+  }
+  const std::uint32_t size_class = class_of(bytes);
+  if (this_pool != nullptr) [[likely]] {
+    if (Block* const block = this_pool->take(size_class)) [[likely]] {
+      return block;
+    }
+  }
+  return allocate_slowly(size_class);
+}
+
+void recycle_block(Block* block) noexcept {
+  Pool* const home = Pool::of(*block);
+  if (home == this_pool && home != nullptr) [[likely]] {
+    home->take_back(block);
+  } else if (home == nullptr) {
+    give_to_heap(block);
+  } else {
+    home->return_block(block);
+  }
+}
+
+void settle(Block* block) noexcept {
+  if (Pool::finish_release(*block)) {
+    recycle_block(block);
+  }
+}
+
+void settle(TensorBody* body) noexcept {
+  if (Pool::finish_release(*body)) {
+    recycle_body(body);
+  }
+}
+
+bool settle_shared(Counted& object) noexcept { return Pool::finish_release(object); }
+
+}  // namespace detail
+
+MemoryStatistics memory_statistics() {
+  detail::Pool* const pool = detail::current_pool();
+  if (pool == nullptr) {
+    return {};
+  }
+  pool->empty_inboxes();
+  return {pool->live_bytes, pool->peak_bytes, pool->held_bytes - pool->live_bytes};
+}
+
+void reset_peak_memory() {
+  if (detail::Pool* const pool = detail::current_pool()) {
+    pool->empty_inboxes();
+    pool->peak_bytes = pool->live_bytes;
+  }
+}
+
+void trim_memory() {
+  if (detail::Pool* const pool = detail::current_pool()) {
+    pool->empty_inboxes();
+    pool->trim();
+  }
+}
+
+}  // namespace rw

@@ -1,0 +1,164 @@
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include <rewind/autograd/tensor/plain_nan.hpp>
+#include <rewind/autograd/tensor/tensor.hpp>
+#include <rewind/autograd/tensor/to_int64.hpp>
+
+namespace rw {
+namespace detail {
+
+static_assert(sizeof(TensorBody) <= sizeof(Block::body));
+
+namespace {
+
+Block* home_of(TensorBody* body) {
+  // The body is a block's last member.
+  return reinterpret_cast<Block*>(reinterpret_cast<std::byte*>(body) + sizeof(Block::body)) - 1;
+}
+
+}  // namespace
+
+TensorBody* make_view_body(TensorBody& from) {
+  // Several threads may make views of one tensor.
+  if (const std::atomic_ref exclusive(from.exclusive); exclusive.load(std::memory_order_relaxed)) {
+    exclusive.store(false, std::memory_order_relaxed);
+  }
+  auto* const body = new (allocate_block(0)->body) TensorBody;
+  body->dtype = from.dtype;
+  from.block->retain();
+  body->block = from.block;
+  return body;
+}
+
+void recycle_body(TensorBody* body) noexcept {
+  Block* const home = home_of(body);
+  Block* const block = body->block;
+  release(block);
+  if (home != block) {
+    recycle_block(home);
+  }
+}
+
+Tensor make_tensor(const Shape& shape, DType dtype) {
+  Block* const block = allocate_block(static_cast<std::size_t>(shape.elements()) * size_of(dtype));
+  auto* const body = new (block->body) TensorBody;
+  body->dtype = dtype;
+  body->shape = shape;
+  body->row_stride = shape.columns();
+  body->block = block;
+  body->data = block->data();
+  return Tensor::adopt(body);
+}
+
+void fail_undefined() {
+  throw UsageError(
+      "tensor: this handle is empty; it was default-constructed, moved from, or never assigned");
+}
+
+void fail_dtype(DType got, DType expected) {
+  throw UsageError(fmt::format("tensor: elements were asked for as {}, but they are {}",
+                               name_of(got), name_of(expected)));
+}
+
+namespace {
+template <class T>
+void copy_rows(const TensorBody& from, T* to) {
+  const std::int64_t rows = from.shape.rows();
+  const std::int64_t columns = from.shape.columns();
+  if (from.shape.elements() == 0) {
+    return;
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    std::memcpy(to + r * columns, reinterpret_cast<const T*>(from.data) + r * from.row_stride,
+                static_cast<std::size_t>(columns) * sizeof(T));
+  }
+}
+}  // namespace
+}  // namespace detail
+
+template <Element T>
+Tensor Tensor::from(const Shape& shape, std::span<const T> values) {
+  check_shape(shape.elements() == static_cast<std::int64_t>(values.size()),
+              "tensor: got {} values for shape {}, expected {}", values.size(), shape,
+              shape.elements());
+  Tensor t = detail::make_tensor(shape, dtype_of<T>);
+  std::copy(values.begin(), values.end(), t.mutable_data<T>());
+  return t;
+}
+
+template <Element T>
+std::vector<T> Tensor::to_vector() const {
+  std::vector<T> values(static_cast<std::size_t>(elements()));
+  detail::copy_rows(typed<T>(), values.data());
+  return values;
+}
+
+template Tensor Tensor::from<float>(const Shape&, std::span<const float>);
+template Tensor Tensor::from<double>(const Shape&, std::span<const double>);
+template Tensor Tensor::from<std::int64_t>(const Shape&, std::span<const std::int64_t>);
+template std::vector<float> Tensor::to_vector<float>() const;
+template std::vector<double> Tensor::to_vector<double>() const;
+template std::vector<std::int64_t> Tensor::to_vector<std::int64_t>() const;
+
+double Tensor::item() const {
+  check_shape(elements() == 1, "item: got shape {}, expected exactly one element", shape());
+  return dispatch(dtype(), [&](auto type) {
+    return detail::plain_nan(static_cast<double>(*data<decltype(type)>()));
+  });
+}
+
+Tensor Tensor::detach() const {
+  detail::TensorBody& from = body();
+  detail::TensorBody* const to = detail::make_view_body(from);
+  to->shape = from.shape;
+  to->gapless = from.gapless;
+  to->row_stride = from.row_stride;
+  to->data = from.data;
+  return adopt(to);
+}
+
+Tensor detail::copy_of(const Tensor& x) {
+  Tensor t = make_tensor(x.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto type) { copy_rows(x.body(), t.mutable_data<decltype(type)>()); });
+  return t;
+}
+
+namespace {
+Tensor filled(const char* who, const Shape& shape, double value, DType dtype) {
+  detail::check_element(who, value, dtype);
+  Tensor t = detail::make_tensor(shape, dtype);
+  dispatch(dtype, [&](auto type) {
+    using T = decltype(type);
+    std::fill_n(t.mutable_data<T>(), shape.elements(), static_cast<T>(value));
+  });
+  return t;
+}
+}  // namespace
+
+Tensor full(const Shape& shape, double value, DType dtype) {
+  return filled("full", shape, value, dtype);
+}
+Tensor zeros(const Shape& shape, DType dtype) { return filled("zeros", shape, 0.0, dtype); }
+Tensor ones(const Shape& shape, DType dtype) { return filled("ones", shape, 1.0, dtype); }
+Tensor scalar(double value, DType dtype) { return filled("scalar", {}, value, dtype); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
+Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
+
+Tensor arange(std::int64_t n, DType dtype) {
+  check_shape(n >= 0, "arange: got {} elements, expected 0 or more", n);
+  Tensor t = detail::make_tensor(Shape{n}, dtype);
+  dispatch(dtype, [&](auto type) {
+    using T = decltype(type);
+    T* to = t.mutable_data<T>();
+    for (std::int64_t i = 0; i < n; ++i) {
+      to[i] = static_cast<T>(i);
+    }
+  });
+  return t;
+}
+
+}  // namespace rw
