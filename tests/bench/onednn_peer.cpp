@@ -1,8 +1,7 @@
-#include "onednn_peer.hpp"
-
 #include <algorithm>
 
 #include "onednn_stage.hpp"
+#include "peers.hpp"
 
 namespace bench {
 
@@ -83,16 +82,21 @@ class OneDnnContestant : public Contestant {
   memory x_, dy_;
 };
 
-}  // namespace
-
-std::unique_ptr<Contestant> make_onednn(const Problem& problem, Mode mode) {
+std::unique_ptr<Contestant> make(const Problem& problem, Mode mode, int) {
+  if (problem.kind == Kind::custom) {
+    return nullptr;
+  }
   return std::make_unique<OneDnnContestant>(problem, mode);
 }
 
-std::string onednn_version() {
+std::string version() {
   const dnnl_version_t* v = dnnl_version();
   return std::to_string(v->major) + "." + std::to_string(v->minor) + "." +
          std::to_string(v->patch) + (v->cpu_runtime == DNNL_RUNTIME_OMP ? ", OpenMP" : "");
 }
+
+}  // namespace
+
+Peer onednn_peer() { return {"onednn", "oneDNN", version(), make}; }
 
 }  // namespace bench

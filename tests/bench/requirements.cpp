@@ -114,13 +114,13 @@ void against_torch(std::vector<Requirement>& list, const Report& report) {
   for (const Kind kind : {Kind::lstm, Kind::gru}) {
     const std::string what = fmt::format("{} training against LibTorch", name_of(kind));
     const Ratios all = collect(report, kind, Mode::training,
-                               [](const NetworkResult& r) { return r.against("torch", 1); });
+                               [](const NetworkResult& r) { return r.against("libtorch", 1); });
     require_mean(list, what, all, 3.5);
     require_each(list, what, all, 2.0);
     require_each(list, what + " where tiny",
                  collect(report, kind, Mode::training,
                          [](const NetworkResult& r) -> std::optional<double> {
-                           return r.sizes.hidden <= 4 ? r.against("torch", 1) : std::nullopt;
+                           return r.sizes.hidden <= 4 ? r.against("libtorch", 1) : std::nullopt;
                          }),
                  20.0);
   }
