@@ -20,6 +20,11 @@ const std::vector<Peer>& peers() {
 #else
       {"libtorch", "LibTorch", ""},
 #endif
+#ifdef REWIND_BENCH_ONNXRUNTIME
+      onnxruntime_peer(),
+#else
+      {"onnxruntime", "onnxruntime", ""},
+#endif
   };
   return all;
 }

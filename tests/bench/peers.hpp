@@ -32,4 +32,8 @@ Peer onednn_peer();
 /// its products.
 Peer libtorch_peer();
 
+/// onnxruntime's RNN, LSTM or GRU, which only infer. The session optimises the graph, has packed
+/// its weights and finds input and output where they always lie.
+Peer onnxruntime_peer();
+
 }  // namespace bench
