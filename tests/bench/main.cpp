@@ -8,10 +8,9 @@
 #include <rewind/version.hpp>
 
 #include "networks.hpp"
-#include "onednn_peer.hpp"
+#include "peers.hpp"
 #include "singles.hpp"
 #include "threads.hpp"
-#include "torch_peer.hpp"
 
 namespace {
 
@@ -38,8 +37,8 @@ struct Settings {
 Settings parse(int argc, char** argv) {
   Settings s;
   CLI::App app(
-      "Times Rewind against oneDNN's recurrent primitives, LibTorch and the matrix "
-      "products alone");
+      "Times Rewind against oneDNN's recurrent primitives, other libraries and the matrix products "
+      "alone");
   app.add_flag("--check", s.check, "Fail where a promised figure is missed");
   app.add_flag("--quick", s.quick, "Fewer shapes and rounds: under a minute, and less certain");
   app.add_option("--compile-seconds", s.compile_seconds,
@@ -73,13 +72,15 @@ std::vector<std::string> describe() {
   const std::time_t now = std::time(nullptr);
   char day[32];
   std::strftime(day, sizeof day, "%Y-%m-%d", std::localtime(&now));
-  const std::string torch = torch_version();
+  std::vector<std::string> versions;
+  for (const Peer& peer : peers()) {
+    versions.push_back(peer.title + " " + (peer.version.empty() ? "left out" : peer.version));
+  }
   double load = -1;
   getloadavg(&load, 1);
   return {fmt::format("Rewind {}, {}, {}", REWIND_VERSION, processor(), day),
-          fmt::format("peers: oneDNN {}; {}", onednn_version(),
-                      torch.empty() ? "LibTorch not measured (--peers)" : "LibTorch " + torch),
-          "threads are set to the number in the table by omp_set_num_threads",
+          fmt::format("peers: {}", fmt::join(versions, "; ")),
+          "threads are set to the number in the table",
           fmt::format("load average before: {:.2f}{}", load,
                       load > 0.5 ? "; something else is running, do not trust these figures" : "")};
 }

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <stdexcept>
 
 #include <fmt/format.h>
 
-#include "onednn_peer.hpp"
+#include "peers.hpp"
 #include "product_bound.hpp"
 #include "rewind_contestant.hpp"
 #include "threads.hpp"
-#include "torch_peer.hpp"
 
 namespace bench {
 
@@ -61,6 +61,11 @@ double compare(const Problem& problem, const std::string& peer, Contestant& ours
   return apart;
 }
 
+/// Null where the peer takes no part.
+std::unique_ptr<Contestant> make(const Peer& peer, const Problem& problem, Mode mode, int threads) {
+  return peer.make == nullptr ? nullptr : peer.make(problem, mode, threads);
+}
+
 }  // namespace
 
 std::vector<Sizes> all_sizes() {
@@ -76,48 +81,50 @@ std::vector<Sizes> quick_sizes() {
 }
 
 void check_agreement() {
-  double onednn_apart = 0, torch_apart = 0;
-  bool has_torch = false;
+  std::map<std::string, double> apart;
   for (const Sizes& sizes : {Sizes{5, 3, 7, 6, 1}, Sizes{4, 3, 6, 6, 2}, Sizes{4, 2, 7, 6, 2},
                              Sizes{4, 3, 5, 8, 2, true}}) {
     for (const Kind kind : {Kind::rnn, Kind::lstm, Kind::gru, Kind::gru_reset_before}) {
       for (const Mode mode : {Mode::inference, Mode::training}) {
         const Problem problem = make_problem(kind, sizes);
         const auto ours = make_rewind(problem, mode);
-        const auto onednn = make_onednn(problem, mode);
-        onednn_apart = std::max(onednn_apart, compare(problem, "oneDNN", *ours, *onednn, mode));
-        if (const auto torch = make_torch(problem, mode)) {
-          has_torch = true;
-          torch_apart = std::max(torch_apart, compare(problem, "LibTorch", *ours, *torch, mode));
+        for (const Peer& peer : peers()) {
+          if (const auto other = make(peer, problem, mode, 1)) {
+            double& largest = apart[peer.title];
+            largest = std::max(largest, compare(problem, peer.title, *ours, *other, mode));
+          }
         }
       }
     }
   }
-  fmt::print("outputs and gradients agree with oneDNN's to {:.1g}{}\n", onednn_apart,
-             has_torch ? fmt::format(", with LibTorch's to {:.1g}", torch_apart) : "");
+  for (const auto& [title, largest] : apart) {
+    fmt::print("outputs and gradients agree with {}'s to {:.1g}\n", title, largest);
+  }
 }
 
 NetworkResult measure_network(Kind kind, Mode mode, const Sizes& sizes, const Effort& effort) {
   const Problem problem = make_problem(kind, sizes);
   std::vector<std::unique_ptr<Contestant>> contestants;
   std::vector<Entry> entries;
-  const auto add = [&](const char* name, int threads, std::unique_ptr<Contestant> contestant) {
-    if (contestant != nullptr) {
-      entries.push_back({name, threads, [it = contestant.get()] { it->run(); }});
-      contestants.push_back(std::move(contestant));
+  // With two threads right after one: no other library's threads, waiting for work by spinning, are
+  // in the way then.
+  const auto add = [&](const std::string& name, const auto& make_for) {
+    for (const int threads : {1, 2}) {
+      set_threads(threads);
+      if (std::unique_ptr<Contestant> contestant = make_for(threads)) {
+        entries.push_back({name, threads, [it = contestant.get()] { it->run(); }});
+        contestants.push_back(std::move(contestant));
+      }
     }
   };
-  for (const int threads : {1, 2}) {
-    set_threads(threads);
-    add("rewind", threads, make_rewind(problem, mode));
-    if (kind == Kind::custom) {
-      add("lstm", threads, make_rewind(make_problem(Kind::lstm, sizes), mode));
-    } else {
-      add("onednn", threads, make_onednn(problem, mode));
-      add("torch", threads, make_torch(problem, mode));
-    }
-    add("bound", threads, make_product_bound(problem, mode, threads));
+  add("rewind", [&](int) { return make_rewind(problem, mode); });
+  if (kind == Kind::custom) {
+    add("lstm", [&](int) { return make_rewind(make_problem(Kind::lstm, sizes), mode); });
   }
+  for (const Peer& peer : peers()) {
+    add(peer.name, [&](int threads) { return make(peer, problem, mode, threads); });
+  }
+  add("bound", [&](int threads) { return make_product_bound(problem, mode, threads); });
   return {kind, mode, sizes, measure(entries, effort)};
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "onednn_peer.hpp"
+#include "product_ways.hpp"
 #include "threads.hpp"
 
 namespace bench {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "common/plot.hpp"
+#include "peers.hpp"
 
 namespace bench {
 
@@ -19,6 +20,20 @@ std::string ratio(const std::optional<double>& value) {
 
 std::string percent(const std::optional<double>& value) {
   return value ? fmt::format("{:.0f} %", 100 * *value) : "-";
+}
+
+/// One column a peer, of what `cell` says of its name.
+template <class Cell>
+std::string peer_columns(Cell&& cell) {
+  std::string columns;
+  for (const Peer& peer : peers()) {
+    columns += fmt::format(" {:>{}}", cell(peer.name), std::max<std::size_t>(peer.name.size(), 7));
+  }
+  return columns;
+}
+
+std::string peer_names() {
+  return peer_columns([](const std::string& name) { return name; });
 }
 
 std::string quoted(const std::string& text) {
@@ -67,11 +82,10 @@ void print_header(const std::vector<std::string>& context) {
     fmt::print("{}\n", line);
   }
   fmt::print(
-      "\nRewind's milliseconds and GFLOP/s; how many times as fast as oneDNN's primitive and as\n"
-      "LibTorch it is; share of the speed of the matrix products alone; medians of rounds.\n\n"
-      "{:<17}{:<10}{:<22}{:>7}{:>11}{:>9}{:>8}{:>9}{:>7}{:>8}\n",
-      "network", "", "T B I H layers", "threads", "ms", "GFLOP/s", "onednn", "libtorch", "bound",
-      "rounds");
+      "\nRewind's milliseconds and GFLOP/s; how many times as fast as each peer it is; share of\n"
+      "the speed of the matrix products alone; medians of rounds.\n\n"
+      "{:<17}{:<10}{:<22}{:>7}{:>11}{:>9}{}{:>7}{:>8}\n",
+      "network", "", "T B I H layers", "threads", "ms", "GFLOP/s", peer_names(), "bound", "rounds");
 }
 
 void print_row(const NetworkResult& result) {
@@ -79,12 +93,12 @@ void print_row(const NetworkResult& result) {
     if (t.name != "rewind") {
       continue;
     }
-    fmt::print(
-        "{:<17}{:<10}{:<22}{:>7}{:>11.4f}{:>9.1f}{:>8}{:>9}{:>7}{:>8}\n", name_of(result.kind),
-        name_of(result.mode), name_of(result.sizes), t.threads, 1e3 * t.median(),
-        operations(result.kind, result.sizes, result.mode) / t.median() * 1e-9,
-        ratio(result.against("onednn", t.threads)), ratio(result.against("torch", t.threads)),
-        percent(result.against("bound", t.threads)), t.seconds.size());
+    fmt::print("{:<17}{:<10}{:<22}{:>7}{:>11.4f}{:>9.1f}{}{:>7}{:>8}\n", name_of(result.kind),
+               name_of(result.mode), name_of(result.sizes), t.threads, 1e3 * t.median(),
+               operations(result.kind, result.sizes, result.mode) / t.median() * 1e-9,
+               peer_columns(
+                   [&](const std::string& name) { return ratio(result.against(name, t.threads)); }),
+               percent(result.against("bound", t.threads)), t.seconds.size());
   }
   std::fflush(stdout);
 }
@@ -113,14 +127,14 @@ std::string describe_pace(const Report& report) {
 }
 
 void print_means(const Report& report) {
-  fmt::print("\nGeometric means over the shapes\n{:<17}{:<10}{:>7}{:>8}{:>9}{:>7}{:>8}\n",
-             "network", "", "threads", "onednn", "libtorch", "bound", "shapes");
+  fmt::print("\nGeometric means over the shapes\n{:<17}{:<10}{:>7}{}{:>7}{:>8}\n", "network", "",
+             "threads", peer_names(), "bound", "shapes");
   for (const Mode mode : {Mode::training, Mode::inference}) {
     for (const Kind kind :
          {Kind::rnn, Kind::lstm, Kind::gru, Kind::gru_reset_before, Kind::custom}) {
       for (const int threads : {1, 2}) {
         std::size_t shapes = 0;
-        const auto mean = [&](const char* other) -> std::optional<double> {
+        const auto mean = [&](const std::string& other) -> std::optional<double> {
           std::vector<double> ratios;
           for (const NetworkResult& result : report.networks) {
             if (result.kind == kind && result.mode == mode) {
@@ -132,10 +146,12 @@ void print_means(const Report& report) {
           shapes = std::max(shapes, ratios.size());
           return ratios.empty() ? std::nullopt : std::optional(geometric_mean(ratios));
         };
-        const auto onednn = mean("onednn"), torch = mean("torch"), bound = mean("bound");
+        const std::string columns =
+            peer_columns([&](const std::string& name) { return ratio(mean(name)); });
+        const std::string bound = percent(mean("bound"));
         if (shapes > 0) {
-          fmt::print("{:<17}{:<10}{:>7}{:>8}{:>9}{:>7}{:>8}\n", name_of(kind), name_of(mode),
-                     threads, ratio(onednn), ratio(torch), percent(bound), shapes);
+          fmt::print("{:<17}{:<10}{:>7}{}{:>7}{:>8}\n", name_of(kind), name_of(mode), threads,
+                     columns, bound, shapes);
         }
       }
     }
@@ -194,7 +210,17 @@ void write_json(const Report& report, const std::vector<Requirement>& list,
 }
 
 void write_chart(const Report& report, const std::string& path) {
-  std::string data, plots;
+  std::vector<std::pair<std::string, std::string>> bars{{"rewind", "Rewind"}};
+  for (const Peer& peer : peers()) {
+    if (peer.make != nullptr && peer.name != "onednn") {
+      bars.emplace_back(peer.name, peer.title);
+    }
+  }
+  bars.emplace_back("bound", "'products alone'");
+  std::string titles, data, plots;
+  for (const auto& [name, title] : bars) {
+    titles += title + " ";
+  }
   int panels = 0;
   for (const Kind kind : {Kind::lstm, Kind::gru}) {
     for (const Mode mode : {Mode::training, Mode::inference}) {
@@ -205,13 +231,17 @@ void write_chart(const Report& report, const std::string& path) {
           continue;
         }
         const Timing* const onednn = r.find("onednn", 1);
-        const auto speed = [&](const char* name) {
+        const auto speed = [&](const std::string& name) {
           const Timing* const t = r.find(name, 1);
           return t == nullptr || onednn == nullptr ? std::string("NaN")
                                                    : fmt::format("{}", times_as_fast(*t, *onednn));
         };
-        block += fmt::format("\"{}\" {} {} {}\n", name_of(r.sizes), speed("rewind"), speed("torch"),
-                             speed("bound"));
+        block += fmt::format("\"{}\"", name_of(r.sizes));
+        for (const auto& [name, title] : bars) {
+          block += ' ';
+          block += speed(name);
+        }
+        block += '\n';
       }
       if (block.empty()) {
         continue;
@@ -219,9 +249,9 @@ void write_chart(const Report& report, const std::string& path) {
       data += fmt::format("$panel{} << END\n{}END\n", panels, block);
       plots += fmt::format(
           "set title '{0} {1}, one thread: how many times as fast as oneDNN'\n"
-          "plot $panel{2} using 2:xtic(1) title 'Rewind', '' using 3 title 'LibTorch', '' using 4 "
-          "title 'products alone', 1 with lines lc 'black' title 'oneDNN'\n",
-          name_of(kind), name_of(mode), panels);
+          "plot for [i = 1:{2}] $panel{3} using (column(i + 1)):xtic(1) title word(titles, i), "
+          "1 with lines lc 'black' title 'oneDNN'\n",
+          name_of(kind), name_of(mode), bars.size(), panels);
       ++panels;
     }
   }
@@ -229,11 +259,12 @@ void write_chart(const Report& report, const std::string& path) {
     return;
   }
   examples::gnuplot(
-      fmt::format("{}set terminal pngcairo size 1100,{}\nset style data histograms\n"
-                  "set style fill solid\nset yrange [0:3]\nset grid ytics\n"
-                  "set xtics rotate by -25\nset key outside\nset multiplot layout {},1\n{}"
-                  "unset multiplot\n",
-                  data, 380 * panels, panels, plots),
+      fmt::format(
+          "{}titles = \"{}\"\nset terminal pngcairo size 1100,{}\nset style data histograms\n"
+          "set style fill solid\nset yrange [0:3]\nset grid ytics\n"
+          "set xtics rotate by -25\nset key outside\nset multiplot layout {},1\n{}"
+          "unset multiplot\n",
+          data, titles, 380 * panels, panels, plots),
       path);
 }
 

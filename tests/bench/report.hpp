@@ -9,7 +9,7 @@
 
 namespace bench {
 
-/// Timings of all contestants on one problem: names "rewind", "onednn", "torch", "bound", and for
+/// Timings of all contestants on one problem: "rewind", the peers by their names, "bound", and for
 /// the custom cell "lstm" (Rewind's), each with every number of threads.
 struct NetworkResult {
   Kind kind;

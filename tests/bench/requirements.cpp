@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "peers.hpp"
 #include "report.hpp"
 
 namespace bench {
@@ -110,19 +111,25 @@ void share_of_bound(std::vector<Requirement>& list, const Report& report) {
   require("H >= 200", 200, 1 << 20, 0.88);
 }
 
-void against_torch(std::vector<Requirement>& list, const Report& report) {
-  for (const Kind kind : {Kind::lstm, Kind::gru}) {
-    const std::string what = fmt::format("{} training against LibTorch", name_of(kind));
-    const Ratios all = collect(report, kind, Mode::training,
-                               [](const NetworkResult& r) { return r.against("torch", 1); });
-    require_mean(list, what, all, 3.5);
-    require_each(list, what, all, 2.0);
-    require_each(list, what + " where tiny",
-                 collect(report, kind, Mode::training,
-                         [](const NetworkResult& r) -> std::optional<double> {
-                           return r.sizes.hidden <= 4 ? r.against("torch", 1) : std::nullopt;
-                         }),
-                 20.0);
+/// Asked where the peer is of this version at least: older ones are slower.
+void against_modern_peers(std::vector<Requirement>& list, const Report& report) {
+  const auto require = [&](const char* name, Mode mode, Kind kind, double each, double mean) {
+    const std::string what =
+        fmt::format("{} {} against {}", name_of(kind), name_of(mode), peer(name).title);
+    const Ratios ratios =
+        collect(report, kind, mode, [&](const NetworkResult& r) { return r.against(name, 1); });
+    require_mean(list, what, ratios, mean);
+    require_each(list, what, ratios, each);
+  };
+  if (peer("libtorch").is_at_least(2, 6)) {
+    for (const Kind kind : {Kind::lstm, Kind::gru}) {
+      require("libtorch", Mode::training, kind, 1.05, 1.8);
+    }
+  }
+  if (peer("onnxruntime").is_at_least(1, 21)) {
+    for (const Kind kind : {Kind::lstm, Kind::gru}) {
+      require("onnxruntime", Mode::inference, kind, 0.97, 1.3);
+    }
   }
 }
 
@@ -159,7 +166,7 @@ std::vector<Requirement> requirements(const Report& report) {
   std::vector<Requirement> list;
   against_onednn(list, report);
   share_of_bound(list, report);
-  against_torch(list, report);
+  against_modern_peers(list, report);
   custom_cell(list, report);
   singles(list, report);
   return list;

@@ -58,7 +58,7 @@ forbid 'autograd/|layers/|optim/|io/' '"' 'write <rewind/folder/header.hpp>'
 forbid 'examples/|tests/' '["<](\.\./)*(autograd|layers|optim|io)/' 'write <rewind/folder/header.hpp>'
 
 # The benchmark measures oneDNN's own recurrent primitives beside the library.
-only_one dnnl.hpp tests/bench/onednn_peer.cpp
+only_one dnnl.hpp tests/bench/onednn.hpp
 only_one hdf5.h
 
 while IFS= read -r header; do

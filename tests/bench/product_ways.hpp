@@ -1,14 +1,9 @@
 #pragma once
 
-#include "problem.hpp"
+#include <cstdint>
+#include <memory>
 
 namespace bench {
-
-/// oneDNN's own recurrent primitives (vanilla_rnn, lstm, lbr_gru, gru). Training: forward and
-/// backward, with the reorders of the weights to the layouts that the primitives ask for and of
-/// their gradients back, because an optimiser changes the weights between two steps. Inference: the
-/// weights are packed beforehand. Made for the number of threads that is set when it is made.
-std::unique_ptr<Contestant> make_onednn(const Problem& problem, Mode mode);
 
 /// c = op(a) op(b) of one form, without adding to c: a is stored [k, m] where transposed, else [m,
 /// k], b likewise.
@@ -29,7 +24,5 @@ class ProductWay {
 std::unique_ptr<ProductWay> make_sgemm(const ProductForm& form);
 /// A dnnl::matmul primitive that chose the layout of b, which has been brought into it.
 std::unique_ptr<ProductWay> make_packed_matmul(const ProductForm& form);
-
-std::string onednn_version();
 
 }  // namespace bench

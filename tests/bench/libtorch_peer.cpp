@@ -1,9 +1,9 @@
-#include "torch_peer.hpp"
-
 #include <fstream>
 #include <tuple>
 
 #include <torch/torch.h>
+
+#include "peers.hpp"
 
 namespace bench {
 
@@ -72,29 +72,27 @@ class TorchContestant : public Contestant {
 };
 
 template <class Network, class Options>
-std::unique_ptr<Contestant> make(const Problem& problem, Mode mode) {
+std::unique_ptr<Contestant> make_network(const Problem& problem, Mode mode) {
   const Sizes& s = problem.sizes;
   Options options(s.input, s.hidden);
   options.num_layers(s.layers).bidirectional(s.bidirectional);
   return std::make_unique<TorchContestant<Network>>(Network(options), problem, mode);
 }
 
-}  // namespace
-
-std::unique_ptr<Contestant> make_torch(const Problem& problem, Mode mode) {
+std::unique_ptr<Contestant> make(const Problem& problem, Mode mode, int) {
   switch (problem.kind) {
     case Kind::rnn:
-      return make<torch::nn::RNN, torch::nn::RNNOptions>(problem, mode);
+      return make_network<torch::nn::RNN, torch::nn::RNNOptions>(problem, mode);
     case Kind::lstm:
-      return make<torch::nn::LSTM, torch::nn::LSTMOptions>(problem, mode);
+      return make_network<torch::nn::LSTM, torch::nn::LSTMOptions>(problem, mode);
     case Kind::gru:
-      return make<torch::nn::GRU, torch::nn::GRUOptions>(problem, mode);
+      return make_network<torch::nn::GRU, torch::nn::GRUOptions>(problem, mode);
     default:
       return nullptr;
   }
 }
 
-std::string torch_version() {
+std::string version() {
   // What is mapped, because the build knows only that there is some libblas.so.3.
   std::ifstream maps("/proc/self/maps");
   std::string line, blas = "BLAS unknown";
@@ -109,5 +107,9 @@ std::string torch_version() {
   }
   return std::string(TORCH_VERSION) + ", " + blas;
 }
+
+}  // namespace
+
+Peer libtorch_peer() { return {"libtorch", "LibTorch", version(), make}; }
 
 }  // namespace bench

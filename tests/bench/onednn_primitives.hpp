@@ -1,0 +1,24 @@
+#pragma once
+
+#include "onednn.hpp"
+#include "problem.hpp"
+
+namespace bench::onednn {
+
+/// Forms of what a recurrent primitive reads and writes. Without initial states these are empty.
+struct Forms {
+  dnnl::rnn_direction direction;
+  memory::desc x, state, cell_state, w_x, w_h, bias, y;
+};
+
+/// What is needed of a primitive, whatever the kind of cell.
+struct Primitives {
+  dnnl::primitive forward, backward;
+  memory::desc w_x, w_h, workspace;                       // of the forward primitive
+  memory::desc back_w_x, back_w_h, back_dw_x, back_dw_h;  // of the backward primitive
+};
+
+/// The primitives of that kind of cell; in inference forward alone.
+Primitives choose_primitives(Kind kind, Mode mode, const Forms& forms, const dnnl::engine& engine);
+
+}  // namespace bench::onednn
