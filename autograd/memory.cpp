@@ -12,6 +12,9 @@
 
 namespace rw {
 namespace detail {
+
+constinit thread_local Pool* this_pool = nullptr;
+
 namespace {
 
 // Size classes: four to each doubling, from 64 bytes, so that at most a quarter of a block is
