@@ -71,7 +71,7 @@ class Inbox {
 }  // namespace
 
 /// The memory of one thread, and then of another: see Note [Reference counts].
-struct Pool {
+struct __attribute__((visibility("hidden"))) Pool {
   std::array<Block*, classes> free_lists{};
   std::int64_t live_bytes = 0;
   std::int64_t peak_bytes = 0;

@@ -9,6 +9,8 @@
 #include <rewind/autograd/fused_operation.hpp>
 #include <rewind/autograd/pointwise_kernel.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::pointwise {
 
 /// Runs a kernel over rows and columns whose streams may also repeat a value, be added to what is
@@ -173,3 +175,5 @@ class Tiles {
 };
 
 }  // namespace rw::pointwise
+
+#pragma GCC visibility pop

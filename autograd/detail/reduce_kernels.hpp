@@ -12,6 +12,8 @@
 #include <rewind/autograd/detail/row_kernels.hpp>
 #include <rewind/autograd/tensor.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::kernels {
 
 // Note [Sums that overflow on the way]
@@ -215,3 +217,5 @@ void expand_into(T* to, const Shape& shape, const Tensor& x) {
 }
 
 }  // namespace rw::kernels
+
+#pragma GCC visibility pop
