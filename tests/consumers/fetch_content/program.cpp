@@ -1,0 +1,4 @@
+#include <rewind/autograd/math.hpp>
+#include <rewind/version.hpp>
+
+rw::Tensor squared(const rw::Tensor& x) { return square(x); }
