@@ -30,17 +30,21 @@ function(rewind_find_library target)
   set_target_properties(${target} PROPERTIES INTERFACE_INCLUDE_DIRECTORIES ${${name}_INCLUDE_DIR})
 endfunction()
 
-# Finds what a program that uses Rewind has to compile and link against. Appends to `missing` one
+# Finds what a program that uses Rewind is compiled against. Appends to `missing` one
 # "name (Debian package)" for each library that is not there.
 macro(rewind_find_dependencies missing)
-  rewind_find_library(DNNL::dnnl HEADER dnnl.hpp LIBRARIES dnnl)
-  rewind_find_library(HDF5::C HEADER hdf5.h HEADER_FOLDERS hdf5/serial LIBRARIES hdf5_serial hdf5)
   rewind_find_library(xsimd::headers HEADER xsimd/xsimd.hpp)
   find_package(fmt QUIET)
-  rewind_note_missing(${missing} DNNL::dnnl "oneDNN (libdnnl-dev)")
-  rewind_note_missing(${missing} HDF5::C "HDF5 (libhdf5-dev)")
   rewind_note_missing(${missing} xsimd::headers "xsimd (libxsimd-dev)")
   rewind_note_missing(${missing} fmt::fmt "fmt (libfmt-dev)")
+endmacro()
+
+# The same for what Rewind itself is linked with. Where Rewind is static, a program links it too.
+macro(rewind_find_linked_dependencies missing)
+  rewind_find_library(DNNL::dnnl HEADER dnnl.hpp LIBRARIES dnnl)
+  rewind_find_library(HDF5::C HEADER hdf5.h HEADER_FOLDERS hdf5/serial LIBRARIES hdf5_serial hdf5)
+  rewind_note_missing(${missing} DNNL::dnnl "oneDNN (libdnnl-dev)")
+  rewind_note_missing(${missing} HDF5::C "HDF5 (libhdf5-dev)")
 endmacro()
 
 macro(rewind_note_missing missing target name)
@@ -53,6 +57,7 @@ endmacro()
 macro(rewind_require_dependencies)
   set(rewind_missing "")
   rewind_find_dependencies(rewind_missing)
+  rewind_find_linked_dependencies(rewind_missing)
   find_package(Eigen3 QUIET NO_MODULE)
   rewind_note_missing(rewind_missing Eigen3::Eigen "Eigen (libeigen3-dev)")
   if(REWIND_BUILD_EXAMPLES OR REWIND_BUILD_TESTS)

@@ -25,6 +25,29 @@ function(rewind_unity_build target)
     UNITY_BUILD ${REWIND_UNITY_BUILD} UNITY_BUILD_BATCH_SIZE 8)
 endfunction()
 
+# What a shared library shows is its API: what stands in a namespace of rw, without the inline
+# functions, which every user compiles, and without what internal headers declare: these begin with
+# `#pragma GCC visibility push(hidden)` (tests/lint/includes.sh says which headers are internal).
+# Where an API class has a member of an internal class, g++ wants the class seen, and its functions
+# are hidden one by one. cmake/exports.map hides the rest: what templates of other libraries leave
+# behind. The compiler's part is the same for a static library, which a user may put into a shared
+# one.
+function(rewind_hide_internals target)
+  set_target_properties(${target} PROPERTIES VISIBILITY_INLINES_HIDDEN ON)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL SHARED_LIBRARY)
+    set(exports ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+    target_link_options(${target} PRIVATE -Wl,--version-script=${exports} -Wl,-z,defs)
+    # Until 1.0, a new minor version may change every class.
+    set_target_properties(${target} PROPERTIES
+      LINK_DEPENDS ${exports}
+      VERSION ${PROJECT_VERSION}
+      SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+      DEFINE_SYMBOL ""
+      INSTALL_RPATH $ORIGIN)  # each finds autograd beside it
+  endif()
+endfunction()
+
 # Adds the library of the current folder: target rewind_<folder>, alias rewind::<folder>, made of
 # every .cpp below it. PUBLIC and PRIVATE list its dependencies. A folder that is headers only
 # becomes an interface library; PRIVATE dependencies mean nothing there.
@@ -39,6 +62,7 @@ function(rewind_add_library folder)
     target_link_libraries(${target} PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:rewind_warnings>)
     rewind_position_independent(${target})
     rewind_unity_build(${target})
+    rewind_hide_internals(${target})
   else()
     set(visibility INTERFACE)
     add_library(${target} INTERFACE)

@@ -18,6 +18,7 @@ libfmt-dev
 libboost-test-dev
 libhdf5-dev
 libcli11-dev
+pkgconf pkg-config
 "
 rewind_ci_packages="
 clang clang++

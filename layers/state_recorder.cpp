@@ -4,6 +4,10 @@
 #include <rewind/layers/state_recorder.hpp>
 
 namespace rw::detail {
+
+constinit thread_local StateRecorder* state_recorder = nullptr;
+constinit thread_local ThreadScope<StateRecorder>* state_recorders = nullptr;
+
 namespace {
 
 /// Note [Recorded steps]

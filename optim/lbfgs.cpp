@@ -92,7 +92,7 @@ void assign(const ParameterList& list, const VectorXd& values) {
 }  // namespace
 
 /// One call of step(): works on copies, so that it can fail.
-class Lbfgs::Run {
+class __attribute__((visibility("hidden"))) Lbfgs::Run {
  public:
   Run(Lbfgs& optimizer, const std::function<double()>& loss)
       : optimizer_(optimizer),

@@ -7,6 +7,8 @@
 
 #include <rewind/autograd/tensor/tensor.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// Which axes a reduction removes, and the shapes that result.
@@ -97,3 +99,5 @@ Tensor reduce_runs(const Tensor& x, const ReductionPlan& r, Kernel&& kernel) {
 Tensor sum_over(const Tensor& x, const ReductionPlan& plan, double divisor);
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

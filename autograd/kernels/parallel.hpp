@@ -7,6 +7,8 @@
 
 #include <rewind/autograd/kernels/threads.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// As many threads as a task of `work` units can use, each with at least `least` of them: waking
@@ -43,3 +45,5 @@ void run_in_parts(std::int64_t size, std::int64_t block, std::int64_t threads, c
 }
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 
 #include <rewind/autograd/tensor/error.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::kernels {
 
 /// A row-major matrix in memory, element (i, j) at data[i * stride + j]. `rows` and `cols` are as
@@ -128,3 +130,5 @@ void write_empty_sum(const ProductSizes& sizes, T* c, std::int64_t c_stride, boo
 
 }  // namespace detail
 }  // namespace rw::kernels
+
+#pragma GCC visibility pop

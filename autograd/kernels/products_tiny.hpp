@@ -9,6 +9,8 @@
 #include <rewind/autograd/kernels/products.hpp>
 #include <rewind/autograd/kernels/simd.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::kernels::detail {
 
 /// One vector of the widest instruction set this file is compiled for.
@@ -95,3 +97,5 @@ inline void multiply_tiny(const ProductSizes& sizes, const MatrixView<float>& a,
 }
 
 }  // namespace rw::kernels::detail
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 
 #include <rewind/autograd/kernels/row_kernels.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::kernels {
 
 // Note [Sums that overflow on the way]
@@ -171,3 +173,5 @@ void indices_of_largest(const T* x, std::int64_t rows, std::int64_t step, std::i
 }
 
 }  // namespace rw::kernels
+
+#pragma GCC visibility pop

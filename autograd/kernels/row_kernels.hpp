@@ -8,6 +8,8 @@
 
 #include <rewind/autograd/kernels/simd.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::kernels {
 
 template <class T>
@@ -171,3 +173,5 @@ T extreme_of_row(const T* x, std::int64_t n) {
 }
 
 }  // namespace rw::kernels
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 
 #include <rewind/autograd/tensor/dtype.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 // Note [Rows of a multiple of 4 KiB]
@@ -24,3 +26,5 @@ inline std::int64_t good_row_stride(std::int64_t columns, DType dtype, std::int6
 }
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::kernels {
 
 /// Rows of a length that the compiler knows: each is a move or two.
@@ -56,3 +58,5 @@ void add_rows(T* to, std::int64_t to_stride, const T* from, std::int64_t from_st
 }
 
 }  // namespace rw::kernels
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 #include <rewind/autograd/tensor/shape.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::kernels {
 
 using Strides = std::array<std::int64_t, Shape::max_rank>;
@@ -42,3 +44,5 @@ extern template void copy_strided(double*, const double*, const Walk&);
 extern template void copy_strided(std::int64_t*, const std::int64_t*, const Walk&);
 
 }  // namespace rw::kernels
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <rewind/autograd/tensor/tensor.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// A tensor in a message: "[8, 32]", or "parameter 'lstm/cell/w_h' [8, 32]" where it has a name.
@@ -24,3 +26,5 @@ struct fmt::formatter<rw::detail::Described> {
   static auto format(const rw::detail::Described& x, fmt::format_context& context)
       -> fmt::format_context::iterator;
 };
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 #include <rewind/autograd/kernels/products.hpp>
 #include <rewind/autograd/tape/gradients.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::kernels {
 
 /// A tensor of two or more axes as one matrix: all leading axes become rows.
@@ -13,3 +15,5 @@ MatrixView<T> matrix_view(const MatrixOperand& operand) {
 }
 
 }  // namespace rw::kernels
+
+#pragma GCC visibility pop

@@ -40,10 +40,10 @@ struct Context {
   Tape* tape = nullptr;            // operations are recorded here
   AnomalyMode* anomaly = nullptr;  // look for NaN and infinity
 };
-inline constinit thread_local Context context;
-
-inline constinit thread_local ThreadScope<Tape>* tape_scopes = nullptr;
-inline constinit thread_local ThreadScope<AnomalyMode>* anomaly_scopes = nullptr;
+// Note [One variable for a process]
+extern constinit thread_local Context context;
+extern constinit thread_local ThreadScope<Tape>* tape_scopes;
+extern constinit thread_local ThreadScope<AnomalyMode>* anomaly_scopes;
 
 /// The unfinished node of an operation, or null when none of `inputs` is tracked. Links `outputs`
 /// to it.

@@ -8,6 +8,8 @@
 #include <rewind/autograd/tape/parameter.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// Puts operations on the active tape.
@@ -127,3 +129,5 @@ inline Tape::Origin Tape::origin_of(const detail::TensorBody& body) {
 }
 
 }  // namespace rw
+
+#pragma GCC visibility pop

@@ -14,6 +14,10 @@
 namespace rw {
 namespace detail {
 
+constinit thread_local Context context;
+constinit thread_local ThreadScope<Tape>* tape_scopes = nullptr;
+constinit thread_local ThreadScope<AnomalyMode>* anomaly_scopes = nullptr;
+
 namespace {
 
 // Serial numbers of live tapes, so that a tensor of a tape that has ended (a constant now) can be

@@ -2,6 +2,8 @@
 
 #include <rewind/autograd/tensor/shape.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// `axis` of `shape` counted from the front. Throws ShapeError, naming the operation `who`, when
@@ -15,3 +17,5 @@ inline int front_axis(const char* who, const Shape& shape, int axis) {
 }
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

@@ -12,6 +12,9 @@
 
 namespace rw {
 namespace detail {
+
+constinit thread_local Pool* this_pool = nullptr;
+
 namespace {
 
 // Size classes: four to each doubling, from 64 bytes, so that at most a quarter of a block is
@@ -68,7 +71,7 @@ class Inbox {
 };
 
 /// The memory of one thread, and then of another: see Note [Reference counts].
-struct Pool {
+struct __attribute__((visibility("hidden"))) Pool {
   std::array<Block*, classes> free_lists{};
   std::int64_t live_bytes = 0;
   std::int64_t peak_bytes = 0;

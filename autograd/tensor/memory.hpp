@@ -25,8 +25,13 @@ namespace detail {
 
 struct Pool;
 
+// Note [One variable for a process]
+// What a thread has in force is read in headers but defined in a .cpp, not inline. A user's plug-in
+// that is compiled with -fvisibility=hidden would have an inline variable to itself, and Rewind's
+// shared library would not see the tape that is active there.
+
 /// The calling thread's pool; null before its first allocation and while the thread ends.
-inline constinit thread_local Pool* this_pool = nullptr;
+extern constinit thread_local Pool* this_pool;  // Note [One variable for a process]
 
 // Note [Reference counts]
 // Handles may be copied and dropped on any thread, as those of a const object of the standard

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::io::detail {
 
 // Note [Atomic replacement]
@@ -23,3 +25,5 @@ void replace_file(const std::string& path, std::span<const std::byte> bytes);
 std::vector<std::byte> read_file(const std::string& path);
 
 }  // namespace rw::io::detail
+
+#pragma GCC visibility pop

@@ -11,6 +11,8 @@
 
 #include <rewind/io/checkpoint.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::io::detail {
 
 // Note [Checkpoint format]
@@ -73,3 +75,5 @@ class Reader {
 };
 
 }  // namespace rw::io::detail
+
+#pragma GCC visibility pop

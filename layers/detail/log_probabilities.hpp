@@ -4,6 +4,8 @@
 
 #include <rewind/autograd/tensor/tensor.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// log softmax of row `row` of `logits`, in float64; false where the row holds a NaN or has no
@@ -12,3 +14,5 @@ bool read_log_probabilities(const Tensor& logits, std::int64_t row,
                             std::vector<double>& log_probabilities);
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

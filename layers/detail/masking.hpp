@@ -2,6 +2,8 @@
 
 #include <rewind/layers/sequence.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// [B, T] of the steps' type: 1 where a sequence has a step, 0 in the padding; undefined without
@@ -20,3 +22,5 @@ Tensor without_padding(const Tensor& steps, const Tensor& mask);
 Tensor masked_softmax(const Tensor& scores, const Tensor& mask);
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

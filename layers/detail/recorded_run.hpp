@@ -65,9 +65,9 @@ struct RecordedRun {
             TensorList& after);
 };
 
-/// The innermost recorder of this thread, or null.
-inline constinit thread_local StateRecorder* state_recorder = nullptr;
-inline constinit thread_local ThreadScope<StateRecorder>* state_recorders = nullptr;
+/// The innermost recorder of this thread, or null. Note [One variable for a process]
+extern constinit thread_local StateRecorder* state_recorder;
+extern constinit thread_local ThreadScope<StateRecorder>* state_recorders;
 
 /// A copy of `cell`, independent of it, that reads `weights` in the order of parameters(cell).
 template <class C>

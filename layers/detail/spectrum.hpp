@@ -2,6 +2,8 @@
 
 #include <rewind/autograd/tensor/tensor.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// max |lambda_i| over the eigenvalues of a square float64 matrix; 0 where it is empty, NaN where
@@ -13,3 +15,5 @@ double spectral_radius(const Tensor& matrix);
 double largest_singular_value(const Tensor& matrix);
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

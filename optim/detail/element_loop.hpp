@@ -9,6 +9,8 @@
 #include <rewind/autograd/kernels/simd.hpp>
 #include <rewind/autograd/tape/parameter.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 template <class T, std::size_t Reads, std::size_t Writes, class Body, class Load, class Store>
@@ -82,3 +84,5 @@ bool all_finite(const Parameter& parameter, double weight_decay, Body&& body) {
 }
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 
 #include <Eigen/Core>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// What is known of a function f at x + t direction.
@@ -34,3 +36,5 @@ LinePoint strong_wolfe_search(const std::function<LinePoint(double t)>& evaluate
                               std::int64_t evaluations);
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

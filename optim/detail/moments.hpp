@@ -1,4 +1,6 @@
 #pragma once
+
+#pragma GCC visibility push(hidden)
 // What Adam and its relatives do alike, on registers or numbers.
 
 namespace rw::detail {
@@ -39,3 +41,5 @@ struct Decay {
 };
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

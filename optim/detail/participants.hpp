@@ -6,6 +6,8 @@
 
 #include <rewind/autograd/tape/parameter_list.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// Frozen parameters, and those that the last backward pass did not reach, are left alone.
@@ -27,3 +29,5 @@ void check_gradient(std::string_view who, const NamedParameter& entry);
                                   std::string_view when);
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

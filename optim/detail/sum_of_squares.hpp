@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <numeric>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// Sum of (scale x)^2 in float64. Several sums at once let the compiler use registers of them.
@@ -27,3 +29,5 @@ double sum_of_squares(const T* data, std::int64_t n, double scale = 1) {
 }
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

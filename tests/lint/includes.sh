@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Checks which file includes what: the direction between the folders, one spelling, and the
-# libraries that may be seen by one file only.
+# Checks which file includes what: the direction between the folders, one spelling, the libraries
+# that may be seen by one file only, and that shared libraries hide what internal headers declare.
 set -euo pipefail
 source "$(dirname "$0")/sources.sh"
 
 failures=0
 fail() {
-  echo "includes: $1" >&2
+  echo "includes: $*" >&2
   failures=$((failures + 1))
 }
 
@@ -64,5 +64,33 @@ only_one hdf5.h
 while IFS= read -r header; do
   [[ $(head -n 1 "$header") == '#pragma once' ]] || fail "$header: line 1 is not #pragma once"
 done < <(cpp_files | grep '\.hpp$')
+
+# The headers that belong to the API: rewind.hpp lists them, such a one includes them, or another
+# folder does. All others are internal, and hidden (cmake/library.cmake).
+shown=$({
+  sed -nE 's|^#include <rewind/(.*)>$|rewind rewind.hpp \1|p' cmake/rewind.hpp.in
+  sed -nE 's|^(([a-z]+)/[^:]+):[0-9]+:<rewind/(.*)>$|\2 \1 \3|p' <<<"$includes"
+} | awk '
+  $1 ~ /^(rewind|autograd|layers|optim|io)$/ {
+    from[NR] = $2; to[NR] = $3; other[NR] = $3 !~ "^" $1 "/"
+  }
+  END {
+    do {
+      grown = 0
+      for (i in from) {
+        if ((from[i] in shown || other[i]) && !(to[i] in shown)) grown = shown[to[i]] = 1
+      }
+    } while (grown)
+    for (header in shown) print header
+  }')
+while IFS= read -r header; do
+  if grep -qxF "$header" <<<"$shown"; then
+    grep -q 'push(hidden)' "$header" &&
+      fail "$header: hidden, but seen outside its folder; take the pragmas out"
+  elif ! grep -qE '^#pragma GCC visibility push\(hidden\)$|gnu::visibility\("hidden"\)' "$header"; then
+    fail "$header: internal; put all but its includes between" \
+      "#pragma GCC visibility push(hidden) and pop"
+  fi
+done < <(cpp_files | grep -E '^(autograd|layers|optim|io)/.*\.hpp$')
 
 ((failures == 0))

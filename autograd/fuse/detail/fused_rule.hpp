@@ -5,6 +5,8 @@
 #include <rewind/autograd/fuse/fused_operation.hpp>
 #include <rewind/autograd/tape/node.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::pointwise {
 
 /// What the gradient of a recorded fused operation needs to know, beside the saved tensors.
@@ -28,3 +30,5 @@ void run_fused_rule(const detail::Node& node, Gradients& d);
 void run_plain_rule(const detail::Node& node, Gradients& d);
 
 }  // namespace rw::pointwise
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <rewind/autograd/fuse/fused_operation.hpp>
 #include <rewind/autograd/fuse/pointwise_kernel.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::pointwise {
 
 /// Rows and columns as tensors give them, before a kernel can run over them: a stream may repeat
@@ -37,3 +39,5 @@ extern template void run_grid<float>(Kernel, const Grid&);
 extern template void run_grid<double>(Kernel, const Grid&);
 
 }  // namespace rw::pointwise
+
+#pragma GCC visibility pop

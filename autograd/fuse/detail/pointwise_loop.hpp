@@ -5,6 +5,8 @@
 #include <rewind/autograd/fuse/detail/pointwise_grid.hpp>
 #include <rewind/autograd/tensor/shape.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::pointwise {
 
 /// Elements from one index of each axis to the next; 0 where an argument is stretched along it.
@@ -143,3 +145,5 @@ template <class T>
 using Scalars = std::array<T, max_streams>;
 
 }  // namespace rw::pointwise
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <rewind/autograd/kernels/parallel.hpp>
 #include <rewind/autograd/tensor/shape.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::pointwise {
 
 /// A number as a stream.
@@ -80,3 +82,5 @@ extern template void Rows::run<float>(Kernel, std::uint32_t);
 extern template void Rows::run<double>(Kernel, std::uint32_t);
 
 }  // namespace rw::pointwise
+
+#pragma GCC visibility pop

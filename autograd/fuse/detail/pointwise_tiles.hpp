@@ -9,6 +9,8 @@
 #include <rewind/autograd/kernels/row_kernels.hpp>
 #include <rewind/autograd/kernels/strided.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::pointwise {
 
 /// Runs a kernel over rows and columns whose streams may also repeat a value, be added to what is
@@ -173,3 +175,5 @@ class Tiles {
 };
 
 }  // namespace rw::pointwise
+
+#pragma GCC visibility pop

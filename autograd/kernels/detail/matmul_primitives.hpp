@@ -16,6 +16,8 @@
 #include <rewind/autograd/kernels/parallel.hpp>
 #include <rewind/autograd/kernels/products.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::kernels::detail {
 
 [[noreturn]] inline void fail(dnnl_status_t status, const ProductSizes& sizes, std::int64_t batch) {
@@ -160,3 +162,5 @@ class PrimitiveCache {
 };
 
 }  // namespace rw::kernels::detail
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <dnnl.hpp>
 #include <dnnl_debug.h>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail::onednn {
 
 // Note [Signals during products]
@@ -56,3 +58,5 @@ inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::memory::desc& a,
 }
 
 }  // namespace rw::detail::onednn
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <rewind/autograd/kernels/products.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::kernels::detail {
 
 /// c (+)= op(a) b for a matrix b that is not transposed, on the calling thread. Takes nothing from
@@ -13,3 +15,5 @@ void multiply_avx512(const ProductSizes& sizes, const MatrixView<float>& a,
                      const MatrixView<float>& b, float* c, std::int64_t c_stride, bool accumulate);
 
 }  // namespace rw::kernels::detail
+
+#pragma GCC visibility pop

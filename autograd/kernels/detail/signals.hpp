@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// Keeps every signal from the calling thread while it lives; those that arrive meanwhile are
@@ -18,3 +20,5 @@ class SignalsBlocked {
 };
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

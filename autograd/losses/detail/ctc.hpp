@@ -2,6 +2,8 @@
 
 #include <rewind/autograd/tensor/tensor.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 // Note [States of a path]
@@ -27,3 +29,5 @@ inline bool may_skip(const std::int64_t* classes, std::int64_t state) {
 Tensor recorded_ctc_gradient(const Tensor& logits, const CtcStates& states, const Tensor& slope);
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include <rewind/autograd/kernels/row_kernels.hpp>
 #include <rewind/autograd/losses/detail/ctc.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::kernels::ctc {
 
 using Size = std::int64_t;
@@ -179,3 +181,5 @@ void add_gradient_of_step(const Sequence<T>& q, Size t, double slope, const doub
 }
 
 }  // namespace rw::kernels::ctc
+
+#pragma GCC visibility pop

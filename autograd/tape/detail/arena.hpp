@@ -25,14 +25,14 @@ class Arena {
   }
   /// Takes back the last allocation, and all that came after `begin`, its start.
   void take_back(void* begin) noexcept { next_ = static_cast<std::byte*>(begin); }
-  void rewind() noexcept;
+  [[gnu::visibility("hidden")]] void rewind() noexcept;
 
  private:
   struct Chunk {
     std::unique_ptr<std::byte[]> memory;
     std::size_t size;
   };
-  void grow(std::size_t bytes);
+  [[gnu::visibility("hidden")]] void grow(std::size_t bytes);
 
   std::vector<Chunk> chunks_;
   std::size_t used_chunks_ = 0;

@@ -7,11 +7,13 @@
 #include <rewind/autograd/tape/stored_weights.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// One run backwards over a tape. Leaves every slot empty, whether it ends normally or by an
 /// exception.
-class BackwardPass {
+class __attribute__((visibility("hidden"))) BackwardPass {
  public:
   BackwardPass(Tape& tape, bool create_graph);
   ~BackwardPass();
@@ -54,3 +56,5 @@ class BackwardPass {
 };
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 #include <rewind/autograd/tape/detail/arena.hpp>
 #include <rewind/autograd/tape/detail/gradient_slot.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 // Note [Gathered products]
@@ -27,3 +29,5 @@ void defer_product(const Place& place, const Tensor& x, const Tensor& dy, Slot* 
 void complete(Slot& slot);
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

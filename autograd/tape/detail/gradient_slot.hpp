@@ -3,6 +3,8 @@
 #include <rewind/autograd/tape/gradients.hpp>
 #include <rewind/autograd/tape/node.hpp>
 
+#pragma GCC visibility push(hidden)
+
 namespace rw::detail {
 
 /// Part of the gradient in a slot: `rows` rows of `columns` elements, `row_stride` apart, from
@@ -60,3 +62,5 @@ void contribute(const Place& place, const Tensor& contribution);
 void aim(std::span<Gradients::Target> targets, std::span<const Place> places);
 
 }  // namespace rw::detail
+
+#pragma GCC visibility pop

@@ -22,7 +22,7 @@ class LeafTable {
     Entry& entry = entries_[home_of(parameter)];
     return entry.parameter == parameter ? entry : search(parameter);
   }
-  void clear() noexcept;
+  [[gnu::visibility("hidden")]] void clear() noexcept;
 
  private:
   std::size_t home_of(const ParameterBody* parameter) const {
@@ -30,8 +30,8 @@ class LeafTable {
     const auto place = reinterpret_cast<std::uintptr_t>(parameter) >> 6;
     return (place ^ (place >> 4)) & (entries_.size() - 1);
   }
-  Entry& probe(ParameterBody* parameter);
-  Entry& search(ParameterBody* parameter);
+  [[gnu::visibility("hidden")]] Entry& probe(ParameterBody* parameter);
+  [[gnu::visibility("hidden")]] Entry& search(ParameterBody* parameter);
 
   std::vector<Entry> entries_ = std::vector<Entry>(16);
   std::size_t used_ = 0;
@@ -55,7 +55,7 @@ struct TapeStorage {
   std::int64_t operations = 0;
 
   /// Releases every tensor and forgets all nodes.
-  void clear() noexcept;
+  [[gnu::visibility("hidden")]] void clear() noexcept;
 };
 
 }  // namespace rw::detail
