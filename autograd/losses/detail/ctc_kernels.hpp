@@ -14,7 +14,7 @@
 namespace rw::kernels::ctc {
 
 using Size = std::int64_t;
-using detail::CtcStates;
+using rw::detail::CtcStates;
 
 inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
@@ -45,7 +45,7 @@ struct Workspace {
       : x(logits),
         states(batch_states),
         width(margin + states.classes.columns()),
-        memory(detail::make_tensor({5, width}, DType::float64)),
+        memory(rw::detail::make_tensor({5, width}, DType::float64)),
         skip(memory.mutable_data<double>()),
         scores(skip + width),
         beta(scores + width),
@@ -74,7 +74,7 @@ struct Sequence {
         begin(w.states.counts.template data<Size>()[2 * w.x.size(1) + b]),
         classes(w.states.classes.template data<Size>() + b * w.states.classes.columns()) {
     for (Size s = 0; s < w.width; ++s) {
-      w.skip[s] = s < count && detail::may_skip(classes, s) ? 0 : -infinity;
+      w.skip[s] = s < count && rw::detail::may_skip(classes, s) ? 0 : -infinity;
     }
   }
 
