@@ -26,10 +26,10 @@ using detail::LbfgsPair;
 using detail::LinePoint;
 using Eigen::VectorXd;
 
-using History = std::deque<LbfgsPair>;
+using Pairs = std::deque<LbfgsPair>;
 
 /// H gradient by the two-loop recursion (Nocedal and Wright, algorithm 7.4).
-VectorXd product_with_inverse_hessian(const History& history, VectorXd vector) {
+VectorXd product_with_inverse_hessian(const Pairs& history, VectorXd vector) {
   std::vector<double> weights;
   for (auto pair = history.rbegin(); pair != history.rend(); ++pair) {
     const double weight = pair->move.dot(vector) / pair->move.dot(pair->gradient_change);
@@ -234,7 +234,7 @@ class __attribute__((visibility("hidden"))) Lbfgs::Run {
   const ParameterList& list_;
   const std::function<double()>& loss_;
   VectorXd start_;
-  History history_;
+  Pairs history_;
   LbfgsReport report_;
   bool done_ = false;
 };
