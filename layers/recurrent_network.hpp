@@ -83,6 +83,10 @@ class RecurrentNetwork {
   using OneWay = Stacked<std::vector<Recurrent<C>>>;
   using BothWays = Stacked<std::vector<Bidirectional<Recurrent<C>>>>;
 
+  void check_not_empty() const {
+    check<UsageError>(std::visit([](const auto& net) { return !net.layers.empty(); }, network_),
+                      "{}: it has no layers; it was default-constructed or moved from", C::name);
+  }
   static void check_probability(const char* what, double p) {
     check<UsageError>(p >= 0.0 && p <= 1.0, "{}: got {} {}, expected 0 to 1", C::name, what, p);
   }
@@ -163,17 +167,20 @@ RecurrentNetwork<C>::RecurrentNetwork(const Options& options, const NetworkOptio
 
 template <ProjectingCell C>
 auto RecurrentNetwork<C>::initial_state(std::int64_t batch) const -> State {
+  check_not_empty();
   return std::visit([&](const auto& net) { return flat(net.initial_state(batch)); }, network_);
 }
 
 template <ProjectingCell C>
 std::int64_t RecurrentNetwork<C>::output_size() const {
+  check_not_empty();
   return std::visit([](const auto& net) { return net.output_size(); }, network_);
 }
 
 template <ProjectingCell C>
 auto RecurrentNetwork<C>::run(const Sequence& input, State state, Rng* rng) const
     -> std::pair<Tensor, State> {
+  check_not_empty();
   const Sequence x =
       rng == nullptr ? input : input.with(variational_dropout(input.steps, input_dropout_, *rng));
   return std::visit(

@@ -535,6 +535,11 @@ BOOST_AUTO_TEST_CASE(wrong_calls_are_told) {
                    .starts_with("lstm: input has 7 features, expected 2 (x is [20, 32, 7])"));
   }
   BOOST_CHECK_THROW(lstm(zeros({20, 2})), ShapeError);
+  // A network that was moved from would hand its input on.
+  GRU moved({.input = 3, .hidden = 3}, rng);
+  const GRU taken = std::move(moved);
+  BOOST_CHECK_THROW(moved(zeros({5, 4, 3})), UsageError);  // NOLINT(bugprone-use-after-move)
+  BOOST_CHECK_THROW(GRU().output_size(), UsageError);
   BOOST_CHECK_THROW(lstm(zeros({5, 4, 2}), lstm.initial_state(3)), ShapeError);
   BOOST_CHECK_THROW(lstm(zeros({5, 4, 2}), {}), UsageError);
   BOOST_CHECK_THROW(lstm(zeros({5, 4, 2}, DType::float64)), UsageError);
