@@ -83,7 +83,7 @@ std::vector<Sizes> quick_sizes() {
 void check_agreement() {
   std::map<std::string, double> apart;
   for (const Sizes& sizes : {Sizes{5, 3, 7, 6, 1}, Sizes{4, 3, 6, 6, 2}, Sizes{4, 2, 7, 6, 2},
-                             Sizes{4, 3, 5, 8, 2, true}}) {
+                             Sizes{4, 3, 5, 8, 2, true}, Sizes{3, 2, 5, 64, 1}}) {
     for (const Kind kind : {Kind::rnn, Kind::lstm, Kind::gru, Kind::gru_reset_before}) {
       for (const Mode mode : {Mode::inference, Mode::training}) {
         const Problem problem = make_problem(kind, sizes);

@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "common/plot.hpp"
 #include "peers.hpp"
 
 namespace bench {
@@ -207,65 +206,6 @@ void write_json(const Report& report, const std::vector<Requirement>& list,
     throw std::runtime_error("bench: cannot write " + path);
   }
   fmt::print("wrote {}\n", path);
-}
-
-void write_chart(const Report& report, const std::string& path) {
-  std::vector<std::pair<std::string, std::string>> bars{{"rewind", "Rewind"}};
-  for (const Peer& peer : peers()) {
-    if (peer.make != nullptr && peer.name != "onednn") {
-      bars.emplace_back(peer.name, peer.title);
-    }
-  }
-  bars.emplace_back("bound", "'products alone'");
-  std::string titles, data, plots;
-  for (const auto& [name, title] : bars) {
-    titles += title + " ";
-  }
-  int panels = 0;
-  for (const Kind kind : {Kind::lstm, Kind::gru}) {
-    for (const Mode mode : {Mode::training, Mode::inference}) {
-      std::string block;
-      for (const NetworkResult& r : report.networks) {
-        const Timing* const ours = r.find("rewind", 1);
-        if (r.kind != kind || r.mode != mode || ours == nullptr) {
-          continue;
-        }
-        const Timing* const onednn = r.find("onednn", 1);
-        const auto speed = [&](const std::string& name) {
-          const Timing* const t = r.find(name, 1);
-          return t == nullptr || onednn == nullptr ? std::string("NaN")
-                                                   : fmt::format("{}", times_as_fast(*t, *onednn));
-        };
-        block += fmt::format("\"{}\"", name_of(r.sizes));
-        for (const auto& [name, title] : bars) {
-          block += ' ';
-          block += speed(name);
-        }
-        block += '\n';
-      }
-      if (block.empty()) {
-        continue;
-      }
-      data += fmt::format("$panel{} << END\n{}END\n", panels, block);
-      plots += fmt::format(
-          "set title '{0} {1}, one thread: how many times as fast as oneDNN'\n"
-          "plot for [i = 1:{2}] $panel{3} using (column(i + 1)):xtic(1) title word(titles, i), "
-          "1 with lines lc 'black' title 'oneDNN'\n",
-          name_of(kind), name_of(mode), bars.size(), panels);
-      ++panels;
-    }
-  }
-  if (panels == 0) {
-    return;
-  }
-  examples::gnuplot(
-      fmt::format(
-          "{}titles = \"{}\"\nset terminal pngcairo size 1100,{}\nset style data histograms\n"
-          "set style fill solid\nset yrange [0:3]\nset grid ytics\n"
-          "set xtics rotate by -25\nset key outside\nset multiplot layout {},1\n{}"
-          "unset multiplot\n",
-          data, titles, 380 * panels, panels, plots),
-      path);
 }
 
 }  // namespace bench
