@@ -145,6 +145,19 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0;
 }
 
+/// The loss of `function` on the variables, recorded on a tape of its own.
+struct RecordedLoss {
+  Tape tape;
+  std::vector<Tensor> watched;
+  std::vector<TensorRef> targets;
+  Tensor loss;
+
+  RecordedLoss(const TensorFunction& function, Variables& variables)
+      : watched(watch_all(tape, variables.inputs())),
+        targets(variables.targets(watched)),
+        loss(weighted_sum(function(watched), 1.0)) {}
+};
+
 }  // namespace
 
 GradcheckResult gradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs,
@@ -152,12 +165,9 @@ GradcheckResult gradcheck(const TensorFunction& function, const std::vector<Tens
   Variables variables(inputs, parameters);
   std::vector<Tensor> analytic;
   {
-    Tape tape;
-    const std::vector<Tensor> watched = watch_all(tape, variables.inputs());
-    const std::vector<TensorRef> targets = variables.targets(watched);
-    const Tensor loss = weighted_sum(function(watched), 1.0);
-    analytic = gradient_or_zeros(tape, loss, targets, {.retain = true});
-    const auto again = gradient_or_zeros(tape, loss, targets);
+    RecordedLoss run(function, variables);
+    analytic = gradient_or_zeros(run.tape, run.loss, run.targets, {.retain = true});
+    const auto again = gradient_or_zeros(run.tape, run.loss, run.targets);
     for (std::size_t i = 0; i < analytic.size(); ++i) {
       if (!same_bits(analytic[i], again[i])) {
         return {false,
@@ -178,22 +188,16 @@ GradcheckResult gradgradcheck(const TensorFunction& function, const std::vector<
   Variables variables(inputs, parameters);
   std::vector<Tensor> analytic;
   {
-    Tape tape;
-    const std::vector<Tensor> watched = watch_all(tape, variables.inputs());
-    const std::vector<TensorRef> targets = variables.targets(watched);
-    const Tensor loss = weighted_sum(function(watched), 1.0);
-    const Tensor total = first_derivatives(tape, loss, targets, true);
-    analytic = gradient_or_zeros(tape, total, targets);
+    RecordedLoss run(function, variables);
+    const Tensor total = first_derivatives(run.tape, run.loss, run.targets, true);
+    analytic = gradient_or_zeros(run.tape, total, run.targets);
   }
   return compare(
       variables, analytic,
       [&] {
-        Tape tape;
-        const std::vector<Tensor> watched = watch_all(tape, variables.inputs());
-        const std::vector<TensorRef> targets = variables.targets(watched);
-        const Tensor loss = weighted_sum(function(watched), 1.0);
+        RecordedLoss run(function, variables);
         // Not recorded: where a rule's two ways to run disagree, so do the derivatives.
-        return first_derivatives(tape, loss, targets, false).item();
+        return first_derivatives(run.tape, run.loss, run.targets, false).item();
       },
       options, "gradgradcheck");
 }
