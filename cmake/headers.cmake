@@ -1,6 +1,6 @@
 # Makes <build>/include/rewind: one link per library folder, so that a header is spelled
-# <rewind/autograd/tensor/tensor.hpp> in the source tree, the build tree and the installed tree alike, and
-# the two generated headers <rewind/rewind.hpp> and <rewind/version.hpp>.
+# <rewind/autograd/tensor/tensor.hpp> in the source tree, the build tree and the installed tree
+# alike, and the two generated headers <rewind/rewind.hpp> and <rewind/version.hpp>.
 
 set(REWIND_LIBRARIES autograd layers optim io)
 set(REWIND_INCLUDE_DIR ${PROJECT_BINARY_DIR}/include/rewind)

@@ -19,6 +19,7 @@
 #include <rewind/optim/adam.hpp>
 
 #include "common/interrupt.hpp"
+#include "support/irregular_numbers.hpp"
 #include "support/signal_storm.hpp"
 
 namespace {
@@ -37,13 +38,7 @@ struct Product {
   bool accumulate = false;
 
   std::vector<float> result() const {
-    static const std::vector<float> numbers = [] {
-      std::vector<float> all(Size{1} << 20);
-      for (std::size_t i = 0; i < all.size(); ++i) {
-        all[i] = static_cast<float>(i * 7919 % 1009) / 1009.0f - 0.5f;
-      }
-      return all;
-    }();
+    static const std::vector<float> numbers = rw::testing::irregular_numbers(Size{1} << 20);
     const auto view = [&](Size rows, Size columns, bool transposed, Size offset) {
       if (transposed) std::swap(rows, columns);
       const Size stride = columns + gap;

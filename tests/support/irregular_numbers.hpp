@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace rw::testing {
+
+/// `count` numbers from -0.5 to 0.5, the same each time, none equal to one near it.
+inline std::vector<float> irregular_numbers(std::int64_t count) {
+  std::vector<float> all(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i] = static_cast<float>(i * 7919 % 1009) / 1009.0f - 0.5f;
+  }
+  return all;
+}
+
+}  // namespace rw::testing
