@@ -2,6 +2,7 @@
 // their own beside each other, end tapes and guards in any order and anywhere. Run under the thread
 // sanitizer too.
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -185,6 +186,38 @@ BOOST_AUTO_TEST_CASE(batches_of_short_lived_threads_take_bounded_memory) {
                }
              })
       .get();
+}
+
+BOOST_AUTO_TEST_CASE(a_view_outlives_the_threads_that_made_it_and_what_it_shows) {
+  // The last of it is released while what two threads left behind is settled, one by the other.
+  for (int i = 0; i < 20; ++i) {
+    Tensor whole;
+    Tensor part;
+    std::atomic<int> done = 0;
+    std::promise<void> made;
+    std::promise<void> end;
+    const std::shared_future<void> may_end = end.get_future().share();
+    std::thread maker([&] {
+      whole = full({3}, i);
+      made.set_value();
+      may_end.wait();
+    });
+    made.get_future().wait();
+    std::thread viewer([&] {
+      part = slice(whole, 0, 1, 2);
+      ++done;
+      may_end.wait();
+    });
+    while (done == 0) {
+      std::this_thread::yield();
+    }
+    end.set_value();
+    maker.join();
+    viewer.join();
+    whole.reset();
+    BOOST_REQUIRE_EQUAL(part.item(), i);
+    part.reset();
+  }
 }
 
 BOOST_AUTO_TEST_CASE(batches_of_a_loader_thread_take_bounded_memory) {

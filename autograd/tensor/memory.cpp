@@ -13,9 +13,13 @@
 namespace rw {
 namespace detail {
 
+namespace {
+
+/// The calling thread's pool; null before its first allocation and while the thread ends.
 constinit thread_local Pool* this_pool = nullptr;
 
-namespace {
+/// Of what a thread makes that has no pool. Nobody has its number.
+constinit Owner no_owner;
 
 // Size classes: four to each doubling, from 64 bytes, so that at most a quarter of a block is
 // unused.
@@ -53,17 +57,18 @@ class Inbox {
     while (!first_.compare_exchange_weak(item->*next, item)) {
     }
   }
-  /// Calls `take(item)` for each item, which may then be gone.
+  /// Calls `take(item)` for each item, which may then be gone. False where there was none.
   template <class Take>
-  void empty(const Take& take) noexcept {
+  bool empty(const Take& take) noexcept {
     if (first_.load(std::memory_order_relaxed) == nullptr) {
-      return;
+      return false;
     }
     for (T* item = first_.exchange(nullptr); item != nullptr;) {
       T* const following = item->*next;
       take(item);
       item = following;
     }
+    return true;
   }
 
  private:
@@ -71,7 +76,7 @@ class Inbox {
 };
 
 /// The memory of one thread, and then of another: see Note [Reference counts].
-struct __attribute__((visibility("hidden"))) Pool {
+struct __attribute__((visibility("hidden"))) Pool : Owner {
   std::array<Block*, classes> free_lists{};
   std::int64_t live_bytes = 0;
   std::int64_t peak_bytes = 0;
@@ -98,7 +103,7 @@ struct __attribute__((visibility("hidden"))) Pool {
     Block* const block = free_lists[size_class];
     if (block != nullptr) {
       free_lists[size_class] = block->next;
-      block->restart();
+      block->restart(*this);
       block->lent = false;
       count(size_class);
     }
@@ -113,19 +118,21 @@ struct __attribute__((visibility("hidden"))) Pool {
       }
     }
   }
-  /// Does what other threads left to the owner, which is the calling thread.
-  void empty_inboxes() noexcept {
-    queued_bodies.empty([](TensorBody* body) {
+  /// Does what other threads left to the owner, which is the calling thread. False where they left
+  /// nothing.
+  bool empty_inboxes() noexcept {
+    const bool had_bodies = queued_bodies.empty([](TensorBody* body) {
       if (add_up(*body)) {
         recycle_body(body);
       }
     });
-    queued_blocks.empty([this](Block* block) {
+    const bool had_queued = queued_blocks.empty([this](Block* block) {
       if (add_up(*block)) {
         take_back(block);
       }
     });
-    returned_blocks.empty([this](Block* block) { take_back(block); });
+    const bool had_returned = returned_blocks.empty([this](Block* block) { take_back(block); });
+    return had_bodies || had_queued || had_returned;
   }
 
   /// Completes release() for an object; true when no reference is left.
@@ -136,7 +143,7 @@ struct __attribute__((visibility("hidden"))) Pool {
       if (c.others_.load(std::memory_order_acquire) == 0) {
         return true;
       }
-      give_up(c);
+      c.give_up();
       const std::int32_t before = c.others_.fetch_or(Counted::given_up, std::memory_order_acq_rel);
       return (before | Counted::given_up) == Counted::given_up;
     }
@@ -157,7 +164,14 @@ struct __attribute__((visibility("hidden"))) Pool {
     }
   }
 
-  static Pool* of(const Block& block) noexcept { return block.pool(); }
+  /// The pool of the thread that made `c`; null for one that had none.
+  static Pool* of(const Counted& c) noexcept {
+    const Owner& owner = c.owner();
+    return &owner == &no_owner ? nullptr : static_cast<Pool*>(const_cast<Owner*>(&owner));
+  }
+  bool is_this_threads() const noexcept {
+    return words[0].load(std::memory_order_relaxed) == this_thread();
+  }
   void return_block(Block* block) noexcept {
     returned_blocks.push(block);
     settle_if_abandoned();
@@ -168,14 +182,10 @@ struct __attribute__((visibility("hidden"))) Pool {
   void end() noexcept;
 
  private:
-  static void give_up(Counted& c) noexcept {
-    c.owner_.store(c.owner_.load(std::memory_order_relaxed) | Counted::given_up,
-                   std::memory_order_relaxed);
-  }
   /// For the owner of a queued object: true when no reference is left.
   static bool add_up(Counted& c) noexcept {
     const std::int32_t own = static_cast<std::int32_t>(std::exchange(c.own_, 0));
-    give_up(c);  // first: another thread may destroy the object right after the exchange
+    c.give_up();  // first: another thread may destroy the object right after the exchange
     std::int32_t before = c.others_.load(std::memory_order_relaxed);
     std::int32_t after = 0;
     do {
@@ -185,12 +195,12 @@ struct __attribute__((visibility("hidden"))) Pool {
     return after == Counted::given_up;
   }
   static void queue(TensorBody& body) noexcept {
-    Pool* const pool = body.pool();
+    Pool* const pool = of(body);
     pool->queued_bodies.push(&body);
     pool->settle_if_abandoned();
   }
   static void queue(Block& block) noexcept {
-    Pool* const pool = block.pool();
+    Pool* const pool = of(block);
     pool->queued_blocks.push(&block);
     pool->settle_if_abandoned();
   }
@@ -206,6 +216,25 @@ struct AbandonedPools {
   Pool* first = nullptr;
 };
 constinit AbandonedPools abandoned_pools;
+
+/// The calling thread is settling abandoned pools, and holds their lock.
+constinit thread_local bool is_settling = false;
+
+/// For who holds the lock: does what was left to threads that have ended. What is released on the
+/// way may lie in another abandoned pool, and is settled in the next round.
+void settle_abandoned_pools() noexcept {
+  is_settling = true;
+  for (bool again = true; again;) {
+    again = false;
+    for (Pool* pool = abandoned_pools.first; pool != nullptr; pool = pool->next_abandoned) {
+      pool->words[0].store(this_thread(), std::memory_order_relaxed);
+      again = pool->empty_inboxes() || again;
+      pool->trim();
+      pool->words[0].store(0, std::memory_order_relaxed);
+    }
+  }
+  is_settling = false;
+}
 
 /// So that a child process never finds the mutex locked by a thread that it does not have.
 void keep_unlocked_in_children() {
@@ -242,11 +271,15 @@ Pool* current_pool() {
     }
   }
   const std::size_t capacity = capacity_of(size_class);
-  auto* const block = new (::operator new (sizeof(Block) + capacity, std::align_val_t{64})) Block;
+  const Owner& owner = pool == nullptr ? no_owner : *pool;
+  auto* const block =
+      new (::operator new (sizeof(Block) + capacity, std::align_val_t{64})) Block(owner);
   block->size_class = static_cast<std::uint16_t>(size_class);
   if (pool != nullptr) {
     pool->held_bytes += static_cast<std::int64_t>(capacity);
     pool->count(size_class);
+  } else {
+    block->share();
   }
   return block;
 }
@@ -259,34 +292,37 @@ Pool* Pool::begin() {
   const std::lock_guard lock(abandoned_pools.mutex);
   Pool* pool = abandoned_pools.first;
   if (pool == nullptr) {
-    return new Pool;  // never deleted: objects may live on that find their way back to it
+    pool = new Pool;  // never deleted: objects may live on that find their way back to it
+  } else {
+    abandoned_pools.first = pool->next_abandoned;
+    pool->abandoned.store(false);
+    pool->peak_bytes = pool->live_bytes;
   }
-  abandoned_pools.first = pool->next_abandoned;
-  pool->abandoned.store(false);
-  pool->peak_bytes = pool->live_bytes;
+  pool->words[0].store(this_thread(), std::memory_order_relaxed);
   return pool;
 }
 
 void Pool::end() noexcept {
   const std::lock_guard lock(abandoned_pools.mutex);
   abandoned.store(true);  // first: what is queued from now on is settled by who queues it
-  empty_inboxes();
   this_pool = nullptr;
-  trim();
   next_abandoned = abandoned_pools.first;
   abandoned_pools.first = this;
+  settle_abandoned_pools();
 }
 
 void Pool::settle_if_abandoned() noexcept {
-  if (!abandoned.load()) {
+  if (is_settling || !abandoned.load()) {
     return;
   }
   const std::lock_guard lock(abandoned_pools.mutex);
-  if (abandoned.load()) {
-    Pool* const own = std::exchange(this_pool, this);
-    empty_inboxes();
-    trim();
-    this_pool = own;
+  settle_abandoned_pools();
+}
+
+Counted::Counted() noexcept {
+  restart(this_pool == nullptr ? no_owner : *this_pool);
+  if (this_pool == nullptr) [[unlikely]] {
+    share();
   }
 }
 
@@ -295,8 +331,8 @@ Block* allocate_block(std::size_t bytes) {
     throw std::bad_alloc();
   }
   const std::uint32_t size_class = class_of(bytes);
-  if (this_pool != nullptr) [[likely]] {
-    if (Block* const block = this_pool->take(size_class)) [[likely]] {
+  if (Pool* const pool = this_pool; pool != nullptr) [[likely]] {
+    if (Block* const block = pool->take(size_class)) [[likely]] {
       return block;
     }
   }
@@ -305,7 +341,7 @@ Block* allocate_block(std::size_t bytes) {
 
 void recycle_block(Block* block) noexcept {
   Pool* const home = Pool::of(*block);
-  if (home == this_pool && home != nullptr) [[likely]] {
+  if (home != nullptr && home->is_this_threads()) [[likely]] {
     home->take_back(block);
   } else if (home == nullptr) {
     give_to_heap(block);

@@ -1,6 +1,7 @@
 #pragma once
 // Pooled storage: after warm-up a training step takes every block from here and none from the heap.
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -24,14 +25,28 @@ void trim_memory();
 namespace detail {
 
 struct Pool;
+struct Block;
 
 // Note [One variable for a process]
 // What a thread has in force is read in headers but defined in a .cpp, not inline. A user's plug-in
 // that is compiled with -fvisibility=hidden would have an inline variable to itself, and Rewind's
 // shared library would not see the tape that is active there.
 
-/// The calling thread's pool; null before its first allocation and while the thread ends.
-extern constinit thread_local Pool* this_pool;  // Note [One variable for a process]
+// Note [The calling thread's number]
+// Position-independent code finds a thread-local variable by a call, unless the variable has room
+// in every thread from the start, which is scarce among libraries that are loaded at run time. The
+// register by which threads find such variables tells threads apart by itself, in one instruction.
+// A later thread may have the number of one that has ended.
+inline std::uintptr_t this_thread() noexcept {
+  return reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer());
+}
+
+/// What objects know of the thread that made them: its number, 0 when that thread has ended. The
+/// second word is always 0, and belongs to the objects that this thread has given up
+/// (Note [Reference counts]). Apart from what a pool writes, since other threads read it.
+struct alignas(64) Owner {
+  std::array<std::atomic<std::uintptr_t>, 2> words{};
+};
 
 // Note [Reference counts]
 // Handles may be copied and dropped on any thread, as those of a const object of the standard
@@ -52,7 +67,9 @@ extern constinit thread_local Pool* this_pool;  // Note [One variable for a proc
 //   outlives its thread, and the next thread that begins takes it over.
 struct Counted {
   /// Made by the calling thread.
-  Counted() noexcept { restart(); }
+  Counted() noexcept;
+  /// Made by the thread that has just made `block`.
+  explicit Counted(const Block& block) noexcept;
   Counted(const Counted&) = delete;
   Counted& operator=(const Counted&) = delete;
 
@@ -73,40 +90,43 @@ struct Counted {
   }
   /// Gives the object up before any other thread sees it.
   void share() noexcept {
-    owner_.store(owner_.load(std::memory_order_relaxed) | given_up, std::memory_order_relaxed);
+    give_up();
     others_.store(static_cast<std::int32_t>(own_) * one + given_up, std::memory_order_relaxed);
     own_ = 0;
   }
 
  protected:
-  /// One reference, held by the calling thread, which becomes the owner.
-  void restart() noexcept {
+  explicit Counted(const Owner& owner) noexcept { restart(owner); }
+  /// One reference, held by `owner`.
+  void restart(const Owner& owner) noexcept {
     own_ = 1;
-    owner_.store(reinterpret_cast<std::uintptr_t>(this_pool), std::memory_order_relaxed);
+    owner_.store(owner.words.data(), std::memory_order_relaxed);
     others_.store(0, std::memory_order_relaxed);
-    if (this_pool == nullptr) [[unlikely]] {
-      share();
-    }
-  }
-  /// The pool of the thread that made it; null for one that had none.
-  Pool* pool() const noexcept {
-    return reinterpret_cast<Pool*>(owner_.load(std::memory_order_relaxed) &
-                                   ~std::uintptr_t{given_up});
   }
 
  private:
   friend struct Pool;
 
-  // The two lowest bits of `others`; `given_up` also marks the owner, who then counts there too.
+  // The two lowest bits of `others`.
   static constexpr std::int32_t given_up = 1;
   static constexpr std::int32_t queued = 2;
   static constexpr std::int32_t one = 4;
 
   bool is_mine() const noexcept {
-    return owner_.load(std::memory_order_relaxed) == reinterpret_cast<std::uintptr_t>(this_pool);
+    return owner_.load(std::memory_order_relaxed)->load(std::memory_order_relaxed) == this_thread();
   }
+  const Owner& owner() const noexcept {
+    const auto word = reinterpret_cast<std::uintptr_t>(owner_.load(std::memory_order_relaxed));
+    return *reinterpret_cast<const Owner*>(word & ~(alignof(Owner) - 1));
+  }
+  bool is_given_up() const noexcept {
+    return owner_.load(std::memory_order_relaxed) == &owner().words[1];
+  }
+  /// The owner counts in `others` too from now on.
+  void give_up() noexcept { owner_.store(&owner().words[1], std::memory_order_relaxed); }
 
-  std::atomic<std::uintptr_t> owner_;
+  // The first word of its Owner, or the second one when it is given up.
+  std::atomic<const std::atomic<std::uintptr_t>*> owner_;
   std::uint32_t own_;
   std::atomic<std::int32_t> others_;
 };
@@ -121,6 +141,8 @@ struct Counted {
 /// Header of a block of storage; the data follow it, 64-byte aligned. The version counts mutations
 /// (Note [Version counters]).
 struct alignas(64) Block : Counted {
+  explicit Block(const Owner& owner) noexcept : Counted(owner) {}
+
   std::uint16_t size_class = 0;
   bool lent = false;  // Note [Lent memory]
   std::uint32_t version = 0;
@@ -136,14 +158,21 @@ struct alignas(64) Block : Counted {
 };
 static_assert(sizeof(Block) == 32 + sizeof(Block::body));
 
+inline Counted::Counted(const Block& block) noexcept {
+  restart(block.owner());
+  if (block.is_given_up()) [[unlikely]] {
+    share();
+  }
+}
+
 /// A block of at least `bytes`, contents undefined. Throws std::bad_alloc.
 Block* allocate_block(std::size_t bytes);
 /// Takes back a block that nobody refers to.
 void recycle_block(Block* block) noexcept;
 /// Completes Counted::release(): takes the block back when no reference is left.
+void settle(Block* block) noexcept;
 /// Completes release() of an object that was shared from the start: true when no reference is left.
 bool settle_shared(Counted& object) noexcept;
-void settle(Block* block) noexcept;
 
 inline void release(Block* block) noexcept {
   if (block->release()) {

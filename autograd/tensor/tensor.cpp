@@ -27,7 +27,8 @@ TensorBody* make_view_body(TensorBody& from) {
   if (const std::atomic_ref exclusive(from.exclusive); exclusive.load(std::memory_order_relaxed)) {
     exclusive.store(false, std::memory_order_relaxed);
   }
-  auto* const body = new (allocate_block(0)->body) TensorBody;
+  Block* const home = allocate_block(0);
+  auto* const body = new (home->body) TensorBody(*home);
   body->dtype = from.dtype;
   from.block->retain();
   body->block = from.block;
@@ -45,7 +46,7 @@ void recycle_body(TensorBody* body) noexcept {
 
 Tensor make_tensor(const Shape& shape, DType dtype) {
   Block* const block = allocate_block(static_cast<std::size_t>(shape.elements()) * size_of(dtype));
-  auto* const body = new (block->body) TensorBody;
+  auto* const body = new (block->body) TensorBody(*block);
   body->dtype = dtype;
   body->shape = shape;
   body->row_stride = shape.columns();

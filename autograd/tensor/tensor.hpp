@@ -38,6 +38,8 @@ struct Link {
 /// What a handle points to: geometry, storage and origin of one tensor. Blocks are shared between
 /// views.
 struct TensorBody : Counted {
+  using Counted::Counted;
+
   DType dtype = DType::float32;
   bool gapless = true;  // all elements follow each other
   // Nobody else will read this part of the block again (Note [Products in place]).
