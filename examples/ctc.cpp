@@ -182,7 +182,7 @@ int ctc(int argc, char** argv) {
   Rng rng(line.seed);
   const Rng train_rng = rng.split();
   Rng test_rng = rng.split();
-  GRU network({.input = alignment::features, .hidden = s.hidden, .bidirectional = true}, rng);
+  GRU network({.input = alignment::features, .hidden = s.hidden}, {.bidirectional = true}, rng);
   const std::int64_t width = network.output_size();
   Network model{std::move(network), {{.input = width, .output = alignment::classes}, rng}};
   fmt::print("letters from frames: 2 x {} units, {} weights, Adam {}, noise {}, seed {}\n",

@@ -89,7 +89,7 @@ struct Translator {
 
   Translator(const Settings& s, Rng& rng)
       : embedding({.vocabulary = read_characters.size(), .features = s.features}, rng),
-        encoder({.input = s.features, .hidden = s.hidden, .bidirectional = true}, rng),
+        encoder({.input = s.features, .hidden = s.hidden}, {.bidirectional = true}, rng),
         decoder({.vocabulary = written_characters.size(),
                  .features = s.features,
                  .memory = 2 * s.hidden},

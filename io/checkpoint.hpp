@@ -130,6 +130,9 @@ inline LoadReport load_objects(const std::string& path, const LoadOptions& optio
 template <class Object, class... Rest>
 LoadReport load_objects(const std::string& path, const LoadOptions& options, StateList state,
                         std::string_view name, Object& object, Rest&&... rest) {
+  static_assert(
+      !std::is_const_v<Object> || !HasParameters<std::remove_const_t<Object>>,
+      "load: the model is const; a checkpoint can only be loaded into one that may change");
   if constexpr (RecurrentState<Object> && !std::same_as<Object, Tensor>) {
     // Its tensors may share memory with each other, with outputs and with a learned initial state:
     // the values go into tensors of their own, which take the old ones' place when all is loaded.

@@ -66,7 +66,7 @@ Attended attend(const Tensor& scores, const AttentionMemory& memory);
 ///       template <class Visit> void parameters(Visit&& visit) { visit("weight", weight); }
 ///     };
 template <class A>
-concept Attention = Layer<A> && std::copyable<typename A::Memory> &&
+concept Attention = HasParameters<A> && std::copyable<typename A::Memory> &&
     requires(const A& attention, const Tensor& query, const Sequence& sequence,
              const typename A::Memory& memory) {
   { attention.memory(sequence) } -> std::same_as<typename A::Memory>;

@@ -10,6 +10,14 @@ namespace rw {
 /// outputs have one size, which is y's. With lengths each sequence is read from its own last step.
 template <class Forward, class Backward = Forward>
 struct Bidirectional {
+  static_assert(SequenceLayer<Forward> && SequenceLayer<Backward>,
+                "Bidirectional: both layers must be SequenceLayers; a cell becomes one as "
+                "Recurrent<Cell>");
+  static_assert(
+      requires(Backward & layer) { layer.direction = Direction::backward; },
+      "Bidirectional: the second layer needs a member `Direction direction`, as Recurrent "
+      "has");
+
   /// The states of the two, each after its own last step.
   struct State {
     typename Forward::State forward;
@@ -49,18 +57,13 @@ struct Bidirectional {
     return forward.output_size() + (merge == Merge::concat ? backward.output_size() : 0);
   }
 
-  std::pair<Tensor, State> operator()(const Sequence& x) const {
-    return run(x, initial_state(detail::batch_of(name, x)), nullptr);
+  /// From the initial state. An Rng, in training, draws the dropout of the two.
+  std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
+    return run(x, initial_state(detail::batch_of(name, x)), rng);
   }
-  std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
-    return run(x, std::move(state), nullptr);
-  }
-  /// Training: with the dropout of the two.
-  std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
-    return run(x, initial_state(detail::batch_of(name, x)), &rng);
-  }
-  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
-    return run(x, std::move(state), &rng);
+  std::pair<Tensor, State> operator()(const Sequence& x, State state,
+                                      OptionalRng rng = std::nullopt) const {
+    return run(x, std::move(state), rng);
   }
 
   template <class Visit>
@@ -73,7 +76,7 @@ struct Bidirectional {
   static constexpr const char* name = "bidirectional";
 
   // Forward first, whatever order a compiler would choose: it is the order of runs and draws.
-  std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng) const {
+  std::pair<Tensor, State> run(const Sequence& x, State state, OptionalRng rng) const {
     auto ahead = detail::run_layer(name, forward, x, std::move(state.forward), rng);
     auto back = detail::run_layer(name, backward, x, std::move(state.backward), rng);
     return {merge_directions(merge, ahead.first, back.first),

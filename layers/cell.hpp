@@ -31,7 +31,8 @@ namespace rw {
 /// state's tensors are all [batch, ...]; their names are those of checkpoints and gradient_flow.
 /// What takes a Sequence runs over time, and is a layer.
 template <class C>
-concept Cell = Layer<C> && std::copyable<typename C::State> && RecurrentState<typename C::State> &&
+concept Cell = HasParameters<C> && std::copyable<typename C::State> &&
+    RecurrentState<typename C::State> &&
     requires(const C& cell, const Tensor& x, typename C::State& state) {
   { cell.initial_state(std::int64_t{}) } -> std::same_as<typename C::State>;
   { cell.output_size() } -> std::convertible_to<std::int64_t>;

@@ -5,15 +5,10 @@
 
 namespace rw {
 
-/// `layers`, `bidirectional` and `dropout` are for the ready-made network; a cell by itself does
-/// not read them.
 struct ElmanOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
   std::int64_t output = 0;
-  std::int64_t layers = 1;
-  bool bidirectional = false;
-  double dropout = 0.0;
   bool bias = true;
   Activation activation = Activation::tanh;
   Activation output_activation = Activation::identity;

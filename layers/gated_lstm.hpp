@@ -2,6 +2,7 @@
 
 #include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/layers/affine.hpp>
+#include <rewind/layers/cell_options.hpp>
 #include <rewind/layers/check_state.hpp>
 #include <rewind/layers/initializers.hpp>
 #include <rewind/layers/lstm.hpp>

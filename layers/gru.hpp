@@ -10,14 +10,9 @@ namespace rw {
 /// (`before`, as in the paper).
 enum class Reset { after, before };
 
-/// `layers`, `bidirectional` and `dropout` are for the ready-made GRU; a cell by itself does not
-/// read them.
 struct GruOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
-  std::int64_t layers = 1;
-  bool bidirectional = false;
-  double dropout = 0.0;
   bool bias = true;
   Reset reset = Reset::after;
   Activation activation = Activation::tanh;          // of the candidate n

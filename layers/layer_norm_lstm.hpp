@@ -4,14 +4,9 @@
 
 namespace rw {
 
-/// `layers`, `bidirectional` and `dropout` are for the ready-made network; a cell by itself does
-/// not read them.
 struct LayerNormLstmOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
-  std::int64_t layers = 1;
-  bool bidirectional = false;
-  double dropout = 0.0;
   bool bias = true;
   double epsilon = 1e-5;
   DType dtype = DType::float32;

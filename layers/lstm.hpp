@@ -5,14 +5,9 @@
 
 namespace rw {
 
-/// `layers`, `bidirectional` and `dropout` are for the ready-made LSTM; a cell by itself does not
-/// read them.
 struct LstmOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
-  std::int64_t layers = 1;
-  bool bidirectional = false;
-  double dropout = 0.0;
   bool bias = true;
   Activation activation = Activation::tanh;          // of the candidate and of the cell state
   Activation gate_activation = Activation::sigmoid;  // of the gates

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rewind/layers/cell_options.hpp>
 #include <rewind/layers/recurrent_network.hpp>
 
 namespace rw {

@@ -34,14 +34,10 @@ struct NetworkCell {
   static constexpr const char* name = "network_cell";
   static constexpr auto gates = static_cast<std::int64_t>(Gates::bias.size());
 
-  /// The input, output and dtype of the two networks are filled in. `layers`, `bidirectional` and
-  /// `dropout` are for the ready-made networks; a cell by itself does not read them.
+  /// The input, output and dtype of the two networks are filled in.
   struct Options {
     std::int64_t input = 0;
     std::int64_t hidden = 0;
-    std::int64_t layers = 1;
-    bool bidirectional = false;
-    double dropout = 0.0;
     typename F::Options input_network = {};
     typename G::Options state_network = {};
     DType dtype = DType::float32;

@@ -1,18 +1,13 @@
 #pragma once
 
-#include <algorithm>
-
-#include <rewind/autograd/operations/growing_concat.hpp>
-#include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/fuse/broadcast.hpp>
 #include <rewind/autograd/operations/movement.hpp>
-#include <rewind/autograd/operations/reduce.hpp>
-#include <rewind/autograd/operations/views.hpp>
-#include <rewind/autograd/tape/stored_weights.hpp>
 #include <rewind/layers/cell.hpp>
 #include <rewind/layers/detail/packing.hpp>
 #include <rewind/layers/detail/recorded_run.hpp>
 #include <rewind/layers/detail/run_layer.hpp>
 #include <rewind/layers/detail/running_rows.hpp>
+#include <rewind/layers/detail/time_loop.hpp>
 #include <rewind/layers/recurrent_dropout.hpp>
 
 namespace rw {
@@ -41,20 +36,14 @@ struct Recurrent {
   void learn_initial_state();
   std::int64_t output_size() const { return cell.output_size(); }
 
-  /// Starts from the initial state.
-  std::pair<Tensor, State> operator()(const Sequence& x) const {
-    return run(x, started(x), nullptr);
+  /// The outputs of all steps and the state after the last, from the initial state. An Rng, in
+  /// training, draws `dropout`.
+  std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
+    return run(x, started(x), rng);
   }
-  /// Starts from `state`; returns the outputs of all steps and the state after the last.
-  std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
-    return run(x, std::move(state), nullptr);
-  }
-  /// Training: the same with `dropout`.
-  std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
-    return run(x, started(x), &rng);
-  }
-  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
-    return run(x, std::move(state), &rng);
+  std::pair<Tensor, State> operator()(const Sequence& x, State state,
+                                      OptionalRng rng = std::nullopt) const {
+    return run(x, std::move(state), rng);
   }
 
   /// What a run gave, with the states after all steps: one state of tensors [T, B, ...], zeros in
@@ -78,39 +67,13 @@ struct Recurrent {
 
   State started(const Sequence& x) const { return initial_state(detail::batch_of(name, x)); }
 
-  std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng,
+  std::pair<Tensor, State> run(const Sequence& x, State state, OptionalRng rng,
                                StateVector<State>* each = nullptr) const;
 
   /// Runs `used`, which is the cell or stands for it.
   Tensor outputs(const C& used, const detail::Packing& packing, const Sequence& x,
-                 detail::RunningRows& running, State& state, Rng* rng, StateVector<State>* each,
-                 detail::RecordedRun* recorded) const;
-
-  /// An output that is part of the state as well: the next step reads it where the outputs lie.
-  static void read_instead(State& state, const Tensor& output, const Tensor& placed) {
-    for_each_tensor(state, [&](Tensor& tensor) {
-      if (tensor.same_as(output)) {
-        tensor = placed;
-      }
-    });
-  }
-
-  static std::pair<Tensor, State> stepped(const C& used, Tensor now, const State& state) {
-    if constexpr (ProjectingCell<C>) {
-      return used.step(std::move(now), state);
-    } else {
-      return used(now, state);
-    }
-  }
-
-  static Tensor projected(const C& used, const Tensor& chunk, const Tensor& x) {
-    try {
-      return used.project(chunk);
-    } catch (const ShapeError&) {
-      used.project(x);  // throws the same, about the x that the caller knows
-      throw;
-    }
-  }
+                 detail::RunningRows& running, State& state, OptionalRng rng,
+                 StateVector<State>* each, detail::RecordedRun* recorded) const;
 };
 
 template <Cell C>
@@ -135,7 +98,7 @@ void Recurrent<C>::learn_initial_state() {
 template <Cell C>
 auto Recurrent<C>::trace(const Sequence& x, State state) const -> Trace {
   StateVector<State> each;
-  auto [y, last] = run(x, std::move(state), nullptr, &each);
+  auto [y, last] = run(x, std::move(state), std::nullopt, &each);
   const detail::Packing packing(name, x, direction);
   State states = cell.initial_state(packing.batch());
   std::size_t k = 0;
@@ -153,8 +116,8 @@ auto Recurrent<C>::trace(const Sequence& x, State state) const -> Trace {
 }
 
 template <Cell C>
-auto Recurrent<C>::run(const Sequence& x, State state, Rng* rng, StateVector<State>* each) const
-    -> std::pair<Tensor, State> {
+auto Recurrent<C>::run(const Sequence& x, State state, OptionalRng rng,
+                       StateVector<State>* each) const -> std::pair<Tensor, State> {
   const detail::Packing packing(name, x, direction);
   detail::RunningRows rows(packing);
   for_each_tensor(state, [&](const Tensor& s) { rows.check(name, s, x.steps); });
@@ -166,7 +129,7 @@ auto Recurrent<C>::run(const Sequence& x, State state, Rng* rng, StateVector<Sta
   auto recorded = detail::begin_recording(cell, direction, dropout, packing, x, state, rng);
   for_each_tensor(state, [&](Tensor& s) { s = packing.by_length(s); });
   Tensor y;
-  if (rng != nullptr && (dropout.states > 0 || dropout.weights > 0)) {
+  if (rng && (dropout.states > 0 || dropout.weights > 0)) {
     const C changed = detail::with_dropped_matrices(cell, dropout, *rng);
     y = outputs(changed, packing, x, rows, state, rng, each, recorded.get());
   } else {
@@ -179,64 +142,36 @@ auto Recurrent<C>::run(const Sequence& x, State state, Rng* rng, StateVector<Sta
 
 template <Cell C>
 Tensor Recurrent<C>::outputs(const C& used, const detail::Packing& packing, const Sequence& x,
-                             detail::RunningRows& running, State& state, Rng* rng,
+                             detail::RunningRows& running, State& state, OptionalRng rng,
                              StateVector<State>* each, detail::RecordedRun* recorded) const {
-  const std::int64_t steps = packing.steps();
   const bool zones = dropout.zoneout > 0 || dropout.zoneout_cell > 0;
-  const bool observed = each != nullptr || recorded != nullptr;
-  const detail::KeptWeights weights;
-  const Tensor rows = packing.packed(x.steps);
-  detail::GrowingConcat outputs(static_cast<std::size_t>(steps), rows.size(0));
   if (each != nullptr) {
-    each->resize(static_cast<std::size_t>(steps));
+    each->resize(static_cast<std::size_t>(packing.steps()));
   }
-  for (std::int64_t done = 0; done < steps;) {
-    const auto [first, last] = packing.next_chunk(done);
-    const std::int64_t offset = packing.begin(first);
-    Tensor input = packing.steps_of(slice(rows, 0, offset, packing.begin(last)));
-    bool exclusive = false;
-    if constexpr (ProjectingCell<C>) {
-      input = projected(used, input, x.steps);
-      exclusive = detail::is_sole_owner(input);  // Note [Products in place]
+  detail::TimeLoop<C> loop(used, packing, x);
+  while (loop.next()) {
+    running.shorten(state, loop.step());
+    auto [y, next] = loop.run(state);
+    if (zones) {
+      if (recorded != nullptr && rng) {
+        recorded->steps[static_cast<std::size_t>(loop.step())].rng.emplace(*rng);
+      }
+      detail::apply_zoneout(state, y, next, dropout, rng);
     }
-    input = reshape(input, Shape{input.rows(), input.columns()});
-    for (std::int64_t i = 0; i < last - first; ++i, ++done) {
-      const std::int64_t t = packing.falling() ? last - 1 - i : first + i;
-      const std::int64_t begin = packing.begin(t) - offset;
-      const std::int64_t end = packing.begin(t + 1) - offset;
-      Tensor now = last - first == 1 ? std::move(input) : slice(input, 0, begin, end);
-      if (exclusive) {
-        detail::mark_exclusive(now);
-      }
-      if (running.ends_before(t)) {
-        for_each_tensor(state, [&](Tensor& s) { s = running.shorter(s); });
-      }
-      auto [y, next] = stepped(used, std::move(now), state);
-      if (zones) {
-        if (recorded != nullptr && rng != nullptr) {
-          recorded->steps[static_cast<std::size_t>(t)].rng.emplace(*rng);
-        }
-        detail::zone_out(state, y, next, dropout, rng);
-      }
-      if (observed) {
-        if (recorded != nullptr) {
-          const Tensor read = slice(rows, 0, packing.begin(t), packing.begin(t + 1));
-          detail::note_step(*recorded, t, read, state, y, next);
-        }
-        if (each != nullptr) {
-          (*each)[static_cast<std::size_t>(t)] = next;
-        }
-      }
-      const Tensor& placed =
-          outputs.put(static_cast<std::size_t>(t), packing.begin(t), packing.begin(t + 1), y);
-      if (!observed && done + 1 < steps) {
-        // What others will see of the state stays apart from the outputs.
-        read_instead(next, y, placed);
-      }
+    if (recorded != nullptr) {
+      detail::note_step(*recorded, loop.step(), loop.inputs(), state, y, next);
+    }
+    if (each != nullptr) {
+      (*each)[static_cast<std::size_t>(loop.step())] = next;
+    }
+    if (each == nullptr && recorded == nullptr) {
+      state = loop.place(y, std::move(next));
+    } else {
+      loop.put(y);  // what others see of the state stays apart from the outputs
       state = std::move(next);
     }
   }
-  return packing.padded(outputs.finish());
+  return loop.finish();
 }
 
 }  // namespace rw

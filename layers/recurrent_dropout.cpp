@@ -36,11 +36,11 @@ void check_matrices_found(const char* who, bool found) {
       who);
 }
 
-Tensor zoneout(const Tensor& previous, const Tensor& next, double p, Rng* rng) {
+Tensor zoneout(const Tensor& previous, const Tensor& next, double p, OptionalRng rng) {
   if (p == 0) {
     return next;
   }
-  if (rng == nullptr) {
+  if (!rng) {
     return next + p * (previous - next);
   }
   // The mask is 0 where a unit stays, which happens with probability p, and any other number else.

@@ -3,6 +3,7 @@
 #include <rewind/autograd/operations/dropout.hpp>
 #include <rewind/autograd/tape/substitution.hpp>
 #include <rewind/layers/cell.hpp>
+#include <rewind/layers/sequence_layer.hpp>
 
 namespace rw {
 
@@ -37,7 +38,7 @@ Tensor dropped_matrix(const Tensor& w, const RecurrentDropout& dropout, Rng& rng
 /// Throws UsageError, in the name of the cell `who`, unless a recurrent matrix was found.
 void check_matrices_found(const char* who, bool found);
 /// next where a unit moves on, previous where it stays; the expectation without an Rng.
-Tensor zoneout(const Tensor& previous, const Tensor& next, double p, Rng* rng);
+Tensor zoneout(const Tensor& previous, const Tensor& next, double p, OptionalRng rng);
 
 /// `cell` as it is for one run. Throws UsageError when it lists no recurrent matrix.
 template <Cell C>
@@ -55,8 +56,8 @@ C with_dropped_matrices(const C& cell, const RecurrentDropout& dropout, Rng& rng
 
 /// Replaces what a step gave by what zoneout leaves of it.
 template <class State>
-void zone_out(const State& before, Tensor& y, State& next, const RecurrentDropout& dropout,
-              Rng* rng) {
+void apply_zoneout(const State& before, Tensor& y, State& next, const RecurrentDropout& dropout,
+                   OptionalRng rng) {
   const Tensor output = y;
   State previous = before;
   TensorList old;

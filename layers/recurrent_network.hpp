@@ -7,27 +7,19 @@
 
 namespace rw {
 
-/// Options of a cell that needs nothing more. `layers`, `bidirectional` and `dropout` are for the
-/// ready-made networks; a cell by itself does not read them.
-struct CellOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
+/// How a ready-made network is put together out of its cells.
+struct NetworkOptions {
   std::int64_t layers = 1;
   bool bidirectional = false;
+  /// Dropout of the outputs between layers, of which there have to be two.
   double dropout = 0.0;
-  bool bias = true;
-  DType dtype = DType::float32;
-};
-
-/// How a ready-made network is put together, beside what its cell's options say.
-struct NetworkOptions {
   /// What becomes of the outputs of the two directions.
   Merge merge = Merge::concat;
   /// Each layer but the first adds its input to its output.
   bool residual = false;
   /// The initial state of each layer is learned, the same for all sequences.
   bool learned_state = false;
-  /// The cell options' dropout between layers keeps one mask for all time steps (variational).
+  /// `dropout` keeps one mask for all time steps (variational).
   bool same_dropout_over_time = false;
   /// Variational dropout of the network's input.
   double input_dropout = 0.0;
@@ -38,13 +30,13 @@ struct NetworkOptions {
 /// A ready-made stack of equal cells, one- or bidirectional, as most people want it: RNN, LSTM and
 /// GRU are this.
 ///
-/// Options beside the cell's own: `layers`, `bidirectional`, and `dropout` between layers, of which
-/// there have to be two; more in NetworkOptions. x [T, B, input] -> y [T, B, output] with the
-/// cell's output size, mostly `hidden`, or [T, B, 2 output] when bidirectional and concatenated. x
-/// is a tensor or a Sequence with lengths. States are listed layer by layer, forward before
-/// backward; final_output(state) is what the last layer has come to.
+/// The first options are each cell's, the second say how many cells there are and what is between
+/// them. x [T, B, input] -> y [T, B, output] with the cell's output size, mostly `hidden`, or
+/// [T, B, 2 output] when bidirectional and concatenated. x is a tensor or a Sequence with lengths.
+/// States are listed layer by layer, forward before backward; final_output(state) is the output of
+/// the last layer after the last step.
 ///
-///     LSTM lstm({.input = 8, .hidden = 32, .layers = 2}, {.residual = true}, rng);
+///     LSTM lstm({.input = 8, .hidden = 32}, {.layers = 2, .residual = true}, rng);
 template <ProjectingCell C>
 class RecurrentNetwork {
  public:
@@ -52,26 +44,20 @@ class RecurrentNetwork {
   using State = LayerStates<typename C::State>;
 
   RecurrentNetwork() = default;
-  RecurrentNetwork(const Options& options, Rng& rng) : RecurrentNetwork(options, {}, rng) {}
-  RecurrentNetwork(const Options& options, const NetworkOptions& more, Rng& rng);
+  RecurrentNetwork(const Options& cell, Rng& rng) : RecurrentNetwork(cell, {}, rng) {}
+  RecurrentNetwork(const Options& cell, const NetworkOptions& network, Rng& rng);
 
   State initial_state(std::int64_t batch) const;
   std::int64_t output_size() const;
 
-  /// From the initial state; no dropout.
-  std::pair<Tensor, State> operator()(const Sequence& x) const {
-    return run(x, initial_state(detail::batch_of(C::name, x)), nullptr);
+  /// From the initial state. An Rng, in training, draws all dropout there is.
+  std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
+    return run(x, initial_state(detail::batch_of(C::name, x)), rng);
   }
-  /// From `state`; no dropout.
-  std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
-    return run(x, std::move(state), nullptr);
-  }
-  /// Training: with all dropout there is, drawn from `rng`.
-  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
-    return run(x, std::move(state), &rng);
-  }
-  std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
-    return run(x, initial_state(detail::batch_of(C::name, x)), &rng);
+  /// From `state`.
+  std::pair<Tensor, State> operator()(const Sequence& x, State state,
+                                      OptionalRng rng = std::nullopt) const {
+    return run(x, std::move(state), rng);
   }
 
   template <class Visit>
@@ -90,15 +76,15 @@ class RecurrentNetwork {
   static void check_probability(const char* what, double p) {
     check<UsageError>(p >= 0.0 && p <= 1.0, "{}: got {} {}, expected 0 to 1", C::name, what, p);
   }
-  static Recurrent<C> layer_of(const Options& options, const NetworkOptions& more, Rng& rng) {
-    Recurrent<C> layer{.cell = C(options, rng), .dropout = more.recurrent_dropout};
-    if (more.learned_state) {
+  static Recurrent<C> layer_of(const Options& cell, const NetworkOptions& network, Rng& rng) {
+    Recurrent<C> layer{.cell = C(cell, rng), .dropout = network.recurrent_dropout};
+    if (network.learned_state) {
       layer.learn_initial_state();
     }
     return layer;
   }
 
-  std::pair<Tensor, State> run(const Sequence& input, State state, Rng* rng) const;
+  std::pair<Tensor, State> run(const Sequence& input, State state, OptionalRng rng) const;
 
   static State flat(State state) { return state; }
   static State flat(typename BothWays::State layers) {
@@ -133,32 +119,33 @@ class RecurrentNetwork {
 };
 
 template <ProjectingCell C>
-RecurrentNetwork<C>::RecurrentNetwork(const Options& options, const NetworkOptions& more, Rng& rng)
-    : input_dropout_(more.input_dropout) {
-  check<UsageError>(options.input > 0 && options.hidden > 0 && options.layers > 0,
+RecurrentNetwork<C>::RecurrentNetwork(const Options& cell, const NetworkOptions& network, Rng& rng)
+    : input_dropout_(network.input_dropout) {
+  check<UsageError>(cell.input > 0 && cell.hidden > 0 && network.layers > 0,
                     "{}: got input {}, hidden {}, layers {}; each must be at least 1", C::name,
-                    options.input, options.hidden, options.layers);
-  check_probability("dropout", options.dropout);
-  detail::check_dropout_between(C::name, options.dropout, static_cast<std::size_t>(options.layers));
-  check_probability("input_dropout", more.input_dropout);
-  detail::check_probabilities(more.recurrent_dropout);
+                    cell.input, cell.hidden, network.layers);
+  check_probability("dropout", network.dropout);
+  detail::check_dropout_between(C::name, network.dropout, static_cast<std::size_t>(network.layers));
+  check_probability("input_dropout", network.input_dropout);
+  detail::check_probabilities(network.recurrent_dropout);
   OneWay one_way;
   BothWays both_ways;
-  one_way.dropout_between = both_ways.dropout_between = options.dropout;
-  one_way.same_over_time = both_ways.same_over_time = more.same_dropout_over_time;
-  one_way.residual = both_ways.residual = more.residual;
-  Options each = options;
-  for (std::int64_t i = 0; i < options.layers; ++i) {
-    Recurrent<C> forward = layer_of(each, more, rng);
-    if (options.bidirectional) {
-      both_ways.layers.emplace_back(std::move(forward), layer_of(each, more, rng), more.merge);
+  one_way.dropout_between = both_ways.dropout_between = network.dropout;
+  one_way.same_over_time = both_ways.same_over_time = network.same_dropout_over_time;
+  one_way.residual = both_ways.residual = network.residual;
+  Options each = cell;
+  for (std::int64_t i = 0; i < network.layers; ++i) {
+    Recurrent<C> forward = layer_of(each, network, rng);
+    if (network.bidirectional) {
+      both_ways.layers.emplace_back(std::move(forward), layer_of(each, network, rng),
+                                    network.merge);
       each.input = both_ways.layers.back().output_size();
     } else {
       one_way.layers.push_back(std::move(forward));
       each.input = one_way.layers.back().output_size();
     }
   }
-  if (options.bidirectional) {
+  if (network.bidirectional) {
     network_ = std::move(both_ways);
   } else {
     network_ = std::move(one_way);
@@ -178,11 +165,11 @@ std::int64_t RecurrentNetwork<C>::output_size() const {
 }
 
 template <ProjectingCell C>
-auto RecurrentNetwork<C>::run(const Sequence& input, State state, Rng* rng) const
+auto RecurrentNetwork<C>::run(const Sequence& input, State state, OptionalRng rng) const
     -> std::pair<Tensor, State> {
   check_not_empty();
   const Sequence x =
-      rng == nullptr ? input : input.with(variational_dropout(input.steps, input_dropout_, *rng));
+      rng ? input.with(variational_dropout(input.steps, input_dropout_, *rng)) : input;
   return std::visit(
       [&](const auto& net) -> std::pair<Tensor, State> {
         using Net = std::remove_cvref_t<decltype(net)>;

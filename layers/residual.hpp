@@ -8,6 +8,10 @@ namespace rw {
 /// deep stacks still train. Throws ShapeError where the sizes differ.
 template <class L>
 struct Residual {
+  static_assert(
+      SequenceLayer<L>,
+      "Residual: the layer must be a SequenceLayer; a cell becomes one as Recurrent<Cell>");
+
   /// The layer's state. The output is not part of it, since it has x in it as well.
   struct State {
     typename L::State layer;
@@ -23,18 +27,13 @@ struct Residual {
   State initial_state(std::int64_t batch) const { return {layer.initial_state(batch)}; }
   std::int64_t output_size() const { return layer.output_size(); }
 
-  std::pair<Tensor, State> operator()(const Sequence& x) const {
-    return run(x, initial_state(detail::batch_of(name, x)), nullptr);
+  /// From the initial state. An Rng, in training, draws the layer's own dropout.
+  std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
+    return run(x, initial_state(detail::batch_of(name, x)), rng);
   }
-  std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
-    return run(x, std::move(state), nullptr);
-  }
-  /// Training: with the layer's own dropout.
-  std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
-    return run(x, initial_state(detail::batch_of(name, x)), &rng);
-  }
-  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
-    return run(x, std::move(state), &rng);
+  std::pair<Tensor, State> operator()(const Sequence& x, State state,
+                                      OptionalRng rng = std::nullopt) const {
+    return run(x, std::move(state), rng);
   }
 
   template <class Visit>
@@ -45,7 +44,7 @@ struct Residual {
  private:
   static constexpr const char* name = "residual";
 
-  std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng) const {
+  std::pair<Tensor, State> run(const Sequence& x, State state, OptionalRng rng) const {
     auto [y, last] = detail::run_layer(name, layer, x, std::move(state.layer), rng);
     return {detail::residual_sum(x, y), {std::move(last)}};
   }

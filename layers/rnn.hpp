@@ -8,14 +8,9 @@ namespace rw {
 /// How the recurrent matrix of an Elman network starts.
 enum class RecurrentStart { orthogonal, identity };
 
-/// `layers`, `bidirectional` and `dropout` are for the ready-made RNN; a cell by itself does not
-/// read them.
 struct RnnOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
-  std::int64_t layers = 1;
-  bool bidirectional = false;
-  double dropout = 0.0;
   bool bias = true;
   Activation activation = Activation::tanh;
   RecurrentStart start = RecurrentStart::orthogonal;

@@ -13,6 +13,10 @@ namespace rw {
 ///     Recurrent<LstmCell>{...}));
 template <class... L>
 struct Stacked {
+  static_assert(
+      (SequenceLayer<L> && ...),
+      "Stacked: every layer must be a SequenceLayer; a cell becomes one as Recurrent<Cell>");
+
   using State = std::tuple<typename L::State...>;
 
   std::tuple<L...> layers;
@@ -26,18 +30,13 @@ struct Stacked {
   }
   std::int64_t output_size() const { return std::get<sizeof...(L) - 1>(layers).output_size(); }
 
-  std::pair<Tensor, State> operator()(const Sequence& x) const {
-    return run(x, initial_state(detail::batch_of(name, x)), nullptr);
+  /// From the initial state. An Rng, in training, draws the layers' own dropout.
+  std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
+    return run(x, initial_state(detail::batch_of(name, x)), rng);
   }
-  std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
-    return run(x, std::move(state), nullptr);
-  }
-  /// Training: with the layers' own dropout.
-  std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
-    return run(x, initial_state(detail::batch_of(name, x)), &rng);
-  }
-  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
-    return run(x, std::move(state), &rng);
+  std::pair<Tensor, State> operator()(const Sequence& x, State state,
+                                      OptionalRng rng = std::nullopt) const {
+    return run(x, std::move(state), rng);
   }
 
   template <class Visit>
@@ -51,7 +50,7 @@ struct Stacked {
  private:
   static constexpr const char* name = "stacked";
 
-  std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng) const {
+  std::pair<Tensor, State> run(const Sequence& x, State state, OptionalRng rng) const {
     Tensor y = x.steps;
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       ((std::tie(y, std::get<I>(state)) = detail::run_layer(name, std::get<I>(layers), x.with(y),
@@ -103,6 +102,10 @@ struct LayerStates : StateVector<Each> {
 /// The same for a number of equal layers known at run time.
 template <class L>
 struct Stacked<std::vector<L>> {
+  static_assert(
+      SequenceLayer<L>,
+      "Stacked: the layer must be a SequenceLayer; a cell becomes one as Recurrent<Cell>");
+
   using State = LayerStates<typename L::State>;
 
   std::vector<L> layers;
@@ -125,18 +128,14 @@ struct Stacked<std::vector<L>> {
   }
   std::int64_t output_size() const { return layers.back().output_size(); }
 
-  std::pair<Tensor, State> operator()(const Sequence& x) const {
-    return run(x, initial_state(detail::batch_of(name, x)), nullptr);
+  /// From the initial state. An Rng, in training, draws dropout between layers, and the layers'
+  /// own.
+  std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
+    return run(x, initial_state(detail::batch_of(name, x)), rng);
   }
-  std::pair<Tensor, State> operator()(const Sequence& x, State state) const {
-    return run(x, std::move(state), nullptr);
-  }
-  /// Training: with dropout between layers, and the layers' own.
-  std::pair<Tensor, State> operator()(const Sequence& x, Rng& rng) const {
-    return run(x, initial_state(detail::batch_of(name, x)), &rng);
-  }
-  std::pair<Tensor, State> operator()(const Sequence& x, State state, Rng& rng) const {
-    return run(x, std::move(state), &rng);
+  std::pair<Tensor, State> operator()(const Sequence& x, State state,
+                                      OptionalRng rng = std::nullopt) const {
+    return run(x, std::move(state), rng);
   }
 
   template <class Visit>
@@ -147,7 +146,7 @@ struct Stacked<std::vector<L>> {
  private:
   static constexpr const char* name = "stacked";
 
-  std::pair<Tensor, State> run(const Sequence& x, State state, Rng* rng) const {
+  std::pair<Tensor, State> run(const Sequence& x, State state, OptionalRng rng) const {
     check<UsageError>(state.size() == layers.size(), "{}: got {} states for {} layers", name,
                       state.size(), layers.size());
     detail::check_dropout_between(name, dropout_between, layers.size());
@@ -155,7 +154,7 @@ struct Stacked<std::vector<L>> {
     state.residual = residual && layers.size() > 1;
     Tensor y = x.steps;
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      if (i > 0 && rng != nullptr) {
+      if (i > 0 && rng) {
         y = same_over_time ? variational_dropout(y, dropout_between, *rng)
                            : dropout(y, dropout_between, *rng);
       }

@@ -8,9 +8,9 @@ namespace rw {
 
 /// A table of the parameters: path, shape, type, number of values; and the total.
 std::string summary(const ParameterList& list);
-template <Layer L>
-std::string summary(L& layer) {
-  return summary(parameters(layer));
+template <HasParameters L>
+std::string summary(const L& layer) {
+  return summary(detail::read_only_parameters(layer));
 }
 
 }  // namespace rw

@@ -184,10 +184,10 @@ std::optional<Outcome> check(const Configuration& c,
                              const std::function<void(typename C::Options&)>& change, Rng& rng) {
   auto options = options_of<typename C::Options>(c, DType::float32);
   change(options);
-  RecurrentNetwork<C> single(options, rng);
+  RecurrentNetwork<C> single(options, network_options(c), rng);
   shake_biases(single, rng);
   options.dtype = DType::float64;
-  RecurrentNetwork<C> exact(options, rng);
+  RecurrentNetwork<C> exact(options, network_options(c), rng);
   copy_parameters(single, exact);
   const RunData data = draw_data(single, c, rng);
   const RunData data64 = data.to(DType::float64);

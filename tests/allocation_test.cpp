@@ -75,8 +75,8 @@ BOOST_AUTO_TEST_CASE(the_counter_counts) {
 
 BOOST_AUTO_TEST_CASE(lstm) {
   BOOST_TEST(allocations_of_a_step<LSTM>({.input = 5, .hidden = 8}) == 0);
-  BOOST_TEST(allocations_of_a_step<LSTM>(
-                 {.input = 5, .hidden = 8, .layers = 2, .bidirectional = true}) == 0);
+  BOOST_TEST(allocations_of_a_step<LSTM>({.input = 5, .hidden = 8},
+                                         {.layers = 2, .bidirectional = true}) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(gru) {
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(gru) {
 }
 
 BOOST_AUTO_TEST_CASE(rnn) {
-  BOOST_TEST(allocations_of_a_step<RNN>({.input = 5, .hidden = 8, .layers = 2}) == 0);
+  BOOST_TEST(allocations_of_a_step<RNN>({.input = 5, .hidden = 8}, {.layers = 2}) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(other_cells) {
@@ -104,15 +104,18 @@ BOOST_AUTO_TEST_CASE(other_cells) {
 
 BOOST_AUTO_TEST_CASE(sequences_of_different_lengths) {
   const Tensor lengths = Tensor::from<std::int64_t>({4}, {3, 10, 1, 7});
-  BOOST_TEST(allocations_of_a_step<LSTM>({.input = 5, .hidden = 8, .layers = 2}, {}, lengths) == 0);
-  BOOST_TEST(allocations_of_a_step<GRU>({.input = 5, .hidden = 8, .bidirectional = true}, {},
-                                        lengths) == 0);
+  BOOST_TEST(allocations_of_a_step<LSTM>({.input = 5, .hidden = 8}, {.layers = 2}, lengths) == 0);
+  BOOST_TEST(
+      allocations_of_a_step<GRU>({.input = 5, .hidden = 8}, {.bidirectional = true}, lengths) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(dropout_of_every_kind) {
   BOOST_TEST(allocations_of_a_step<LSTM>(
-                 {.input = 5, .hidden = 8, .layers = 2, .bidirectional = true, .dropout = 0.2},
-                 {.merge = Merge::mean,
+                 {.input = 5, .hidden = 8},
+                 {.layers = 2,
+                  .bidirectional = true,
+                  .dropout = 0.2,
+                  .merge = Merge::mean,
                   .residual = true,
                   .learned_state = true,
                   .same_dropout_over_time = true,

@@ -194,10 +194,7 @@ void check_cell(const typename C::Options& options = options_of<C>()) {
     shake(net, rng);
     check_first_order(net, 3, 2, rng);
     check_second_order(net, 2, 1, rng);
-    auto deep_options = options;
-    deep_options.layers = 2;
-    deep_options.bidirectional = true;
-    Net deep(deep_options, rng);
+    Net deep(options, {.layers = 2, .bidirectional = true}, rng);
     shake(deep, rng);
     check_first_order(deep, 3, 2, rng);
     BOOST_TEST(deep.output_size() == 2 * net.output_size());

@@ -52,12 +52,8 @@ void for_each_leaf(Rng& rng, Body&& body) {
   body("recurrent with dropped states", dropped);
   body("recurrent with zoneout", zoned);
   body("bidirectional", Bidirectional(dropped, dropped, Merge::sum));
-  body("network", GRU({.input = features,
-                       .hidden = features,
-                       .layers = 2,
-                       .dropout = 0.5,
-                       .dtype = DType::float64},
-                      rng));
+  body("network", GRU({.input = features, .hidden = features, .dtype = DType::float64},
+                      {.layers = 2, .dropout = 0.5}, rng));
   body("network with dropped input",
        GRU({.input = features, .hidden = features, .dtype = DType::float64}, {.input_dropout = 0.5},
            rng));
@@ -129,16 +125,32 @@ BOOST_AUTO_TEST_CASE(every_combinator_takes_the_same_calls) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(what_is_a_layer_of_sequences_is_told_from_a_cell) {
+  static_assert(SequenceLayer<LSTM> && SequenceLayer<Recurrent<GruCell>> &&
+                SequenceLayer<Residual<LSTM>> && SequenceLayer<NoisyLayer> &&
+                SequenceLayer<Stacked<LSTM, Recurrent<GruCell>>> &&
+                SequenceLayer<Stacked<std::vector<LSTM>>> &&
+                SequenceLayer<Bidirectional<Recurrent<LstmCell>>>);
+  static_assert(!SequenceLayer<LstmCell> && !SequenceLayer<Linear> && !Cell<LSTM>);
+  // Options of a network are not those of a cell.
+  const auto has_layers = [](auto options) {
+    return requires { options.layers; };
+  };
+  static_assert(!has_layers(LstmOptions{}) && !has_layers(GruOptions{}) &&
+                has_layers(NetworkOptions{}));
+  BOOST_TEST(true);
+}
+
 BOOST_AUTO_TEST_CASE(dropout_between_layers_needs_two) {
   Rng rng(3);
   const auto refuse = [&](auto&& make) {
     check_throws<UsageError>(make, "dropout 0.2 is between layers, and there is only one");
   };
-  refuse([&] { GRU({.input = 3, .hidden = 4, .dropout = 0.2}, rng); });
-  refuse([&] { LSTM({.input = 3, .hidden = 4, .bidirectional = true, .dropout = 0.2}, rng); });
+  refuse([&] { GRU({.input = 3, .hidden = 4}, {.dropout = 0.2}, rng); });
+  refuse([&] { LSTM({.input = 3, .hidden = 4}, {.bidirectional = true, .dropout = 0.2}, rng); });
   const Stacked<std::vector<Recurrent<GruCell>>> one{{{cell(rng)}}, 0.2};
   refuse([&] { static_cast<void>(one(zeros({2, 1, features}, DType::float64), rng)); });
-  BOOST_CHECK_NO_THROW(GRU({.input = 3, .hidden = 4, .layers = 2, .dropout = 0.2}, rng));
+  BOOST_CHECK_NO_THROW(GRU({.input = 3, .hidden = 4}, {.layers = 2, .dropout = 0.2}, rng));
 }
 
 BOOST_AUTO_TEST_CASE(errors_name_the_combinator) {
@@ -168,12 +180,8 @@ BOOST_AUTO_TEST_CASE(errors_say_which_layer) {
   check_throws<ShapeError>([&] { static_cast<void>(net(x)); },
                            "gru (1/cell): input has 4 features, expected 7 (x is [2, 3, 4])");
 
-  LSTM lstm({.input = features,
-             .hidden = features,
-             .layers = 2,
-             .bidirectional = true,
-             .dtype = DType::float64},
-            rng);
+  LSTM lstm({.input = features, .hidden = features, .dtype = DType::float64},
+            {.layers = 2, .bidirectional = true}, rng);
   static_cast<void>(parameters(lstm));
   auto state = lstm.initial_state(3);
   state[3].c = zeros({3, 2}, DType::float64);

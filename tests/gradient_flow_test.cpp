@@ -400,12 +400,8 @@ BOOST_AUTO_TEST_CASE(dropout_is_drawn_again_as_it_was) {
 BOOST_AUTO_TEST_CASE(every_layer_of_a_model_is_a_run) {
   Rng rng(15);
   const Tensor x = draw({steps, batch, input}, 16);
-  LSTM lstm({.input = input,
-             .hidden = hidden,
-             .layers = 2,
-             .bidirectional = true,
-             .dtype = DType::float64},
-            rng);
+  LSTM lstm({.input = input, .hidden = hidden, .dtype = DType::float64},
+            {.layers = 2, .bidirectional = true}, rng);
   Tape tape;
   const StateRecorder recorder;
   const Tensor y = lstm(x).first;
@@ -450,8 +446,12 @@ BOOST_AUTO_TEST_CASE(states_that_are_used_by_themselves_count) {
 BOOST_AUTO_TEST_CASE(looking_changes_neither_values_nor_gradients) {
   for (const DType dtype : {DType::float32, DType::float64}) {
     Rng rng(19);
-    GRU gru({.input = input, .hidden = 17, .layers = 2, .bidirectional = true, .dtype = dtype},
-            {.residual = true, .recurrent_dropout = {.states = 0.2, .zoneout = 0.1}}, rng);
+    GRU gru({.input = input, .hidden = 17, .dtype = dtype},
+            {.layers = 2,
+             .bidirectional = true,
+             .residual = true,
+             .recurrent_dropout = {.states = 0.2, .zoneout = 0.1}},
+            rng);
     const Sequence x(draw({steps, batch, input}, 20, dtype), lengths_of({3, 6, 5}));
     const auto run = [&](bool recording) {
       std::optional<StateRecorder> recorder;

@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(cells_and_runs) {
   const std::int64_t batch = 3;
   const Tensor x = rng.normal({5, batch, 8}, 0, 1);
   // clang-format off
-LSTM lstm({.input = 8, .hidden = 32, .layers = 2, .bidirectional = true, .dropout = 0.2}, rng);
+LSTM lstm({.input = 8, .hidden = 32}, {.layers = 2, .bidirectional = true, .dropout = 0.2}, rng);
 GRU keras({.input = 8, .hidden = 32, .reset = Reset::before, .gate_activation = Activation::hard_sigmoid_keras2}, rng);
 
 auto [y, state] = lstm(x);                               // from zeros: outputs of all steps, last states
@@ -83,13 +83,14 @@ BOOST_AUTO_TEST_CASE(networks_and_dropout) {
   Rng rng(2);
   const Tensor x = rng.normal({5, 3, 8}, 0, 1);
   // clang-format off
-GRU deep({.input = 8, .hidden = 32, .layers = 3, .bidirectional = true},
-         {.merge = Merge::sum, .residual = true, .learned_state = true}, rng);
+GRU deep({.input = 8, .hidden = 32},
+         {.layers = 3, .bidirectional = true, .merge = Merge::sum, .residual = true,
+          .learned_state = true}, rng);
 Stacked mixed(Recurrent<GruCell>{GruCell({.input = 8, .hidden = 16}, rng)},
               Recurrent<LstmCell>{LstmCell({.input = 16, .hidden = 32}, rng), Direction::backward});
 
-LSTM regular({.input = 8, .hidden = 32, .layers = 2, .dropout = 0.3},
-             {.same_dropout_over_time = true, .input_dropout = 0.2,
+LSTM regular({.input = 8, .hidden = 32},
+             {.layers = 2, .dropout = 0.3, .same_dropout_over_time = true, .input_dropout = 0.2,
               .recurrent_dropout = {.states = 0.2, .weights = 0.1, .zoneout = 0.05}}, rng);
 auto [trained, after] = regular(x, rng);                 // training
 auto [tested, unused] = regular(x);                      // evaluation

@@ -14,6 +14,7 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/memory.hpp>
 #include <rewind/layers/linear.hpp>
+#include <rewind/layers/summary.hpp>
 #include <rewind/optim/average.hpp>
 #include <rewind/optim/clip.hpp>
 #include <rewind/optim/lbfgs.hpp>
@@ -283,6 +284,18 @@ BOOST_AUTO_TEST_CASE(several_layers_are_listed_under_their_names) {
   ParameterList by_hand;
   by_hand.push_back({"first/weight", &first.weight});
   BOOST_TEST((by_hand[0].parameter == list[0].parameter));
+}
+
+BOOST_AUTO_TEST_CASE(a_const_model_is_counted_summarised_and_saved) {
+  Rng rng(1);
+  Linear changing({.input = 2, .output = 3}, rng);
+  const Linear& model = changing;
+  BOOST_TEST(count(model) == 9);
+  BOOST_TEST(summary(model) == summary(parameters(changing)));
+  const StateList state = state_of(model);
+  BOOST_TEST(state.size() == 2U);
+  BOOST_TEST(state[0].tensor.same_as(changing.weight.value()));
+  static_assert(HasParameters<Linear> && !HasParameters<int>);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -219,7 +219,7 @@ BOOST_AUTO_TEST_CASE(without_an_rng_or_a_probability_nothing_is_dropped_or_drawn
   BOOST_TEST((values(layer(x).first) == values(plain(x).first)));
   Rng draws(9);
   BOOST_TEST((values(plain(x, plain.initial_state(4), draws).first) == values(plain(x).first)));
-  const LSTM network({.input = 3, .hidden = 4, .layers = 2, .dtype = DType::float64}, rng);
+  const LSTM network({.input = 3, .hidden = 4, .dtype = DType::float64}, {.layers = 2}, rng);
   BOOST_TEST((values(network(x, draws).first) == values(network(x).first)));
   BOOST_TEST(draws.next() == Rng(9).next());
 }
@@ -272,13 +272,11 @@ BOOST_AUTO_TEST_CASE(zoneout_keeps_the_share_it_was_asked_for) {
 BOOST_AUTO_TEST_CASE(gradients_with_everything_dropped_that_can_be) {
   Rng rng(6);
   LSTM net(
-      {.input = 3,
-       .hidden = 4,
-       .layers = 2,
+      {.input = 3, .hidden = 4, .dtype = DType::float64},
+      {.layers = 2,
        .bidirectional = true,
        .dropout = 0.3,
-       .dtype = DType::float64},
-      {.residual = true,
+       .residual = true,
        .learned_state = true,
        .same_dropout_over_time = true,
        .input_dropout = 0.2,

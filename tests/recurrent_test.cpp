@@ -67,14 +67,16 @@ std::vector<Configuration> grid() {
 }
 
 template <class Net>
-typename Net::Options options_of(const Configuration& c, DType dtype = DType::float64) {
+typename Net::Options options_of(DType dtype = DType::float64) {
   typename Net::Options options;
   options.input = input;
   options.hidden = hidden;
-  options.layers = c.layers;
-  options.bidirectional = c.bidirectional;
   options.dtype = dtype;
   return options;
+}
+
+NetworkOptions network_options(const Configuration& c) {
+  return {.layers = c.layers, .bidirectional = c.bidirectional};
 }
 
 std::vector<Tensor> inputs_of(const Configuration& c, std::size_t state_tensors, Rng& rng,
@@ -130,7 +132,7 @@ void check_gradients(typename Net::Options (*change)(typename Net::Options)) {
                             << " bidirectional " << c.bidirectional << " state " << c.given_state
                             << " lengths " << static_cast<int>(c.lengths)) {
       Rng rng(static_cast<std::uint64_t>(100 + number));
-      Net net(change(options_of<Net>(c)), rng);
+      Net net(change(options_of<Net>()), network_options(c), rng);
       shake(net, rng);
       const auto in = inputs_of(c, state_tensors(net), rng);
       const Tensor lengths = lengths_of(c);
@@ -173,10 +175,10 @@ BOOST_AUTO_TEST_CASE(gru_reset_before) {
 BOOST_AUTO_TEST_CASE(without_bias) {
   const Configuration c{3, 2, 2, true, true};
   const auto check_one = [&]<class Net>(std::type_identity<Net>) {
-    auto options = options_of<Net>(c);
+    auto options = options_of<Net>();
     options.bias = false;
     Rng rng(5);
-    Net net(options, rng);
+    Net net(options, network_options(c), rng);
     for (const NamedParameter& entry : parameters(net)) {
       BOOST_TEST(entry.path.find("bias") == std::string::npos);
     }
@@ -205,12 +207,12 @@ template <class Net>
 void compare_types() {
   for (const Configuration& c : {Configuration{7, 5, 1, false, true}, {4, 3, 2, true, false}}) {
     Rng rng(3);
-    auto options = options_of<Net>(c);
+    auto options = options_of<Net>();
     options.hidden = 17;
-    Net reference(options, rng);
+    Net reference(options, network_options(c), rng);
     shake(reference, rng);
     options.dtype = DType::float32;
-    Net net(options, rng);
+    Net net(options, network_options(c), rng);
     const auto from = parameters(reference);
     const auto to = parameters(net);
     for (std::size_t i = 0; i < to.size(); ++i) {
@@ -262,8 +264,7 @@ BOOST_AUTO_TEST_CASE(one_step_by_hand) {
     }
     return total;
   };
-  const Configuration c{1, 1, 1, false, true};
-  LstmCell lstm(options_of<LSTM>(c), rng);
+  LstmCell lstm(options_of<LSTM>(), rng);
   const LstmCell::State s{rng.normal({1, hidden}, 0, 1, DType::float64),
                           rng.normal({1, hidden}, 0, 1, DType::float64)};
   const auto [h, next] = lstm(x, s);
@@ -284,7 +285,7 @@ BOOST_AUTO_TEST_CASE(one_step_by_hand) {
         boost::test_tools::tolerance(1e-12));
   }
   for (const Reset reset : {Reset::after, Reset::before}) {
-    auto options = options_of<GRU>(c);
+    auto options = options_of<GRU>();
     options.reset = reset;
     GruCell gru(options, rng);
     if (reset == Reset::after) {
@@ -317,9 +318,8 @@ BOOST_AUTO_TEST_CASE(one_step_by_hand) {
 
 BOOST_AUTO_TEST_CASE(a_gru_without_one_of_its_biases_has_zeros_there) {
   Rng rng(8);
-  const Configuration c{1, 2, 1, false, false};
   for (const bool without_bias_h : {true, false}) {
-    GruCell zeroed(options_of<GRU>(c), rng);
+    GruCell zeroed(options_of<GRU>(), rng);
     zeroed.bias.assign(rng.normal({3 * hidden}, 0, 1, DType::float64));
     zeroed.bias_h.assign(rng.normal({hidden}, 0, 1, DType::float64));
     Parameter& bias = without_bias_h ? zeroed.bias_h : zeroed.bias;
@@ -335,8 +335,7 @@ BOOST_AUTO_TEST_CASE(a_gru_without_one_of_its_biases_has_zeros_there) {
 
 BOOST_AUTO_TEST_CASE(a_hand_written_loop_gives_the_same_bits) {
   Rng rng(7);
-  const Configuration c{6, 4, 1, false, false};
-  const LstmCell cell(options_of<LSTM>(c), rng);
+  const LstmCell cell(options_of<LSTM>(), rng);
   const Tensor x = rng.normal({6, 4, input}, 0, 1, DType::float64);
   const auto [y, last] = Recurrent<LstmCell>{cell}(x);
   auto state = cell.initial_state(4);
@@ -352,8 +351,7 @@ BOOST_AUTO_TEST_CASE(a_hand_written_loop_gives_the_same_bits) {
 
 BOOST_AUTO_TEST_CASE(backward_direction_is_forward_over_the_flipped_sequence) {
   Rng rng(7);
-  const Configuration c{5, 2, 1, false, false};
-  const GruCell cell(options_of<GRU>(c), rng);
+  const GruCell cell(options_of<GRU>(), rng);
   const Tensor x = rng.normal({5, 2, input}, 0, 1, DType::float64);
   const auto [y, last] = Recurrent<GruCell>{cell, Direction::backward}(x);
   const auto [z, same_last] = Recurrent<GruCell>{cell}(flip(x, {0}));
@@ -385,7 +383,7 @@ BOOST_AUTO_TEST_CASE(many_rows_give_what_a_hand_written_loop_gives) {
     return max(abs(a - b)).item() < 1e-11 * max(abs(b)).item();
   };
   for (const Direction direction : {Direction::forward, Direction::backward}) {
-    Recurrent<GruCell> layer{GruCell(options_of<GRU>({0, 0, 1, false, false}), rng), direction};
+    Recurrent<GruCell> layer{GruCell(options_of<GRU>(), rng), direction};
     for (const auto& [steps, batch] : {std::pair{35, 20}, {7, 200}, {2, 600}, {100, 12}}) {
       const Tensor data = rng.normal({steps, batch, input}, 0, 1, DType::float64);
       const Tensor dy = rng.normal({steps, batch, hidden}, 0, 1, DType::float64);
@@ -425,10 +423,9 @@ BOOST_AUTO_TEST_CASE(operations_of_a_step) {
     const auto [y, last] = net(rng.normal({steps, 2, input}, 0, 1, DType::float64));
     return tape.operations();
   };
-  const Configuration c{0, 0, 1, false, false};
-  const LSTM lstm(options_of<LSTM>(c), rng);
-  const GRU gru(options_of<GRU>(c), rng);
-  const RNN rnn(options_of<RNN>(c), rng);
+  const LSTM lstm(options_of<LSTM>(), rng);
+  const GRU gru(options_of<GRU>(), rng);
+  const RNN rnn(options_of<RNN>(), rng);
   // One product and one fused pass a step; the input's product and the stacking of the outputs
   // once.
   BOOST_TEST(count_of(lstm, 3) - count_of(lstm, 2) == 2);
@@ -467,7 +464,7 @@ BOOST_AUTO_TEST_CASE(the_last_state_lies_apart_from_the_outputs) {
 
 BOOST_AUTO_TEST_CASE(parameters_and_paths) {
   Rng rng(1);
-  LSTM lstm({.input = 5, .hidden = 7, .layers = 2, .bidirectional = true}, rng);
+  LSTM lstm({.input = 5, .hidden = 7}, {.layers = 2, .bidirectional = true}, rng);
   const auto list = parameters(lstm);
   BOOST_TEST(list.size() == 12U);
   BOOST_TEST(list[0].path == "layers/0/forward/cell/w_x");
@@ -480,7 +477,7 @@ BOOST_AUTO_TEST_CASE(parameters_and_paths) {
 
 BOOST_AUTO_TEST_CASE(dropout_between_layers_only_in_training) {
   Rng rng(1);
-  const LSTM lstm({.input = 2, .hidden = 16, .layers = 2, .dropout = 0.5}, rng);
+  const LSTM lstm({.input = 2, .hidden = 16}, {.layers = 2, .dropout = 0.5}, rng);
   const Tensor x = rng.normal({4, 3, 2}, 0, 1);
   const auto plain = lstm(x).first.to_vector<float>();
   BOOST_TEST(lstm(x).first.to_vector<float>() == plain, boost::test_tools::per_element());
@@ -497,7 +494,7 @@ BOOST_AUTO_TEST_SUITE(edges)
 
 BOOST_AUTO_TEST_CASE(no_steps_returns_the_initial_state) {
   Rng rng(1);
-  const LSTM lstm({.input = 2, .hidden = 3, .layers = 2, .bidirectional = true}, rng);
+  const LSTM lstm({.input = 2, .hidden = 3}, {.layers = 2, .bidirectional = true}, rng);
   auto state = lstm.initial_state(4);
   for_each_tensor(state, [&](Tensor& s) { s = rng.normal({4, 3}, 0, 1); });
   const auto [y, last] = lstm(zeros({0, 4, 2}), state);
@@ -544,7 +541,7 @@ BOOST_AUTO_TEST_CASE(wrong_calls_are_told) {
   BOOST_CHECK_THROW(lstm(zeros({5, 4, 2}), {}), UsageError);
   BOOST_CHECK_THROW(lstm(zeros({5, 4, 2}, DType::float64)), UsageError);
   BOOST_CHECK_THROW(LSTM({.input = 0, .hidden = 3}, rng), UsageError);
-  BOOST_CHECK_THROW(LSTM({.input = 1, .hidden = 3, .dropout = 1.5}, rng), UsageError);
+  BOOST_CHECK_THROW(LSTM({.input = 1, .hidden = 3}, {.dropout = 1.5}, rng), UsageError);
 }
 
 /// Forgets some of the batch at the second step.

@@ -50,10 +50,11 @@ N network(Rng& rng, bool attends, DType dtype = DType::float64) {
   options.input = features + (attends ? hidden : 0);
   options.hidden = hidden;
   options.dtype = dtype;
-  if constexpr (!Cell<N>) {
-    options.layers = 2;
+  if constexpr (Cell<N>) {
+    return {options, rng};
+  } else {
+    return {options, {.layers = 2}, rng};
   }
-  return {options, rng};
 }
 
 template <class N>

@@ -191,10 +191,7 @@ template <class Net>
 void check_network(const char* name, Rng& rng) {
   for (const bool bidirectional : {false, true}) {
     for (const Padding side : {Padding::after, Padding::before}) {
-      auto options = options_of<Net>();
-      options.layers = 2;
-      options.bidirectional = bidirectional;
-      Net net(options, rng);
+      Net net(options_of<Net>(), {.layers = 2, .bidirectional = bidirectional}, rng);
       BOOST_TEST_CONTEXT(name << ", bidirectional " << bidirectional << ", padding "
                               << (side == Padding::after ? "after" : "before")) {
         check_alone(net, {2, 7, 0, 4, 7, 1, 3}, 7, side, rng);
@@ -228,12 +225,15 @@ BOOST_AUTO_TEST_CASE(reset_before_merges_residuals_and_learned_states_as_if_alon
   GRU before(options, rng);
   check_alone(before, {4, 1, 6}, 6, Padding::after, rng);
   for (const Merge merge : {Merge::concat, Merge::sum, Merge::mean, Merge::product}) {
-    options = options_of<GRU>();
-    options.layers = 3;
-    options.bidirectional = true;
     for (const Reset reset : {Reset::before, Reset::after}) {
       options.reset = reset;
-      GRU net(options, {.merge = merge, .residual = true, .learned_state = true}, rng);
+      GRU net(options,
+              {.layers = 3,
+               .bidirectional = true,
+               .merge = merge,
+               .residual = true,
+               .learned_state = true},
+              rng);
       BOOST_TEST(net.output_size() == (merge == Merge::concat ? 2 * hidden : hidden));
       check_alone(net, {4, 1, 6, 0}, 6, Padding::after, rng);
       check_alone(net, {4, 1, 6, 0}, 7, Padding::before, rng);
@@ -266,9 +266,8 @@ BOOST_AUTO_TEST_CASE(a_padded_single_sequence_has_the_very_gradients) {
 
 BOOST_AUTO_TEST_CASE(lengths_pass_gradient_checks) {
   Rng rng(6);
-  auto options = options_of<LSTM>();
-  options.bidirectional = true;
-  LSTM net(options, {.merge = Merge::product, .learned_state = true}, rng);
+  LSTM net(options_of<LSTM>(),
+           {.bidirectional = true, .merge = Merge::product, .learned_state = true}, rng);
   for (const NamedParameter& entry : parameters(net)) {
     const Tensor& value = entry.parameter->value();
     entry.parameter->assign(value + rng.normal(value.shape(), 0, 0.3, DType::float64));
@@ -329,7 +328,7 @@ BOOST_AUTO_TEST_CASE(last_steps) {
 
 BOOST_AUTO_TEST_CASE(no_steps_and_no_sequences) {
   Rng rng(10);
-  const LSTM net({.input = input, .hidden = hidden, .bidirectional = true}, rng);
+  const LSTM net({.input = input, .hidden = hidden}, {.bidirectional = true}, rng);
   const auto [none, state] = net({zeros({3, 0, input}), lengths_of({})});
   BOOST_TEST(none.shape() == Shape({3, 0, 2 * hidden}));
   BOOST_TEST(state[1].c.shape() == Shape({0, hidden}));

@@ -107,7 +107,7 @@ bool always_gives(const Result& expected, const Compute& compute) {
 template <class Network>
 Results<float> trained_weights() {
   rw::Rng rng(1);
-  Network network({.input = 20, .hidden = 100, .layers = 2}, rng);
+  Network network({.input = 20, .hidden = 100}, {.layers = 2}, rng);
   rw::Linear head({.input = 100, .output = 3}, rng);
   rw::ParameterList list = rw::parameters(network);
   for (const auto& parameter : rw::parameters(head)) list.push_back(parameter);

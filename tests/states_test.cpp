@@ -101,11 +101,11 @@ void check_forward(const char* name, const Net& net, Rng& rng, std::int64_t widt
 template <class Net>
 void check_forward_network(const char* name, Rng& rng) {
   auto options = options_of<Net>();
-  for (options.layers = 1; options.layers <= 2; ++options.layers) {
-    if constexpr (requires { options.projection; }) {
-      options.projection = 2;
-    }
-    check_forward(name, Net(options, rng), rng);
+  if constexpr (requires { options.projection; }) {
+    options.projection = 2;
+  }
+  for (const std::int64_t layers : {1, 2}) {
+    check_forward(name, Net(options, {.layers = layers}, rng), rng);
   }
 }
 
@@ -174,10 +174,9 @@ BOOST_AUTO_TEST_CASE(of_both_directions_have_each_read_the_whole_sequence) {
 BOOST_AUTO_TEST_CASE(of_deep_bidirectional_networks) {
   Rng rng(3);
   for (const Merge merge : {Merge::concat, Merge::sum, Merge::mean, Merge::product}) {
-    auto options = options_of<GRU>();
-    options.bidirectional = true;
-    for (options.layers = 1; options.layers <= 3; ++options.layers) {
-      const GRU net(options, {.merge = merge}, rng);
+    for (const std::int64_t layers : {1, 2, 3}) {
+      const GRU net(options_of<GRU>(), {.layers = layers, .bidirectional = true, .merge = merge},
+                    rng);
       for (const Sequence& x : sequences(rng)) {
         const auto [y, state] = net(x);
         const std::size_t top = state.size() - 2;
@@ -192,9 +191,7 @@ BOOST_AUTO_TEST_CASE(of_deep_bidirectional_networks) {
     }
   }
   // One sequence is as it is alone, whatever its padding.
-  auto options = options_of<GRU>();
-  options.bidirectional = true;
-  const GRU net(options, rng);
+  const GRU net(options_of<GRU>(), {.bidirectional = true}, rng);
   const Sequence padded = sequences(rng)[1];
   const Tensor all = final_output(net(padded).second);
   const Tensor third = slice(slice(padded.steps, 1, 2, 3), 0, 0, 4);
@@ -204,9 +201,8 @@ BOOST_AUTO_TEST_CASE(of_deep_bidirectional_networks) {
 
 BOOST_AUTO_TEST_CASE(pass_gradient_checks) {
   Rng rng(4);
-  auto options = options_of<LSTM>();
-  options.bidirectional = true;
-  LSTM net(options, {.merge = Merge::product, .learned_state = true}, rng);
+  LSTM net(options_of<LSTM>(),
+           {.bidirectional = true, .merge = Merge::product, .learned_state = true}, rng);
   for (const NamedParameter& entry : parameters(net)) {
     entry.parameter->assign(rng.normal(entry.parameter->shape(), 0, 0.4, DType::float64));
   }
@@ -220,17 +216,14 @@ BOOST_AUTO_TEST_CASE(pass_gradient_checks) {
 
 BOOST_AUTO_TEST_CASE(that_the_state_does_not_hold_are_refused) {
   Rng rng(5);
-  auto options = options_of<GRU>();
-  options.layers = 2;
-  const GRU net(options, {.residual = true}, rng);
+  const GRU net(options_of<GRU>(), {.layers = 2, .residual = true}, rng);
   const Tensor x = rng.normal({4, batch, input}, 0, 1, DType::float64);
   check_throws<UsageError>([&] { static_cast<void>(final_output(net(x).second)); },
                            "final_output: the last layer adds its input to its output (residual)");
   check_throws<UsageError>([&] { static_cast<void>(final_output(LSTM::State{})); },
                            "final_output: got 0 states");
   // One layer adds nothing.
-  options.layers = 1;
-  const GRU one(options, {.residual = true}, rng);
+  const GRU one(options_of<GRU>(), {.residual = true}, rng);
   const auto [y, state] = one(x);
   BOOST_TEST((values(final_output(state)) == values(last_step(y))));
 }
@@ -279,11 +272,10 @@ BOOST_AUTO_TEST_CASE(hold_the_states_of_every_network) {
   check_saved("Stacked", Stacked(lstm, Bidirectional<Recurrent<GruCell>>(gru, gru)),
               {"0/h", "0/c", "1/forward/h", "1/backward/h"});
   check_saved("Residual", Residual<Recurrent<GruCell>>{gru}, {"layer/h"});
-  auto options = options_of<GRU>();
-  options.layers = 2;
-  check_saved("GRU", GRU(options, {.learned_state = true}, rng), {"0/h", "1/h"});
-  options.bidirectional = true;
-  check_saved("bidirectional GRU", GRU(options, {.learned_state = true}, rng),
+  const auto options = options_of<GRU>();
+  check_saved("GRU", GRU(options, {.layers = 2, .learned_state = true}, rng), {"0/h", "1/h"});
+  check_saved("bidirectional GRU",
+              GRU(options, {.layers = 2, .bidirectional = true, .learned_state = true}, rng),
               {"0/forward/h", "0/backward/h", "1/forward/h", "1/backward/h"});
   auto elman = options_of<ElmanRNN>();
   elman.output = 2;

@@ -17,6 +17,7 @@
 #include <rewind/autograd/kernels/parallel.hpp>
 #include <rewind/autograd/kernels/threads.hpp>
 #include <rewind/autograd/operations/matmul.hpp>
+#include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/error.hpp>
 #include <rewind/layers/lstm.hpp>

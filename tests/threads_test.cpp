@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(threads_train_on_one_data_set_as_if_alone) {
 
 BOOST_AUTO_TEST_CASE(threads_infer_with_one_model) {
   Rng rng(2);
-  const GRU gru({.input = 4, .hidden = 8, .layers = 2}, rng);
+  const GRU gru({.input = 4, .hidden = 8}, {.layers = 2}, rng);
   const Tensor x = rng.uniform({10, 3, 4}, -1, 1);
   const std::vector<float> expected = gru(x).first.to_vector<float>();
   on_threads(8, [&](int) {

@@ -124,7 +124,7 @@ void check(TorchKind kind, const Configuration& c, typename Net::Options options
            std::array<double, 2>& worst) {
   for (const DType dtype : {DType::float32, DType::float64}) {
     options.dtype = dtype;
-    Net net(options, rng);
+    Net net(options, network_options(c), rng);
     shake_biases(net, rng);
     RunData data = draw_data(net, c, rng, dtype);
 

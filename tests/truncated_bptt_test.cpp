@@ -28,7 +28,7 @@ using GradientValues = std::vector<std::vector<double>>;
 
 struct Fixture {
   Rng rng{1};
-  LSTM lstm{{.input = input, .hidden = hidden, .layers = 2, .dtype = DType::float64}, rng};
+  LSTM lstm{{.input = input, .hidden = hidden, .dtype = DType::float64}, {.layers = 2}, rng};
   Tensor x = rng.normal({steps, batch, input}, 0, 1, DType::float64);
   Tensor target = rng.normal({steps, batch, hidden}, 0, 1, DType::float64);
 

@@ -66,7 +66,7 @@ bool contains(const ParameterList& list, const ParameterHandle& parameter);
 
 /// A type that lists its parameters.
 template <class T>
-concept Layer = requires(T& layer) {
+concept HasParameters = requires(T& layer) {
   layer.parameters(detail::AnyVisitor{});
 };
 
@@ -82,7 +82,7 @@ void collect(const std::string& path, Member& member, ParameterList& list) {
       }
       list.push_back({path, &member});
     }
-  } else if constexpr (Layer<Member>) {
+  } else if constexpr (HasParameters<Member>) {
     member.parameters([&](std::string_view name, auto& child, ParameterRole = {}) {
       collect(joined(path, name), child, list);
     });
@@ -97,7 +97,7 @@ void collect(const std::string& path, Member& member, ParameterList& list) {
     }
   } else {
     static_assert(
-        Layer<Member>,
+        HasParameters<Member>,
         "parameters: a member must be a Parameter, a layer, or a range or optional of these");
   }
 }
@@ -114,7 +114,7 @@ void collect_each(ParameterList& list, std::string_view name, Member& member, Re
 
 /// All parameters of a layer with their paths, in the order in which the layer lists them, each
 /// once (Note [Tied weights]). Names each parameter after its path.
-template <Layer L>
+template <HasParameters L>
 ParameterList parameters(L& layer) {
   ParameterList list;
   detail::collect("", layer, list);
@@ -132,25 +132,36 @@ ParameterList parameters(std::string_view name, Member& member, Rest&&... rest) 
   return list;
 }
 
+namespace detail {
+
+/// The parameters of a layer that is only read. Its parameters(visit) is not const, since it hands
+/// out what optimisers change.
+template <HasParameters L>
+ParameterList read_only_parameters(const L& layer) {
+  return parameters(const_cast<L&>(layer));
+}
+
+}  // namespace detail
+
 /// Number of trainable values.
 std::int64_t count(const ParameterList& list);
-template <Layer L>
-std::int64_t count(L& layer) {
-  return count(parameters(layer));
+template <HasParameters L>
+std::int64_t count(const L& layer) {
+  return count(detail::read_only_parameters(layer));
 }
 
 /// Forgets all gradients, so that the next backward pass starts from zero.
 void zero_grad(const ParameterList& list);
-template <Layer L>
+template <HasParameters L>
 void zero_grad(L& layer) {
   zero_grad(parameters(layer));
 }
 
 /// The parameters' values, for checkpoints.
 StateList state_of(const ParameterList& list);
-template <Layer L>
-StateList state_of(L& layer) {
-  return state_of(parameters(layer));
+template <HasParameters L>
+StateList state_of(const L& layer) {
+  return state_of(detail::read_only_parameters(layer));
 }
 
 }  // namespace rw

@@ -18,7 +18,7 @@ void walk_parameters(std::string_view name, Member& member, const Body& body,
     if (member.defined()) {
       body(name, member, inherited && member.shape().rank() < 2 ? ParameterRole::none : role);
     }
-  } else if constexpr (Layer<Member>) {
+  } else if constexpr (HasParameters<Member>) {
     member.parameters([&](std::string_view own, auto& child, ParameterRole given = {}) {
       const bool said = given != ParameterRole::none;
       walk_parameters(own, child, body, said ? given : role, !said);
@@ -45,7 +45,7 @@ void walk_parameters(std::string_view name, Member& member, const Body& body,
 ///     LstmCell changed = with_values(cell, [&](std::string_view name, const Tensor& value) {
 ///       return name == "w_h" ? dropout(value, 0.5, rng) : value;
 ///     });
-template <Layer L, class Replace>
+template <HasParameters L, class Replace>
 L with_values(const L& layer, const Replace& replace) {
   const detail::CopiesShareValues guard;
   L copy = layer;

@@ -37,8 +37,7 @@ auto with_model(const std::string& cell, const ModelSize& size, rw::Rng& rng, Bo
   const auto make = [&]<class Network, class Options>(Options options) {
     options.input = size.input;
     options.hidden = size.hidden;
-    options.layers = size.layers;
-    Network network(options, rng);
+    Network network(options, {.layers = size.layers}, rng);
     Model<Network> model{std::move(network), {{.input = size.hidden, .output = size.output}, rng}};
     return body(model);
   };

@@ -90,7 +90,7 @@ template <class C>
 std::unique_ptr<RecordedRun> begin_recording(const C& cell, Direction direction,
                                              const RecurrentDropout& dropout,
                                              const Packing& packing, const Sequence& x,
-                                             typename C::State& state, const Rng* rng) {
+                                             typename C::State& state, OptionalRng rng) {
   if (state_recorder == nullptr) [[likely]] {
     return nullptr;
   }
@@ -103,7 +103,7 @@ std::unique_ptr<RecordedRun> begin_recording(const C& cell, Direction direction,
     run->weight_names.push_back(entry.path);
     run->weights.push_back(entry.parameter->value().detach());
   }
-  const bool drops = rng != nullptr && (dropout.states > 0 || dropout.weights > 0);
+  const bool drops = rng && (dropout.states > 0 || dropout.weights > 0);
   for_each_tensor(state, [](Tensor& tensor) { tensor = watched(tensor); });
   run->replay = [copy, dropout, form = detach(state),
                  matrices = drops ? std::optional<Rng>(*rng) : std::nullopt](
@@ -120,7 +120,7 @@ std::unique_ptr<RecordedRun> begin_recording(const C& cell, Direction direction,
     auto [y, next] = used(step.x, start);
     if (dropout.zoneout > 0 || dropout.zoneout_cell > 0) {
       std::optional<Rng> same = step.rng;
-      zone_out(start, y, next, dropout, same.has_value() ? &*same : nullptr);
+      apply_zoneout(start, y, next, dropout, same.has_value() ? OptionalRng(*same) : std::nullopt);
     }
     TensorList results{y};
     for_each_tensor(next, [&](const Tensor& tensor) { results.push_back(tensor); });

@@ -14,13 +14,20 @@ class RunningRows {
   /// Throws ShapeError, in the name of `who`, unless a tensor of the initial state has a row for
   /// each sequence of `steps`.
   void check(const char* who, const Tensor& tensor, const Tensor& steps) const;
-  /// Whether sequences end before `step`; if so, each tensor has to go through `shorter`.
-  bool ends_before(std::int64_t step);
-  Tensor shorter(const Tensor& tensor);
+  /// Takes the rows of sequences that end before `step` out of the state.
+  template <class State>
+  void shorten(State& state, std::int64_t step) {
+    if (ends_before(step)) {
+      for_each_tensor(state, [&](Tensor& tensor) { tensor = shorter(tensor); });
+    }
+  }
   /// Each sequence's rows after its own last step, in the order of the batch.
   Tensor finish(const Tensor& tensor);
 
  private:
+  bool ends_before(std::int64_t step);
+  Tensor shorter(const Tensor& tensor);
+
   const Packing& packing_;
   std::int64_t rows_;             // of the state
   std::int64_t rows_before_ = 0;  // before the last sequences ended

@@ -15,13 +15,11 @@ Network make_network(Kind kind, const Sizes& sizes) {
   typename Network::Options options;
   options.input = sizes.input;
   options.hidden = sizes.hidden;
-  options.layers = sizes.layers;
-  options.bidirectional = sizes.bidirectional;
   if constexpr (std::same_as<Network, rw::GRU>) {
     options.reset = kind == Kind::gru_reset_before ? rw::Reset::before : rw::Reset::after;
   }
   rw::Rng rng(1);
-  return Network(options, rng);
+  return Network(options, {.layers = sizes.layers, .bidirectional = sizes.bidirectional}, rng);
 }
 
 /// Calls `body` with the network of that kind.

@@ -142,7 +142,7 @@ void measure_padding(const SingleRun& run, const char* cell, bool bidirectional)
   constexpr std::int64_t steps = 100;
   constexpr std::int64_t batch = 32;
   rw::Rng rng(1);
-  Network network({.input = 64, .hidden = 128, .bidirectional = bidirectional}, rng);
+  Network network({.input = 64, .hidden = 128}, {.bidirectional = bidirectional}, rng);
   const Tensor x = rng.normal({steps, batch, 64}, 0, 1);
   std::vector<std::int64_t> lengths;
   for (const std::int64_t i : rng.permutation(batch)) {

@@ -17,6 +17,7 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/cell.hpp>
+#include <rewind/layers/recurrent_network.hpp>
 #include <rewind/layers/sequence.hpp>
 
 namespace rw::testing {
@@ -95,8 +96,6 @@ Options options_of(const Configuration& c, DType dtype) {
   Options options;
   options.input = c.input;
   options.hidden = c.hidden;
-  options.layers = c.layers;
-  options.bidirectional = c.bidirectional;
   options.dtype = dtype;
   if constexpr (requires { options.bias; }) {
     options.bias = c.bias;
@@ -114,6 +113,10 @@ Options options_of(const Configuration& c, DType dtype) {
     options.epsilon = 0.1;  // rows of so few features may have little variance
   }
   return options;
+}
+
+inline NetworkOptions network_options(const Configuration& c) {
+  return {.layers = c.layers, .bidirectional = c.bidirectional};
 }
 
 struct NamedTensor {
