@@ -1,4 +1,5 @@
 /// addition: an encoder reads "123+45", a decoder writes the sum
+/// short: --epochs 1 --batches 30
 //
 // One network reads the characters of a sum, the last one first, and leaves what it has understood
 // in its state. Another takes that state over and writes the digits of the answer, the most

@@ -1,4 +1,5 @@
 /// copy_memory: ten symbols, fifty steps of nothing, and the ten symbols again
+/// short: --delay 5 --hidden 64 --epochs 8
 //
 // The network sees ten random symbols, then blanks, and has to say the symbols, in order, when it
 // is told to go. Nothing is to be computed: the state just has to hold thirty bits over fifty

@@ -1,4 +1,5 @@
 /// ctc: letters out of noisy frames, learnt without being told when each letter was said
+/// short: --epochs 6
 //
 // A toy of speech recognition. Every letter lasts for some frames, with silence between letters or
 // not, and noise over all of it. What was said is known, but not when. Connectionist temporal

@@ -1,4 +1,5 @@
 /// dates: reads "thursday, march 5 1998", writes 1998-03-05, and shows where it looks
+/// short: --epochs 1 --batches 10
 //
 // An encoder reads a date as people write it, character by character and from both sides. A decoder
 // writes it in the international form. Nothing but attention connects the two: for each character

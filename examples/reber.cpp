@@ -1,4 +1,5 @@
 /// reber: what may come next in a string of the embedded Reber grammar?
+/// short: --epochs 4
 //
 // The network reads strings that a small automaton has written, and says after every symbol how
 // likely each symbol is to be the next. Mostly a look at the last few symbols is enough. But the

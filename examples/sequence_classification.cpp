@@ -1,4 +1,5 @@
 /// sequence_classification: which of X and Y came first, many steps ago?
+/// short: --level easy --epochs 1
 //
 // A sequence of random letters holds an X or a Y at two places, and its class is their order: XX,
 // XY, YX or YY. What the network says counts at the last step only, so that it has to remember both

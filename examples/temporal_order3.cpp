@@ -1,4 +1,5 @@
 /// temporal_order3: in which order did three symbols come, among a hundred of noise?
+/// short: --epochs 8
 //
 // Like sequence_classification, but with three symbols, each an X or a Y, far from each other and
 // from the end, and so with eight classes: the network has to count what it remembers. (Hochreiter

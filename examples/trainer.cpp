@@ -1,4 +1,5 @@
 /// trainer: the loop of training, by hand and by the Trainer, side by side and bit for bit the same
+/// short: --epochs 3 --waves 200
 //
 // An LSTM sees noisy sine waves of unknown frequency and phase, one value at a time, and says what
 // comes next. It is trained twice from the same weights: once by a loop that is written out, once

@@ -20,8 +20,8 @@ struct Bidirectional {
 
   /// The states of the two, each after its own last step.
   struct State {
-    typename Forward::State forward;
-    typename Backward::State backward;
+    typename detail::StateOf<Forward>::State forward;
+    typename detail::StateOf<Backward>::State backward;
     Merge merge = Merge::concat;  // as the outputs were
 
     template <class Visit>

@@ -12,6 +12,17 @@
 
 namespace rw {
 
+/// The state of a cell whose output is its state.
+struct HiddenState {
+  Tensor h;
+
+  template <class Visit>
+  void tensors(Visit&& visit) {
+    visit("h", h);
+  }
+  const Tensor& output() const { return h; }
+};
+
 /// A recurrent cell: parameters and one step, input first and state second, output first and state
 /// second.
 ///
@@ -66,6 +77,56 @@ State detach(State state) {
 
 namespace detail {
 
+/// One sentence for each thing that keeps C from being a cell.
+template <class C>
+struct CheckedCell {
+  static constexpr bool has_state = requires {
+    typename C::State;
+    requires std::copyable<typename C::State>;
+    requires RecurrentState<typename C::State>;
+  };
+  static_assert(
+      HasParameters<C>,
+      "cell: it needs `template <class Visit> void parameters(Visit&& visit)`, which calls "
+      "visit(\"w_x\", w_x) for each parameter");
+  static_assert(has_state,
+                "cell: it needs a type `State` that can be copied and has `template <class Visit> "
+                "void tensors(Visit&& visit)`, which calls visit(\"h\", h) for each tensor");
+  static_assert(
+      requires(const C& cell) {
+        { cell.output_size() } -> std::convertible_to<std::int64_t>;
+      },
+      "cell: it needs `std::int64_t output_size() const`, the number of features of its output");
+  static_assert(
+      !has_state ||
+          requires(const C& cell) {
+            { cell.initial_state(std::int64_t{}) } -> std::same_as<typename C::State>;
+          },
+      "cell: it needs `State initial_state(std::int64_t batch) const`");
+  static_assert(
+      !has_state ||
+          requires(const C& cell, const Tensor& x, typename C::State& state) {
+            { cell(x, state) } -> std::same_as<std::pair<Tensor, typename C::State>>;
+          },
+      "cell: it needs `std::pair<Tensor, State> operator()(const Tensor& x, const State& state) "
+      "const`");
+  static_assert(
+      !has_state || !requires(const C& layer, const Sequence& x,
+                              typename C::State& state) { layer(x, state); },
+      "cell: it takes a Sequence, so it is a layer already; use it as it is");
+};
+
+/// C::State; another where there is none, so that no further errors follow.
+template <class C>
+struct StateOf {
+  using State = HiddenState;
+};
+template <class C>
+requires requires { typename C::State; }
+struct StateOf<C> {
+  using State = typename C::State;
+};
+
 template <class>
 inline constexpr bool is_tuple = false;
 template <class... Parts>
@@ -114,16 +175,5 @@ Tensor final_output(const State& state) {
         "state, take it from the outputs of all steps, with last_step");
   }
 }
-
-/// The state of a cell whose output is its state.
-struct HiddenState {
-  Tensor h;
-
-  template <class Visit>
-  void tensors(Visit&& visit) {
-    visit("h", h);
-  }
-  const Tensor& output() const { return h; }
-};
 
 }  // namespace rw

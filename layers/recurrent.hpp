@@ -19,9 +19,10 @@ namespace rw {
 /// stay in the order of the inputs. T = 0 gives an empty output and, like a length of 0, the
 /// initial state. Throws ShapeError when x does not have three axes or lengths or a state do not
 /// fit.
-template <Cell C>
+template <class C>
 struct Recurrent {
-  using State = typename C::State;
+  static_assert(sizeof(detail::CheckedCell<C>) > 0);
+  using State = typename detail::StateOf<C>::State;
 
   C cell;
   Direction direction = Direction::forward;
@@ -39,11 +40,13 @@ struct Recurrent {
   /// The outputs of all steps and the state after the last, from the initial state. An Rng, in
   /// training, draws `dropout`.
   std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
-    return run(x, started(x), rng);
+    return operator()(x, started(x), rng);
   }
   std::pair<Tensor, State> operator()(const Sequence& x, State state,
                                       OptionalRng rng = std::nullopt) const {
-    return run(x, std::move(state), rng);
+    if constexpr (Cell<C>) {
+      return run(x, std::move(state), rng);
+    }
   }
 
   /// What a run gave, with the states after all steps: one state of tensors [T, B, ...], zeros in
@@ -65,7 +68,11 @@ struct Recurrent {
  private:
   static constexpr const char* name = detail::name_of_cell<C>();
 
-  State started(const Sequence& x) const { return initial_state(detail::batch_of(name, x)); }
+  State started(const Sequence& x) const {
+    if constexpr (Cell<C>) {
+      return initial_state(detail::batch_of(name, x));
+    }
+  }
 
   std::pair<Tensor, State> run(const Sequence& x, State state, OptionalRng rng,
                                StateVector<State>* each = nullptr) const;
@@ -76,7 +83,7 @@ struct Recurrent {
                  StateVector<State>* each, detail::RecordedRun* recorded) const;
 };
 
-template <Cell C>
+template <class C>
 auto Recurrent<C>::initial_state(std::int64_t batch) const -> State {
   State state = cell.initial_state(batch);
   std::size_t i = 0;
@@ -88,14 +95,14 @@ auto Recurrent<C>::initial_state(std::int64_t batch) const -> State {
   return state;
 }
 
-template <Cell C>
+template <class C>
 void Recurrent<C>::learn_initial_state() {
   start.clear();
   State state = cell.initial_state(1);
   for_each_tensor(state, [&](const Tensor& tensor) { start.emplace_back(tensor); });
 }
 
-template <Cell C>
+template <class C>
 auto Recurrent<C>::trace(const Sequence& x, State state) const -> Trace {
   StateVector<State> each;
   auto [y, last] = run(x, std::move(state), std::nullopt, &each);
@@ -115,7 +122,7 @@ auto Recurrent<C>::trace(const Sequence& x, State state) const -> Trace {
   return {std::move(y), std::move(last), std::move(states)};
 }
 
-template <Cell C>
+template <class C>
 auto Recurrent<C>::run(const Sequence& x, State state, OptionalRng rng,
                        StateVector<State>* each) const -> std::pair<Tensor, State> {
   const detail::Packing packing(name, x, direction);
@@ -140,7 +147,7 @@ auto Recurrent<C>::run(const Sequence& x, State state, OptionalRng rng,
   return {std::move(y), std::move(state)};
 }
 
-template <Cell C>
+template <class C>
 Tensor Recurrent<C>::outputs(const C& used, const detail::Packing& packing, const Sequence& x,
                              detail::RunningRows& running, State& state, OptionalRng rng,
                              StateVector<State>* each, detail::RecordedRun* recorded) const {

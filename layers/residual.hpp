@@ -14,7 +14,7 @@ struct Residual {
 
   /// The layer's state. The output is not part of it, since it has x in it as well.
   struct State {
-    typename L::State layer;
+    typename detail::StateOf<L>::State layer;
 
     template <class Visit>
     void tensors(Visit&& visit) {

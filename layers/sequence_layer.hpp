@@ -52,8 +52,10 @@ concept RunsOver = requires(const L& layer, const X& x, State state) {
 /// A layer without dropout leaves the OptionalRng out; one that knows nothing of lengths takes a
 /// `const Tensor& x`, and can then not be given a Sequence with lengths.
 template <class L>
-concept SequenceLayer = HasParameters<L> && std::copyable<typename L::State> &&
-    RecurrentState<typename L::State> && requires(const L& layer) {
+concept SequenceLayer = HasParameters<L> && requires {
+  typename L::State;
+} && std::copyable<typename L::State> && RecurrentState<typename L::State> &&
+    requires(const L& layer) {
   { layer.initial_state(std::int64_t{}) } -> std::same_as<typename L::State>;
   { layer.output_size() } -> std::convertible_to<std::int64_t>;
 } &&(detail::RunsOver<L, Sequence, typename L::State> ||

@@ -17,7 +17,7 @@ struct Stacked {
       (SequenceLayer<L> && ...),
       "Stacked: every layer must be a SequenceLayer; a cell becomes one as Recurrent<Cell>");
 
-  using State = std::tuple<typename L::State...>;
+  using State = std::tuple<typename detail::StateOf<L>::State...>;
 
   std::tuple<L...> layers;
 
@@ -106,7 +106,7 @@ struct Stacked<std::vector<L>> {
       SequenceLayer<L>,
       "Stacked: the layer must be a SequenceLayer; a cell becomes one as Recurrent<Cell>");
 
-  using State = LayerStates<typename L::State>;
+  using State = LayerStates<typename detail::StateOf<L>::State>;
 
   std::vector<L> layers;
   /// Dropout between layers (not after the last) where an Rng is given, and whether it keeps one

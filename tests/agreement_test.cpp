@@ -30,6 +30,7 @@
 #include <rewind/layers/projected_lstm.hpp>
 #include <rewind/layers/rnn.hpp>
 
+#include "cell_table.hpp"
 #include "support/recurrent_draw.hpp"
 
 using namespace rw;
@@ -216,29 +217,15 @@ struct Kind {
   std::function<std::optional<Outcome>(const Configuration&, Rng&)> check;
 };
 
-template <class C>
-Kind kind(
-    const std::string& name, std::function<void(typename C::Options&)> change = [](auto&) {}) {
-  return {name, [=](const Configuration& c, Rng& rng) { return ::check<C>(c, change, rng); }};
-}
-
 std::vector<Kind> kinds() {
-  return {
-      kind<RnnCell>("rnn tanh"),
-      kind<RnnCell>("rnn relu", [](auto& o) { o.activation = Activation::relu; }),
-      kind<ElmanCell>("elman"),
-      kind<LstmCell>("lstm"),
-      kind<NoForgetLstmCell>("lstm without forget gate"),
-      kind<CoupledLstmCell>("lstm with coupled gates"),
-      kind<PeepholeLstmCell>("lstm with peepholes"),
-      kind<ProjectedLstmCell>("lstm with projection"),
-      kind<LayerNormLstmCell>("lstm with layer norm"),
-      kind<GruCell>("gru"),
-      kind<GruCell>("gru, reset before", [](auto& o) { o.reset = Reset::before; }),
-      kind<MguCell>("mgu"),
-      kind<NetworkCell<ElmanGates<>>>("rnn of networks"),
-      kind<NetworkCell<LstmGates>>("lstm of networks"),
-  };
+  std::vector<Kind> all;
+  testing::for_each_cell([&](const auto& row) {
+    using C = typename std::decay_t<decltype(row)>::Cell;
+    all.push_back({row.name, [choose = row.choose](const Configuration& c, Rng& rng) {
+                     return ::check<C>(c, choose, rng);
+                   }});
+  });
+  return all;
 }
 
 }  // namespace

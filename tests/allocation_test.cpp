@@ -17,6 +17,7 @@
 #include <rewind/optim/adam.hpp>
 #include <rewind/optim/clip.hpp>
 
+#include "cell_table.hpp"
 #include "support/counted_allocations.hpp"
 
 using namespace rw;
@@ -79,27 +80,16 @@ BOOST_AUTO_TEST_CASE(lstm) {
                                          {.layers = 2, .bidirectional = true}) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(gru) {
-  BOOST_TEST(allocations_of_a_step<GRU>({.input = 5, .hidden = 8}) == 0);
-  BOOST_TEST(allocations_of_a_step<GRU>({.input = 5, .hidden = 8, .reset = Reset::before}) == 0);
-}
-
-BOOST_AUTO_TEST_CASE(rnn) {
-  BOOST_TEST(allocations_of_a_step<RNN>({.input = 5, .hidden = 8}, {.layers = 2}) == 0);
-}
-
-BOOST_AUTO_TEST_CASE(other_cells) {
+BOOST_AUTO_TEST_CASE(every_cell) {
+  testing::for_each_cell([](const auto& row) {
+    using C = typename std::decay_t<decltype(row)>::Cell;
+    BOOST_TEST_CONTEXT(row.name) {
+      BOOST_TEST(allocations_of_a_step<RecurrentNetwork<C>>(row.options(5, 8, DType::float32),
+                                                            {.layers = 2}) == 0);
+    }
+  });
   BOOST_TEST(allocations_of_a_step<LSTM>(
                  {.input = 5, .hidden = 8, .gate_activation = Activation::hard_sigmoid}) == 0);
-  BOOST_TEST(allocations_of_a_step<ElmanRNN>({.input = 5, .hidden = 8, .output = 3}) == 0);
-  BOOST_TEST(allocations_of_a_step<CoupledLSTM>({.input = 5, .hidden = 8}) == 0);
-  BOOST_TEST(allocations_of_a_step<PeepholeLSTM>({.input = 5, .hidden = 8}) == 0);
-  BOOST_TEST(allocations_of_a_step<ProjectedLSTM>({.input = 5, .hidden = 8, .projection = 4}) == 0);
-  BOOST_TEST(allocations_of_a_step<LayerNormLSTM>({.input = 5, .hidden = 8}) == 0);
-  BOOST_TEST(allocations_of_a_step<MGU>({.input = 5, .hidden = 8}) == 0);
-  NetworkLSTM<>::Options options{.input = 5, .hidden = 8};
-  options.input_network.hidden = options.state_network.hidden = 6;
-  BOOST_TEST(allocations_of_a_step<NetworkLSTM<>>(options) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(sequences_of_different_lengths) {

@@ -10,22 +10,22 @@
 #include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
+#include "cell_table.hpp"
 #include "plain_array.hpp"
 #include "support/naive_cells.hpp"
 
 using namespace rw;
 using rw::test::check_throws;
+using rw::testing::for_each_cell;
 using rw::testing::naive_step;
 using rw::testing::NaiveStep;
 using rw::testing::Row;
+using rw::testing::small_options;
 
 namespace {
 
 constexpr std::int64_t input = 2;
 constexpr std::int64_t hidden = 3;
-
-using NetworkRnnCell = NetworkCell<ElmanGates<>>;
-using NetworkLstmCell = NetworkCell<LstmGates>;
 
 /// A formula as a user writes it, with two gates: c' = sigmoid(f) c + (1 - sigmoid(f)) g, h' = c'.
 struct LeakyGates {
@@ -41,24 +41,9 @@ struct LeakyGates {
   }
 };
 
-/// Small options of any cell, its own sizes included.
 template <class C>
 typename C::Options options_of(DType dtype = DType::float64) {
-  typename C::Options options;
-  options.input = input;
-  options.hidden = hidden;
-  options.dtype = dtype;
-  if constexpr (requires { options.projection; }) {
-    options.projection = 2;
-  }
-  if constexpr (requires { options.output; }) {
-    options.output = 4;
-  }
-  if constexpr (requires { options.input_network.depth; }) {
-    options.input_network.hidden = 3;
-    options.state_network.hidden = 2;
-  }
-  return options;
+  return small_options<C>(input, hidden, dtype);
 }
 
 /// Random parameters, so that nothing is tested at special values such as zero biases.
@@ -181,7 +166,7 @@ void compare_types(typename C::Options options, Rng& rng) {
 
 /// Values, gradients, types and edges of a cell by itself, stacked and bidirectional.
 template <class C>
-void check_cell(const typename C::Options& options = options_of<C>()) {
+void check_cell(const typename C::Options& options) {
   BOOST_TEST_CONTEXT(C::name) {
     Rng rng(21);
     check_values<C>(options, rng);
@@ -234,7 +219,7 @@ void check_cell(const typename C::Options& options = options_of<C>()) {
 
 /// Operations that one more step records.
 template <class C>
-std::int64_t operations_of_a_step(const typename C::Options& options = options_of<C>()) {
+std::int64_t operations_of_a_step(const typename C::Options& options) {
   Rng rng(1);
   const RecurrentNetwork<C> net(options, rng);
   const auto count = [&](std::int64_t steps) {
@@ -246,10 +231,10 @@ std::int64_t operations_of_a_step(const typename C::Options& options = options_o
 }
 
 template <class L>
-std::string paths_of(L layer) {
-  std::string paths;
+std::vector<std::string> paths_of(L layer) {
+  std::vector<std::string> paths;
   for (const NamedParameter& entry : parameters(layer)) {
-    paths += entry.path + " ";
+    paths.push_back(entry.path);
   }
   return paths;
 }
@@ -258,71 +243,53 @@ std::string paths_of(L layer) {
 
 BOOST_AUTO_TEST_SUITE(every_cell)
 
-BOOST_AUTO_TEST_CASE(rnn) { check_cell<RnnCell>(); }
-BOOST_AUTO_TEST_CASE(elman) { check_cell<ElmanCell>(); }
-BOOST_AUTO_TEST_CASE(lstm) { check_cell<LstmCell>(); }
-BOOST_AUTO_TEST_CASE(no_forget_lstm) { check_cell<NoForgetLstmCell>(); }
-BOOST_AUTO_TEST_CASE(coupled_lstm) { check_cell<CoupledLstmCell>(); }
-BOOST_AUTO_TEST_CASE(peephole_lstm) { check_cell<PeepholeLstmCell>(); }
-BOOST_AUTO_TEST_CASE(projected_lstm) { check_cell<ProjectedLstmCell>(); }
-BOOST_AUTO_TEST_CASE(layer_norm_lstm) {
-  auto options = options_of<LayerNormLstmCell>();
-  options.epsilon = 0.1;  // rows of so few features may have little variance
-  check_cell<LayerNormLstmCell>(options);
-}
-BOOST_AUTO_TEST_CASE(gru) { check_cell<GruCell>(); }
-BOOST_AUTO_TEST_CASE(mgu) { check_cell<MguCell>(); }
-BOOST_AUTO_TEST_CASE(network_rnn) { check_cell<NetworkRnnCell>(); }
-BOOST_AUTO_TEST_CASE(network_lstm) { check_cell<NetworkLstmCell>(); }
-
-BOOST_AUTO_TEST_CASE(without_bias) {
-  const auto check_one = [&]<class C>(std::type_identity<C>) {
-    auto options = options_of<C>();
-    options.bias = false;
-    Rng rng(3);
-    RecurrentNetwork<C> net(options, rng);
-    BOOST_TEST(paths_of(net).find("bias") == std::string::npos);
-    check_first_order(net, 2, 2, rng);
-  };
-  check_one(std::type_identity<ElmanCell>{});
-  check_one(std::type_identity<NoForgetLstmCell>{});
-  check_one(std::type_identity<PeepholeLstmCell>{});
-  check_one(std::type_identity<ProjectedLstmCell>{});
-  check_one(std::type_identity<LayerNormLstmCell>{});
-  check_one(std::type_identity<MguCell>{});
+BOOST_AUTO_TEST_CASE(has_the_right_values_gradients_and_edges) {
+  for_each_cell([](const auto& row) {
+    BOOST_TEST_CONTEXT(row.name) {
+      check_cell<typename std::decay_t<decltype(row)>::Cell>(row.options(input, hidden));
+    }
+  });
 }
 
-BOOST_AUTO_TEST_CASE(operations_of_each_step) {
-  // A product and a fused pass; each further product, or norm, is one more.
-  BOOST_TEST(operations_of_a_step<RnnCell>() == 2);
-  BOOST_TEST(operations_of_a_step<ElmanCell>() == 3);
-  BOOST_TEST(operations_of_a_step<LstmCell>() == 2);
-  BOOST_TEST(operations_of_a_step<NoForgetLstmCell>() == 2);
-  BOOST_TEST(operations_of_a_step<CoupledLstmCell>() == 2);
-  BOOST_TEST(operations_of_a_step<PeepholeLstmCell>() == 2);
-  BOOST_TEST(operations_of_a_step<ProjectedLstmCell>() == 3);
-  BOOST_TEST(operations_of_a_step<LayerNormLstmCell>() == 5);
-  BOOST_TEST(operations_of_a_step<GruCell>() == 2);
-  BOOST_TEST(operations_of_a_step<MguCell>() == 4);
-  BOOST_TEST(operations_of_a_step<NetworkLstmCell>() == 5);
+BOOST_AUTO_TEST_CASE(trains_without_bias) {
+  for_each_cell([](const auto& row) {
+    using C = typename std::decay_t<decltype(row)>::Cell;
+    BOOST_TEST_CONTEXT(row.name) {
+      auto options = row.options(input, hidden);
+      if constexpr (requires { options.bias; }) {
+        options.bias = false;
+        Rng rng(3);
+        RecurrentNetwork<C> net(options, rng);
+        for (const std::string& path : paths_of(net)) {
+          BOOST_TEST(path.find("bias") == std::string::npos);
+        }
+        check_first_order(net, 2, 2, rng);
+      }
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(records_few_operations_a_step) {
+  for_each_cell([](const auto& row) {
+    using C = typename std::decay_t<decltype(row)>::Cell;
+    BOOST_TEST_CONTEXT(row.name) {
+      BOOST_TEST(operations_of_a_step<C>(row.options(input, hidden)) == row.operations);
+    }
+  });
   auto chosen = options_of<LstmCell>();
   chosen.gate_activation = Activation::hard_sigmoid;
   BOOST_TEST(operations_of_a_step<LstmCell>(chosen) == 7);
 }
 
-BOOST_AUTO_TEST_CASE(paths_of_parameters) {
-  Rng rng(1);
-  BOOST_TEST(paths_of(ElmanCell(options_of<ElmanCell>(), rng)) == "w_x w_h w_o bias ");
-  BOOST_TEST(paths_of(CoupledLstmCell(options_of<CoupledLstmCell>(), rng)) == "w_x w_h bias ");
-  BOOST_TEST(paths_of(PeepholeLstmCell(options_of<PeepholeLstmCell>(), rng)) ==
-             "w_x w_h peephole bias ");
-  BOOST_TEST(paths_of(ProjectedLstmCell(options_of<ProjectedLstmCell>(), rng)) ==
-             "w_x w_h w_r bias ");
-  BOOST_TEST(paths_of(LayerNormLstmCell(options_of<LayerNormLstmCell>(), rng)) ==
-             "w_x w_h gain_x gain_h gain_c bias bias_c ");
-  BOOST_TEST(paths_of(MguCell(options_of<MguCell>(), rng)) == "w_x u_f u_n bias ");
-  BOOST_TEST(paths_of(NetworkRnnCell(options_of<NetworkRnnCell>(), rng))
-                 .starts_with("input_network/layers/0/weight input_network/layers/0/bias "));
+BOOST_AUTO_TEST_CASE(names_its_parameters) {
+  for_each_cell([](const auto& row) {
+    using C = typename std::decay_t<decltype(row)>::Cell;
+    Rng rng(1);
+    BOOST_TEST_CONTEXT(row.name) {
+      BOOST_TEST(paths_of(C(row.options(input, hidden), rng)) == row.parameters,
+                 boost::test_tools::per_element());
+    }
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

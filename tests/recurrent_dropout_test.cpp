@@ -23,6 +23,7 @@
 #include <rewind/layers/projected_lstm.hpp>
 #include <rewind/layers/rnn.hpp>
 
+#include "cell_table.hpp"
 #include "plain_array.hpp"
 
 using namespace rw;
@@ -132,45 +133,14 @@ void check_drops(const C& cell, const std::vector<std::string>& recurrent) {
   }
 }
 
-template <class C>
-C cell_of(Rng& rng) {
-  typename C::Options options;
-  options.input = 3;
-  options.hidden = hidden;
-  options.dtype = DType::float64;
-  if constexpr (requires { options.output; }) {
-    options.output = 2;
-  }
-  if constexpr (requires { options.projection; }) {
-    options.projection = 4;
-  }
-  if constexpr (requires { options.state_network.hidden; }) {
-    options.input_network.hidden = options.state_network.hidden = 5;
-  }
-  if constexpr (requires { options.reset; }) {
-    options.reset = Reset::before;
-  }
-  return C(options, rng);
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(every_cell_says_which_matrices_are_recurrent) {
   Rng rng(10);
-  check_drops(cell_of<RnnCell>(rng), {"w_h"});
-  check_drops(cell_of<ElmanCell>(rng), {"w_h"});
-  check_drops(cell_of<LstmCell>(rng), {"w_h"});
-  check_drops(cell_of<NoForgetLstmCell>(rng), {"w_h"});
-  check_drops(cell_of<CoupledLstmCell>(rng), {"w_h"});
-  check_drops(cell_of<PeepholeLstmCell>(rng), {"w_h"});
-  check_drops(cell_of<ProjectedLstmCell>(rng), {"w_h"});
-  check_drops(cell_of<LayerNormLstmCell>(rng), {"w_h"});
-  check_drops(cell_of<GruCell>(rng), {"w_h"});
-  check_drops(GruCell({.input = 3, .hidden = hidden, .dtype = DType::float64}, rng), {"w_h"});
-  check_drops(cell_of<MguCell>(rng), {"u_f", "u_n"});
-  check_drops(cell_of<NetworkCell<LstmGates, Linear>>(rng), {"state_network/weight"});
-  check_drops(cell_of<NetworkCell<ElmanGates<>>>(rng),
-              {"state_network/layers/0/weight", "state_network/layers/1/weight"});
+  testing::for_each_cell([&](const auto& row) {
+    using C = typename std::decay_t<decltype(row)>::Cell;
+    BOOST_TEST_CONTEXT(row.name) { check_drops(C(row.options(3, hidden), rng), row.recurrent); }
+  });
   check_drops(IndependentCell(rng), {"u", "w_h"});
 }
 

@@ -20,6 +20,7 @@
 #include <rewind/layers/rnn.hpp>
 #include <rewind/layers/state_rows.hpp>
 
+#include "cell_table.hpp"
 #include "plain_array.hpp"
 
 using namespace rw;
@@ -174,24 +175,14 @@ void check_alone(Net& net, const std::vector<std::int64_t>& lengths, std::int64_
 
 template <class Net>
 typename Net::Options options_of() {
-  typename Net::Options options;
-  options.input = input;
-  options.hidden = hidden;
-  options.dtype = DType::float64;
-  if constexpr (requires { options.projection; }) {
-    options.projection = 4;
-  }
-  if constexpr (requires { options.output; }) {
-    options.output = 4;
-  }
-  return options;
+  return testing::small_options<Net>(input, hidden);
 }
 
 template <class Net>
-void check_network(const char* name, Rng& rng) {
+void check_network(const std::string& name, const typename Net::Options& options, Rng& rng) {
   for (const bool bidirectional : {false, true}) {
     for (const Padding side : {Padding::after, Padding::before}) {
-      Net net(options_of<Net>(), {.layers = 2, .bidirectional = bidirectional}, rng);
+      Net net(options, {.layers = 2, .bidirectional = bidirectional}, rng);
       BOOST_TEST_CONTEXT(name << ", bidirectional " << bidirectional << ", padding "
                               << (side == Padding::after ? "after" : "before")) {
         check_alone(net, {2, 7, 0, 4, 7, 1, 3}, 7, side, rng);
@@ -208,14 +199,10 @@ void check_network(const char* name, Rng& rng) {
 
 BOOST_AUTO_TEST_CASE(each_sequence_is_as_if_it_ran_alone) {
   Rng rng(3);
-  check_network<RNN>("RNN", rng);
-  check_network<LSTM>("LSTM", rng);
-  check_network<GRU>("GRU", rng);
-  check_network<MGU>("MGU", rng);
-  check_network<ElmanRNN>("ElmanRNN", rng);
-  check_network<PeepholeLSTM>("PeepholeLSTM", rng);
-  check_network<ProjectedLSTM>("ProjectedLSTM", rng);
-  check_network<LayerNormLSTM>("LayerNormLSTM", rng);
+  testing::for_each_cell([&](const auto& row) {
+    using C = typename std::decay_t<decltype(row)>::Cell;
+    check_network<RecurrentNetwork<C>>(row.name, row.options(input, hidden), rng);
+  });
 }
 
 BOOST_AUTO_TEST_CASE(reset_before_merges_residuals_and_learned_states_as_if_alone) {

@@ -68,6 +68,23 @@ class Symbol {
   constexpr Symbol(pointwise::Program& program, std::int16_t term)
       : program_(&program), term_(term) {}
 
+  /// There are none: these say so to who writes `if (x > 0)` or `std::tanh(x)` in a formula.
+  template <std::same_as<bool> B>
+  constexpr explicit operator B() const {
+    static_assert(
+        !std::same_as<B, bool>,
+        "fuse: a formula has no `if`, `?:`, `&&`, `||` or `!`, because it is computed for "
+        "many elements at once; use where(condition, a, b)");
+    return false;
+  }
+  template <std::same_as<double> D>
+  constexpr explicit(false) operator D() const {
+    static_assert(!std::same_as<D, double>,
+                  "fuse: a formula uses Rewind's own functions, which have derivatives; write "
+                  "tanh(x), not std::tanh(x), and see math.hpp for what there is");
+    return 0;
+  }
+
   constexpr pointwise::Program* program() const { return program_; }
   constexpr bool is_constant() const { return program_ == nullptr; }
   constexpr bool is_constant(double value) const { return is_constant() && value_ == value; }
@@ -187,6 +204,45 @@ constexpr Symbol operator/(Symbol a, Symbol b) {
   if (a.is_constant() && b.is_constant()) return a.value() / b.value();
   if (b.is_constant(1)) return a;
   return pointwise::apply<pointwise::Divide>(a, b);
+}
+
+namespace detail {
+template <class T>
+concept Number = std::is_arithmetic_v<T>;
+}
+
+// With numbers of any type.
+template <detail::Number N>
+constexpr Symbol operator+(Symbol a, N b) {
+  return a + Symbol(static_cast<double>(b));
+}
+template <detail::Number N>
+constexpr Symbol operator+(N a, Symbol b) {
+  return Symbol(static_cast<double>(a)) + b;
+}
+template <detail::Number N>
+constexpr Symbol operator-(Symbol a, N b) {
+  return a - Symbol(static_cast<double>(b));
+}
+template <detail::Number N>
+constexpr Symbol operator-(N a, Symbol b) {
+  return Symbol(static_cast<double>(a)) - b;
+}
+template <detail::Number N>
+constexpr Symbol operator*(Symbol a, N b) {
+  return a * Symbol(static_cast<double>(b));
+}
+template <detail::Number N>
+constexpr Symbol operator*(N a, Symbol b) {
+  return Symbol(static_cast<double>(a)) * b;
+}
+template <detail::Number N>
+constexpr Symbol operator/(Symbol a, N b) {
+  return a / Symbol(static_cast<double>(b));
+}
+template <detail::Number N>
+constexpr Symbol operator/(N a, Symbol b) {
+  return Symbol(static_cast<double>(a)) / b;
 }
 
 }  // namespace rw

@@ -39,18 +39,23 @@ inline constexpr FusedOperation fused_operation = {
 /// broadcast, UsageError for mixed types.
 template <class F, class... A>
 auto fuse(const char* name, F, const A&... arguments) {
-  static_assert(std::is_empty_v<F> && std::is_default_constructible_v<F>,
-                "fuse: the formula must not capture anything; pass what it needs as arguments");
-  static_assert(sizeof...(A) <= pointwise::max_arguments, "fuse: too many arguments");
   constexpr std::size_t n = sizeof...(A);
-  constexpr std::size_t outputs = pointwise::program_of<F, n>.output_count;
-  const std::array<Operand, n> operands{Operand(arguments)...};
-  std::array<Tensor, outputs> results;
-  pointwise::apply_fused(name, pointwise::fused_operation<F, n>, operands, results);
-  if constexpr (outputs == 1) {
-    return std::move(results[0]);
+  constexpr bool captures = !std::is_empty_v<F> || !std::is_default_constructible_v<F>;
+  static_assert(!captures,
+                "fuse: the formula must not capture anything; pass what it needs as arguments");
+  static_assert(n <= pointwise::max_arguments, "fuse: too many arguments");
+  if constexpr (!captures && n <= pointwise::max_arguments) {
+    constexpr std::size_t outputs = pointwise::program_of<F, n>.output_count;
+    const std::array<Operand, n> operands{Operand(arguments)...};
+    std::array<Tensor, outputs> results;
+    pointwise::apply_fused(name, pointwise::fused_operation<F, n>, operands, results);
+    if constexpr (outputs == 1) {
+      return std::move(results[0]);
+    } else {
+      return results;
+    }
   } else {
-    return results;
+    return Tensor();
   }
 }
 

@@ -1,0 +1,33 @@
+// says: cell: it needs `std::pair<Tensor, State> operator()(const Tensor& x, const State& state)
+// const`
+#include <rewind/layers/recurrent.hpp>
+
+namespace {
+
+struct MyCell {
+  struct State {
+    rw::Tensor h;
+
+    template <class Visit>
+    void tensors(Visit&& visit) {
+      visit("h", h);
+    }
+  };
+
+  State initial_state(std::int64_t batch) const;
+  std::int64_t output_size() const;
+  rw::Tensor operator()(const rw::Tensor& x, const State& s) const;
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("w", w);
+  }
+
+  rw::Parameter w;
+};
+
+}  // namespace
+
+rw::Tensor outputs(const MyCell& cell, const rw::Tensor& x) {
+  const rw::Recurrent<MyCell> layer{cell};
+  return layer(x).first;
+}
