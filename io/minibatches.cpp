@@ -56,6 +56,22 @@ Minibatches::Minibatches(std::int64_t examples, const MinibatchOptions& options,
 Minibatches::Minibatches(std::int64_t examples, const MinibatchOptions& options, Rng& rng)
     : Minibatches(examples, {}, options, rng.next()) {}
 
+Minibatches Minibatches::over(std::vector<std::int64_t> examples, const MinibatchOptions& options,
+                              std::uint64_t seed) {
+  for (const std::int64_t& number : examples) {
+    check<UsageError>(number >= 0, "minibatches: number {} of the list is {}, expected at least 0",
+                      &number - examples.data(), number);
+  }
+  Minibatches batches(static_cast<std::int64_t>(examples.size()), {}, options, seed);
+  batches.chosen_ = std::move(examples);
+  return batches;
+}
+
+Minibatches Minibatches::over(std::vector<std::int64_t> examples, const MinibatchOptions& options,
+                              Rng& rng) {
+  return over(std::move(examples), options, rng.next());
+}
+
 Minibatches Minibatches::by_length(std::vector<std::int64_t> lengths,
                                    const MinibatchOptions& options, std::uint64_t seed) {
   const auto examples = static_cast<std::int64_t>(lengths.size());
@@ -82,6 +98,9 @@ void Minibatches::arrange_epoch() {
   if (bucketed) {
     const bool in_pools = options_.shuffle && options_.pool <= examples_ / options_.batch;
     sort_pools(order_, lengths_, in_pools ? options_.pool * options_.batch : examples_);
+  }
+  for (std::int64_t& number : order_) {
+    number = chosen_.empty() ? number : chosen_[static_cast<std::size_t>(number)];
   }
   batches_ = bucketed && options_.shuffle ? rng.permutation(size()) : counted(size());
   arranged_seed_ = seed;

@@ -45,6 +45,13 @@ class Minibatches {
   /// The same; draws the seed.
   Minibatches(std::int64_t examples, const MinibatchOptions& options, Rng& rng);
 
+  /// Batches of the examples with these numbers, such as split.train: an epoch hands out each as
+  /// often as it stands in the list. Throws UsageError for a negative number.
+  static Minibatches over(std::vector<std::int64_t> examples, const MinibatchOptions& options,
+                          std::uint64_t seed);
+  static Minibatches over(std::vector<std::int64_t> examples, const MinibatchOptions& options,
+                          Rng& rng);
+
   /// Batches of examples of similar lengths, so that little is padded: `lengths` of all examples.
   /// In each epoch, pools of random examples are sorted by length and cut into batches, which come
   /// in random order. Without shuffling, batches come in order of length.
@@ -82,6 +89,7 @@ class Minibatches {
 
   std::int64_t examples_;
   std::vector<std::int64_t> lengths_;  // empty: batches of any lengths
+  std::vector<std::int64_t> chosen_;   // the numbers to hand out; empty: 0, ..., examples - 1
   MinibatchOptions options_;
   io::detail::EpochCursor cursor_;
   Tensor seed_;

@@ -40,7 +40,7 @@ struct PauseRecorder {
 /// Elements of one row, all axes but the first.
 std::int64_t width_of(const Tensor& rows) { return rows.shape().product(1, rows.rank()); }
 
-double norm(const Tensor& x) {
+double norm_of(const Tensor& x) {
   return dispatch_floating(x.dtype(), [&](auto type) {
     using Vector = Eigen::Matrix<decltype(type), Eigen::Dynamic, 1>;
     const Tensor dense = contiguous(x);
@@ -173,7 +173,7 @@ Tensor GradientFlow::state_norms(int tensor) const {
   const Tensor all = state_gradients(tensor);
   std::vector<double> norms;
   for (std::int64_t step = 0; step < steps(); ++step) {
-    norms.push_back(norm(slice(all, 0, step, step + 1)));
+    norms.push_back(norm_of(slice(all, 0, step, step + 1)));
   }
   return Tensor::from<double>({steps()}, norms);
 }
@@ -236,7 +236,7 @@ Tensor GradientFlow::weight_norms(const std::string& weight) const {
   const std::size_t number = weight_number(weight);
   std::vector<double> norms;
   for (std::int64_t step = 0; step < steps(); ++step) {
-    norms.push_back(norm(contributions(step, {&number, 1})[0]));
+    norms.push_back(norm_of(contributions(step, {&number, 1})[0]));
   }
   return Tensor::from<double>({steps()}, norms);
 }

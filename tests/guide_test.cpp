@@ -110,8 +110,16 @@ BOOST_AUTO_TEST_CASE(words) {
   // clang-format off
 Embedding table({.vocabulary = 50, .features = 32}, rng);
 Tensor logits = matmul(lstm_of_words(table(tokens)).first, transposed(table.table));
+
+Sequential read_out(Linear({.input = 32, .output = 64}, rng), Activation::relu, Dropout{0.1},
+                    Linear({.input = 64, .output = 5}, rng));
+Tensor classes = read_out(last_step(lstm_of_words(table(tokens)).first), rng);   // without rng: no dropout
+freeze(lstm_of_words);                                   // constants from here on; unfreeze() takes it back
   // clang-format on
   BOOST_TEST(logits.shape() == Shape({6, 4, 50}));
+  BOOST_TEST(classes.shape() == Shape({4, 5}));
+  BOOST_TEST(count(lstm_of_words) == 0);
+  unfreeze(lstm_of_words);
 
   ParameterList weights = parameters(lstm_of_words);
   weights.push_back({"head", &head.weight});

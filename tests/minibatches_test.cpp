@@ -86,6 +86,50 @@ std::int64_t padded(const std::vector<Numbers>& batches, const Numbers& lengths)
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(a_list_of_examples_is_handed_out_as_its_numbers) {
+  const Numbers chosen{7, 3, 11, 3, 100, 20, 5};
+  Minibatches batches = Minibatches::over(chosen, {.batch = 3}, 5);
+  Minibatches plain(7, {.batch = 3}, 5);
+  BOOST_TEST(batches.size() == 3);
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    const Numbers all = flat(epoch_of(batches));
+    const Numbers places = flat(epoch_of(plain));
+    BOOST_TEST(sorted(all) == sorted(chosen), boost::test_tools::per_element());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      BOOST_TEST(all[i] == chosen[static_cast<std::size_t>(places[i])]);
+    }
+  }
+  Minibatches in_order =
+      Minibatches::over(chosen, {.batch = 3, .shuffle = false, .drop_last = true}, 5);
+  BOOST_TEST(flat(epoch_of(in_order)) == Numbers({7, 3, 11, 3, 100, 20}),
+             boost::test_tools::per_element());
+  // One number is a list of one, and not a count.
+  rw::Rng rng(1);
+  Minibatches single = Minibatches::over({9}, {}, rng);
+  BOOST_TEST(flat(epoch_of(single)) == Numbers{9}, boost::test_tools::per_element());
+  Minibatches none = Minibatches::over({}, {}, rng);
+  BOOST_TEST(none.size() == 0);
+  BOOST_CHECK_THROW(none.next(), rw::UsageError);
+  BOOST_CHECK_EXCEPTION(Minibatches::over({1, -2}, {}, rng), rw::UsageError, [](const auto& error) {
+    return std::string(error.what()) ==
+           "minibatches: number 1 of the list is -2, expected at least 0";
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_list_of_examples_goes_on_in_the_middle_of_an_epoch) {
+  const Numbers chosen{7, 3, 11, 100, 20, 5};
+  const File file;
+  Minibatches batches = Minibatches::over(chosen, {.batch = 2}, 5);
+  batches.next();
+  rw::io::save(file.path, "batches", batches);
+  Minibatches resumed = Minibatches::over(chosen, {.batch = 2}, 6);
+  rw::io::load(file.path, "batches", resumed);
+  for (int i = 0; i < 5; ++i) {
+    BOOST_TEST(numbers_of(resumed.next()) == numbers_of(batches.next()),
+               boost::test_tools::per_element());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_epoch_has_every_example_once) {
   for (const std::int64_t n : {1, 7, 8, 9, 100}) {
     for (const std::int64_t size : {1, 3, 8, 200}) {

@@ -2,6 +2,7 @@
 #include <rewind/autograd/operations/dropout.hpp>
 #include <rewind/autograd/operations/indexing.hpp>
 #include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/sort.hpp>
 #include <rewind/autograd/operations/views.hpp>
 
 #include "operation_table.hpp"
@@ -73,6 +74,28 @@ void add_single_element_rows(Table& table) {
   scatters.into(table);
 }
 
+void add_order_rows(Table& table) {
+  NonlinearRow sorts("sort");
+  for (const Shape& shape :
+       {Shape{1}, {7}, {0}, {3, 2}, {2, 0}, {2, 3, 2}, {2, 1, 2, 2}, {1, 2, 1, 2, 2}}) {
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      sorts.add(shape, [=](const Tensor& x) { return sort(x, axis, axis % 2 == 1).values; });
+    }
+  }
+  sorts.add_slices([](const Tensor& x) { return sort(x, 0).values; });
+  sorts.add_slices([](const Tensor& x) { return sort(x).values; });
+  sorts.into(table);
+
+  NonlinearRow largest("topk");
+  for (const Shape& shape : {Shape{1}, {7}, {3, 2}, {2, 3, 4}, {2, 1, 2, 5}, {1, 2, 1, 2, 3}}) {
+    largest.add(shape, [](const Tensor& x) { return topk(x, (x.columns() + 1) / 2).values; });
+    largest.add(shape, [](const Tensor& x) { return topk(x, x.columns()).values * sum(x); });
+  }
+  largest.add({3, 4}, [](const Tensor& x) { return topk(x, 0).values; });
+  largest.add_slices([](const Tensor& x) { return topk(x, 2).values; });
+  largest.into(table);
+}
+
 void add_dropout_row(Table& table) {
   NonlinearRow row("dropout");
   // A generator of the same seed in each call draws the same mask.
@@ -98,6 +121,7 @@ void add_dropout_row(Table& table) {
 void add_indexing_rows(Table& table) {
   add_whole_slice_rows(table);
   add_single_element_rows(table);
+  add_order_rows(table);
   add_dropout_row(table);
 }
 

@@ -122,6 +122,10 @@ void add_special_reductions(Table& table) {
   add("var", [](const Tensor& x) { return sin(var(x, {1})); }, {equal_rows});
   add("var", [](const Tensor& x) { return sin(var(x, {1}, false, 0)); },
       {slice(equal_rows, 1, 0, 1).clone()});
+  // One zero, two, and a row of zeros.
+  add("prod", [](const Tensor& x) { return sin(prod(x, {1})); },
+      {Tensor::from<double>(
+          {4, 5}, {0.5, -1.2, 0, 0.7, 1.1, 0, 2, 0, -1, 0.3, 0, 0, 0, 0, 0, 3, 2, 0.5, -2, 0.1})});
   // Ties that stay when an element is moved.
   add("max",
       [](const Tensor& x) {
@@ -161,6 +165,22 @@ void add_reduction_rows(Table& table) {
   table.push_back(reduction("var", any, false, [](const Tensor& x, Axes axes, bool keep) {
     return var(x, axes, keep, 0.5);
   }));
+  table.push_back(reduction("stddev", spread(), false, [](const Tensor& x, Axes axes, bool keep) {
+    return stddev(x, axes, keep, 0.5);
+  }));
+  table.push_back(reduction("prod", any, true, [](const Tensor& x, Axes axes, bool keep) {
+    return prod(x, axes, keep);
+  }));
+  Operation norms = reduction("norm", nonzero(), true, [](const Tensor& x, Axes axes, bool keep) {
+    return norm(x, axes, keep);
+  });
+  for (const double p : {1.0, 1.5, 3.0, inf}) {
+    const Operation others =
+        reduction("norm", spread(0.07), true,
+                  [p](const Tensor& x, Axes axes, bool keep) { return norm(x, axes, keep, p); });
+    norms.samples.insert(norms.samples.end(), others.samples.begin(), others.samples.end());
+  }
+  table.push_back(std::move(norms));
   // e^ of it, because over no elements it is -infinity.
   table.push_back(reduction("logsumexp", any, true, [](const Tensor& x, Axes axes, bool keep) {
     return exp(logsumexp(x, axes, keep));

@@ -43,6 +43,16 @@ void add_slice_rows(Table& table) {
   }
   selects.add_slices([](const Tensor& x) { return select(x, 0, 1); }).into(table);
 
+  NonlinearRow parts("operator[]");
+  for (const Shape& shape :
+       {Shape{3}, {1}, {3, 4}, {2, 0}, {2, 3, 2}, {2, 1, 2, 2}, {1, 2, 1, 2, 2}}) {
+    parts.add(shape, [](const Tensor& x) { return x[-1] * x[0]; });
+  }
+  parts.add({2, 3}, [](const Tensor& x) { return x[1][-1] * x[0][0]; })
+      .add({2, 3, 2}, [](const Tensor& x) { return x[0][1] + x[1][2] * x[0][0]; })
+      .add_slices([](const Tensor& x) { return x[1]; })
+      .into(table);
+
   NonlinearRow splits("split");
   for (const Shape& shape :
        {Shape{4}, {4, 2}, {2, 4}, {4, 2, 2}, {2, 4, 3}, {2, 2, 4}, {0, 4}, {4, 0}}) {
@@ -77,6 +87,14 @@ void add_shape_rows(Table& table) {
              return reshape(x, {1, 1});
            })
       .add({1}, [](const Tensor& x) { return reshape(x, {}); })
+      .add({2, 6},
+           [](const Tensor& x) {
+             return reshape(x, {-1, 3});
+           })
+      .add({4, 6},
+           [](const Tensor& x) {
+             return reshape(slice(x, 1, 1, 4), {2, -1, 3});
+           })
       .add({2, 3, 2},
            [](const Tensor& x) {
              return reshape(x, {6, 2});

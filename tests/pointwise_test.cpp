@@ -186,6 +186,34 @@ BOOST_AUTO_TEST_CASE(accuracy_in_units_of_the_last_place) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(whole_numbers_and_finite_ones) {
+  // More of them than fill a register.
+  const Tensor x = rw::Tensor::from<float>(
+      {20}, {0.5f,       1.5f,  2.5f,  -0.5f,    -1.5f,     -2.5f,     0.49999997f,
+             8388607.5f, 1e30f, 0,     infinity, -infinity, nan_value, 1,
+             -7.000001f, 3e38f, 0.75f, -0.75f,   2,         -2});
+  const Floats rounded = round(x).to_vector<float>();
+  const Floats below = floor(x).to_vector<float>();
+  const Floats finite = isfinite(x).to_vector<float>();
+  const Floats values = x.to_vector<float>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    BOOST_TEST(same(rounded[i], std::nearbyint(values[i])), "round " << values[i]);
+    BOOST_TEST(same(below[i], std::floor(values[i])), "floor " << values[i]);
+    BOOST_TEST(finite[i] == (std::isfinite(values[i]) ? 1.0f : 0.0f), "isfinite " << values[i]);
+  }
+  // In a formula, too.
+  const Tensor kept =
+      rw::fuse([](auto v) { return where(isfinite(v), v - floor(v), round(v)); }, x);
+  BOOST_TEST(kept.to_vector<float>()[17] == 0.25f);
+  BOOST_TEST(kept.to_vector<float>()[10] == infinity);
+  const Floats fused = rw::fuse([](auto v) { return silu(v); }, x).to_vector<float>();
+  const Floats alone = silu(x).to_vector<float>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    BOOST_TEST(same(fused[i], alone[i]), "silu " << values[i]);
+  }
+  BOOST_TEST(isfinite(Tensor::from<double>({1}, {1e300})).item() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(exact_values_and_slopes_at_the_edges) {
   struct Edge {
     const char* name;
@@ -232,6 +260,10 @@ BOOST_AUTO_TEST_CASE(exact_values_and_slopes_at_the_edges) {
       {"softplus", nan_value, nan_value, nan_value},
       {"abs", 0, 0, 0},
       {"abs", nan_value, nan_value, nan_value},
+      {"silu", infinity, infinity, 1},
+      {"silu", -infinity, 0, 0},
+      {"silu", 0, 0, 0.5f},
+      {"silu", nan_value, nan_value, nan_value},
       {"sqrt", 0, 0, infinity},
       {"square", 0, 0, 0},
       {"clamp", -0.5f, -0.5f, 1},

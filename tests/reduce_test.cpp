@@ -100,10 +100,28 @@ double logsumexp_of(const Group& g) {
   }
   return static_cast<double>(std::log(total));
 }
+double stddev_of(const Group& g) { return std::sqrt(var_of(g)); }
+double norm_of(const Group& g) {
+  long double total = 0;
+  for (const double v : g) {
+    total += static_cast<long double>(v) * v;
+  }
+  return static_cast<double>(std::sqrt(total));
+}
+double prod_of(const Group& g) {
+  long double product = 1;
+  for (const double v : g) {
+    product *= v;
+  }
+  return static_cast<double>(product);
+}
 double max_of(const Group& g) { return *std::max_element(g.begin(), g.end()); }
 double min_of(const Group& g) { return *std::min_element(g.begin(), g.end()); }
 double argmax_of(const Group& g) {
   return static_cast<double>(std::max_element(g.begin(), g.end()) - g.begin());
+}
+double argmin_of(const Group& g) {
+  return static_cast<double>(std::min_element(g.begin(), g.end()) - g.begin());
 }
 
 /// An Axes list lives only as long as its braces, so each set of axes is spelled out.
@@ -159,12 +177,15 @@ struct Case {
   double tolerance;  // in units of the type's epsilon
 };
 
-const std::array<Case, 6> cases = {{
+const std::array<Case, 9> cases = {{
     {"sum", [](const Tensor& x, Axes a, bool k) { return rw::sum(x, a, k); }, sum_of, 40},
     {"mean", [](const Tensor& x, Axes a, bool k) { return rw::mean(x, a, k); }, mean_of, 8},
     {"max", [](const Tensor& x, Axes a, bool k) { return rw::max(x, a, k); }, max_of, 0},
     {"min", [](const Tensor& x, Axes a, bool k) { return rw::min(x, a, k); }, min_of, 0},
     {"var", [](const Tensor& x, Axes a, bool k) { return rw::var(x, a, k); }, var_of, 16},
+    {"stddev", [](const Tensor& x, Axes a, bool k) { return rw::stddev(x, a, k); }, stddev_of, 16},
+    {"norm", [](const Tensor& x, Axes a, bool k) { return rw::norm(x, a, k); }, norm_of, 16},
+    {"prod", [](const Tensor& x, Axes a, bool k) { return rw::prod(x, a, k); }, prod_of, 40},
     {"logsumexp", [](const Tensor& x, Axes a, bool k) { return rw::logsumexp(x, a, k); },
      logsumexp_of, 8},
 }};
@@ -176,7 +197,8 @@ void check_all_axes(const Tensor& x) {
   for_axes(x.rank(), [&](Axes axes, const std::vector<bool>& removed) {
     const std::vector<Group> parts = groups(x, removed);
     for (const Case& test : cases) {
-      if (std::string(test.name) == "var" && parts.front().size() < 2) {
+      const bool is_spread = test.reference == var_of || test.reference == stddev_of;
+      if (is_spread && parts.front().size() < 2) {
         continue;
       }
       std::vector<double> expected;
@@ -274,6 +296,7 @@ BOOST_AUTO_TEST_CASE(nothing_to_reduce) {
   BOOST_CHECK_THROW(rw::max(x), rw::ShapeError);
   BOOST_CHECK_THROW(rw::min(x, {1}), rw::ShapeError);
   BOOST_CHECK_THROW(rw::argmax(x), rw::ShapeError);
+  BOOST_CHECK_THROW(rw::argmin(x), rw::ShapeError);
   BOOST_CHECK(gradient_of(x, [](const Tensor& v) { return rw::sum(v, {1}); }).shape() == x.shape());
   BOOST_CHECK(gradient_of(x, [](const Tensor& v) { return rw::logsumexp(v, {1}); }).shape() ==
               x.shape());
@@ -302,6 +325,7 @@ BOOST_AUTO_TEST_CASE(nan_reaches_every_reduction) {
         }
       }
       BOOST_CHECK_EQUAL(rw::argmax(row).item(), static_cast<double>(at));
+      BOOST_CHECK_EQUAL(rw::argmin(row).item(), static_cast<double>(at));
     }
   }
 }
@@ -389,9 +413,12 @@ BOOST_AUTO_TEST_CASE(argmax_matches_the_reference) {
       std::vector<bool> removed(static_cast<std::size_t>(x.rank()));
       removed[static_cast<std::size_t>(axis)] = true;
       std::vector<double> expected;
+      std::vector<double> smallest;
       for (const Group& part : groups(x, removed)) {
         expected.push_back(argmax_of(part));
+        smallest.push_back(argmin_of(part));
       }
+      check_near(rw::argmin(x, axis), smallest, 0, "argmin");
       const Tensor got = rw::argmax(x, axis);
       BOOST_CHECK(got.dtype() == DType::int64);
       BOOST_CHECK(got.shape() == x.shape().without(axis));
@@ -401,6 +428,8 @@ BOOST_AUTO_TEST_CASE(argmax_matches_the_reference) {
   }
   const Tensor ties = Tensor::from<double>(Shape{2, 4}, {1, 7, 7, 0, -0.0, 0.0, -1, 0});
   check_near(rw::argmax(ties), {1, 0}, 0, "first of ties");
+  check_near(rw::argmin(ties), {3, 2}, 0, "first of ties");
+  check_near(rw::argmin(-ties), {1, 0}, 0, "first of ties");
   check_near(rw::argmax(rw::full(Shape{3}, -INFINITY)), {0}, 0, "all -infinity");
 }
 

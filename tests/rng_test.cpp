@@ -7,7 +7,9 @@
 #include <limits>
 #include <numeric>
 
+#include <rewind/autograd/fuse/broadcast.hpp>
 #include <rewind/autograd/operations/dropout.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/rng.hpp>
 
@@ -406,4 +408,90 @@ BOOST_AUTO_TEST_CASE(dropout_refuses_what_is_no_probability) {
   check_throws<UsageError>([&] { dropout_mask(Shape{2}, 0.5, rng, DType::int64); },
                            "dropout_mask: got int64");
   BOOST_TEST(rng.next() == Published(20).next());
+}
+
+BOOST_AUTO_TEST_CASE(tensors_are_standard_unless_told) {
+  Rng a(21);
+  Rng b(21);
+  BOOST_TEST(a.normal({5, 3}).to_vector<float>() == b.normal({5, 3}, 0, 1).to_vector<float>());
+  BOOST_TEST(a.uniform({5, 3}).to_vector<float>() == b.uniform({5, 3}, 0, 1).to_vector<float>());
+}
+
+BOOST_AUTO_TEST_CASE(classes_come_as_often_as_their_weights_say) {
+  Rng rng(22);
+  const std::int64_t rows = 30000;
+  // Each row with weights of its own, in columns of a wider tensor.
+  const Tensor wide =
+      expand(Tensor::from<double>({2, 1, 5}, {9, 1, 0, 3, 0, 9, 0, 0.5, 0.25, 0.25}), {2, rows, 5});
+  const Tensor weights = slice(wide, -1, 1, 5);
+  const Tensor drawn = rng.categorical(weights);
+  BOOST_TEST(drawn.shape() == Shape({2, rows}));
+  std::array<std::array<double, 4>, 2> counts{};
+  const auto classes = drawn.to_vector<std::int64_t>();
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    counts[i / static_cast<std::size_t>(rows)][static_cast<std::size_t>(classes[i])] += 1.0 / rows;
+  }
+  const std::array<std::array<double, 4>, 2> expected{{{0.25, 0, 0.75, 0}, {0, 0.5, 0.25, 0.25}}};
+  for (std::size_t r = 0; r < 2; ++r) {
+    for (std::size_t k = 0; k < 4; ++k) {
+      BOOST_TEST(std::abs(counts[r][k] - expected[r][k]) < 0.015, "class " << k << ", row " << r);
+      BOOST_TEST((expected[r][k] > 0 || counts[r][k] == 0));
+    }
+  }
+  // The same numbers give the same classes; one number for each row.
+  Rng again(22);
+  BOOST_TEST(again.categorical(weights).to_vector<std::int64_t>() == classes);
+  BOOST_TEST(again.next() == rng.next());
+}
+
+BOOST_AUTO_TEST_CASE(weights_of_the_smallest_and_the_largest_numbers) {
+  Rng rng(23);
+  const auto draw = [&](std::initializer_list<double> weights, DType dtype) {
+    return rng
+        .categorical(
+            Tensor::from<double>({static_cast<std::int64_t>(weights.size())}, weights).to(dtype))
+        .item();
+  };
+  for (int i = 0; i < 100; ++i) {
+    BOOST_TEST(draw({0, 5e-324, 0}, DType::float64) == 1);
+    BOOST_TEST(draw({0, 0, 1e-45}, DType::float32) == 2);
+    BOOST_TEST(draw({3.4e38, 3.4e38}, DType::float32) <= 1);
+  }
+  BOOST_TEST(rng.categorical(ones({7, 1})).to_vector<std::int64_t>() ==
+             std::vector<std::int64_t>(7, 0));
+  BOOST_TEST(rng.categorical(ones({0, 3})).shape() == Shape({0}));
+  BOOST_TEST(rng.categorical(ones({3})).rank() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(weights_by_which_nothing_can_be_drawn) {
+  Rng rng(24);
+  const double inf = std::numeric_limits<double>::infinity();
+  const auto draw = [&](std::initializer_list<double> second_row) {
+    std::vector<double> weights{1, 2, 3};
+    weights.insert(weights.end(), second_row);
+    return rng.categorical(Tensor::from<double>({2, 3}, weights));
+  };
+  check_throws<UsageError>(
+      [&] {
+        draw({1, -0.5, 1});
+      },
+      "categorical: weight 1 of row 1 is -0.5, expected a finite number of at "
+      "least 0 (the weights are [2, 3])");
+  check_throws<UsageError>([&] { draw({1, 1, std::nan("")}); }, "weight 2 of row 1 is nan");
+  check_throws<UsageError>([&] { draw({inf, 1, 1}); }, "weight 0 of row 1 is inf");
+  check_throws<UsageError>(
+      [&] {
+        draw({0, 0, -0.0});
+      },
+      "categorical: the weights of row 1 add up to 0");
+  check_throws<UsageError>([&] { draw({1e308, 1e308, 1}); }, "row 1 add up to inf");
+  check_throws<ShapeError>([&] { rng.categorical(scalar(1)); },
+                           "categorical: the weights have shape []");
+  check_throws<ShapeError>(
+      [&] {
+        rng.categorical(zeros({2, 0}));
+      },
+      "categorical: the weights have shape [2, 0]");
+  check_throws<UsageError>([&] { rng.categorical(arange(3)); }, "categorical: got int64");
+  BOOST_TEST(rng.next() == Published(24).next());
 }

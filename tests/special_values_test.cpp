@@ -1,6 +1,7 @@
 // First and second derivatives at ties, zeros, huge, tiny and infinite numbers, where differences
 // tell nothing, against closed forms. Every pointwise operation has an entry.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -26,9 +27,9 @@ constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
 /// How exact a derivative is: to some digits of its own; to some digits, less those that x^2 loses
-/// in the exponent of e^(-x^2); or to some digits of 1, where it is taken from the result, which
-/// has rounded to 1 (1 - tanh(x)^2).
-enum class Accuracy { relative, exponent, absolute };
+/// in the exponent of e^(-x^2); to some digits of 1, where it is taken from the result, which has
+/// rounded to 1 (1 - tanh(x)^2); or to some of x, where such a number is multiplied by x.
+enum class Accuracy { relative, exponent, absolute, argument };
 
 /// A function of one number, its first and second derivative, and where it is defined.
 struct Unary {
@@ -48,6 +49,11 @@ Real sigmoid_slope(Real x) {
   return e / ((1 + e) * (1 + e));
 }
 Real sigmoid_curvature(Real x) { return -sigmoid_slope(x) * std::tanh(x / 2); }
+Real sigmoid_of(Real x) { return 1 / (1 + std::exp(-x)); }
+Real silu_slope(Real x) { return sigmoid_of(x) + (std::isinf(x) ? 0 : x * sigmoid_slope(x)); }
+Real silu_curvature(Real x) {
+  return std::isinf(x) ? 0 : 2 * sigmoid_slope(x) + x * sigmoid_curvature(x);
+}
 /// 2 / sqrt(pi) e^(-x^2), and the factor x of its slope left out where that vanishes.
 Real erf_slope(Real x) { return 1.12837916709551257390L * std::exp(-x * x); }
 Real erf_curvature(Real x) { return std::isinf(x) ? 0 : -2 * x * erf_slope(x); }
@@ -100,6 +106,11 @@ const Unary unary_functions[] = {
      [](Real x) { return x > 0 ? 0 : 1.5L * std::exp(x); }},
     {"gelu", [](const Tensor& x) { return gelu(x); }, gelu_slope, gelu_curvature,
      Accuracy::exponent, Accuracy::exponent},
+    {"silu", [](const Tensor& x) { return silu(x); }, silu_slope, silu_curvature,
+     Accuracy::argument, Accuracy::argument},
+    {"floor", [](const Tensor& x) { return floor(x); }, zero, zero},
+    {"round", [](const Tensor& x) { return round(x); }, zero, zero},
+    {"isfinite", [](const Tensor& x) { return isfinite(x); }, zero, zero},
     {"clamp", [](const Tensor& x) { return clamp(x, -0.5, 1.0); },
      [](Real x) -> Real { return -0.5L <= x && x <= 1; }, zero},
     {"hard_sigmoid", [](const Tensor& x) { return rw::hard_sigmoid(x); },
@@ -139,7 +150,9 @@ bool close(double got, Real want, Real x, Accuracy accuracy) {
   if (std::isnan(got) || std::isinf(got) || std::isinf(rounded)) {
     return got == static_cast<double>(rounded);
   }
-  const Real scale = accuracy == Accuracy::absolute ? 1 : std::abs(want);
+  const Real scale = accuracy == Accuracy::absolute   ? 1
+                     : accuracy == Accuracy::argument ? std::clamp<Real>(std::abs(x), 1, 1000)
+                                                      : std::abs(want);
   const Real lost = accuracy == Accuracy::exponent && want != 0 ? x * x : 0;
   const Real bound = (8 + 4 * lost) * std::numeric_limits<T>::epsilon() * scale;
   return std::abs(got - want) <= bound + std::numeric_limits<T>::min();

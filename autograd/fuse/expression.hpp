@@ -135,6 +135,9 @@ struct Relu;
 struct Erf;
 struct Erfc;
 struct Pow;
+struct Floor;
+struct Round;
+struct IsFinite;
 
 template <class... T>
 struct List {
@@ -151,7 +154,7 @@ struct List {
 
 using Operations = List<Negate, Add, Subtract, Multiply, Divide, Less, LessEqual, Equal, NotEqual,
                         Where, Maximum, Minimum, Exp, Expm1, Log, Log1p, Sqrt, Sign, Abs, Sin, Cos,
-                        Tanh, Sigmoid, Softplus, Relu, Erf, Erfc, Pow>;
+                        Tanh, Sigmoid, Softplus, Relu, Erf, Erfc, Pow, Floor, Round, IsFinite>;
 
 template <class Operation>
 constexpr std::uint8_t index_of() {

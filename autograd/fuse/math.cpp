@@ -45,6 +45,11 @@ Tensor gelu(const Operand& x) {
       "gelu", [](auto v) { return gelu(v); }, x);
 }
 
+Tensor silu(const Operand& x) {
+  return fuse(
+      "silu", [](auto v) { return silu(v); }, x);
+}
+
 Tensor clamp(const Operand& x, const Operand& low, const Operand& high) {
   return fuse(
       "clamp", [](auto v, auto l, auto h) { return clamp(v, l, h); }, x, low, high);

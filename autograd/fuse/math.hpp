@@ -50,6 +50,17 @@ auto operator*(const A& a, const B& b) { return detail::call<pointwise::Multiply
 template <class A, class B> requires SomeTensor<A, B>
 auto operator/(const A& a, const B& b) { return detail::call<pointwise::Divide>(a, b); }
 
+// x += y is x = x + y: the handle moves on to a new tensor. Other handles to the old one, what a
+// tape saved of it and a parameter keep their values; nothing is overwritten.
+template <class B> requires SomeTensor<Tensor, B>
+Tensor& operator+=(Tensor& x, const B& y) { return x = x + y; }
+template <class B> requires SomeTensor<Tensor, B>
+Tensor& operator-=(Tensor& x, const B& y) { return x = x - y; }
+template <class B> requires SomeTensor<Tensor, B>
+Tensor& operator*=(Tensor& x, const B& y) { return x = x * y; }
+template <class B> requires SomeTensor<Tensor, B>
+Tensor& operator/=(Tensor& x, const B& y) { return x = x / y; }
+
 // Comparisons give 1 where they hold and 0 elsewhere, in the type of their operands; their gradient is zero.
 template <class A, class B> requires Pointwise<A, B>
 constexpr auto operator<(const A& a, const B& b) { return detail::call<pointwise::Less>(a, b); }
@@ -90,6 +101,12 @@ template <Pointwise A> constexpr auto relu(const A& x) { return detail::call<poi
 template <Pointwise A> constexpr auto erf(const A& x) { return detail::call<pointwise::Erf>(x); }
 /// 1 - erf(x), exact far above 0 too.
 template <Pointwise A> constexpr auto erfc(const A& x) { return detail::call<pointwise::Erfc>(x); }
+/// The largest whole number that is not above x; its gradient is zero, as that of round.
+template <Pointwise A> constexpr auto floor(const A& x) { return detail::call<pointwise::Floor>(x); }
+/// The nearest whole number, and of two the even one, as std::nearbyint: round(2.5) is 2.
+template <Pointwise A> constexpr auto round(const A& x) { return detail::call<pointwise::Round>(x); }
+/// 1 where x is a finite number, 0 where it is infinite or NaN.
+template <Pointwise A> constexpr auto isfinite(const A& x) { return detail::call<pointwise::IsFinite>(x); }
 /// x^y, NaN if either is; the gradient of y is taken as 0 where x <= 0.
 template <class A, class B> requires Pointwise<A, B>
 constexpr auto pow(const A& x, const B& y) { return detail::call<pointwise::Pow>(x, y); }
@@ -120,6 +137,10 @@ constexpr Symbol gelu(Symbol x) {
   const Symbol inside = 0.5 * x * erfc(x * -0.70710678118654752440);
   return where(x > 40, x, where(x < -40, 0, inside));
 }
+constexpr Symbol silu(Symbol x) {
+  // Beyond 1000 sigmoid is 0 or 1 in any type, and its slope 0; times an infinite x that is NaN.
+  return where(x > 1000, x, where(x < -1000, 0, x * sigmoid(x)));
+}
 constexpr Symbol clamp(Symbol x, Symbol low, Symbol high) {
   return where(x < low, low, where(x > high, high, x));
 }
@@ -133,6 +154,8 @@ Tensor elu(const Operand& x, double alpha = 1.0);
 /// x Phi(x), exact, with Phi the normal distribution function (Hendrycks & Gimpel 2016): within
 /// about (4 + x^2) ulp, far below 0 as well.
 Tensor gelu(const Operand& x);
+/// x sigmoid(x), also called swish (Elfwing et al. 2018); 0 at -infinity.
+Tensor silu(const Operand& x);
 /// x limited to [low, high]; slope 1 within and at the bounds, 0 outside.
 Tensor clamp(const Operand& x, const Operand& low, const Operand& high);
 

@@ -329,6 +329,31 @@ struct Pow {
   }
 };
 
+struct Floor {
+  static constexpr const char* name = "floor";
+  template <class V>
+  static V value(V x) {
+    return xsimd::floor(x);
+  }
+  static constexpr std::array<Symbol, 1> adjoint(Symbol, Symbol, Symbol) { return {none}; }
+};
+struct Round {
+  static constexpr const char* name = "round";
+  template <class V>
+  static V value(V x) {
+    return xsimd::nearbyint(x);
+  }
+  static constexpr std::array<Symbol, 1> adjoint(Symbol, Symbol, Symbol) { return {none}; }
+};
+struct IsFinite {
+  static constexpr const char* name = "isfinite";
+  template <class V>
+  static V value(V x) {
+    return as_number<V>(xsimd::abs(x) < V(std::numeric_limits<simd::Scalar<V>>::infinity()));
+  }
+  static constexpr std::array<Symbol, 1> adjoint(Symbol, Symbol, Symbol) { return {none}; }
+};
+
 /// Number of operands of an operation, from the signature of its derivative.
 template <class Operation>
 inline constexpr std::size_t arity = [] {
@@ -348,7 +373,9 @@ inline constexpr bool is_costly =
       std::is_same_v<Operation, Subtract> || std::is_same_v<Operation, Multiply> ||
       std::is_same_v<Operation, Where> || std::is_same_v<Operation, Relu> ||
       std::is_same_v<Operation, Maximum> || std::is_same_v<Operation, Minimum> ||
-      std::is_same_v<Operation, Abs> || std::is_same_v<Operation, Sign>);
+      std::is_same_v<Operation, Abs> || std::is_same_v<Operation, Sign> ||
+      std::is_same_v<Operation, Floor> || std::is_same_v<Operation, Round> ||
+      std::is_same_v<Operation, IsFinite>);
 
 /// Calls `body.template operator()<Operation>()` for the operation at `index`.
 template <class Body>

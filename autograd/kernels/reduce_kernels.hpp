@@ -148,26 +148,28 @@ void logsumexp_of_columns(const T* x, std::int64_t rows, std::int64_t step, std:
   }
 }
 
-/// Where the first NaN, or else the first of the largest, of n >= 1 elements lies.
-template <class T>
-std::int64_t index_of_largest(const T* x, std::int64_t n) {
-  const T largest = extreme_of_row<Larger>(x, n);
-  if (std::isnan(largest)) {
+/// Where the first NaN, or else the first of the largest (Pick = Larger) or smallest, of n >= 1
+/// elements lies.
+template <class Pick, class T>
+std::int64_t index_of_extreme(const T* x, std::int64_t n) {
+  const T extreme = extreme_of_row<Pick>(x, n);
+  if (std::isnan(extreme)) {
     return std::find_if(x, x + n, [](T v) { return std::isnan(v); }) - x;
   }
-  return std::find(x, x + n, largest) - x;
+  return std::find(x, x + n, extreme) - x;
 }
 
 /// The same for each of several columns.
-template <class T>
-void indices_of_largest(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
-                        std::int64_t* to) {
+template <class Pick, class T>
+void indices_of_extremes(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
+                         std::int64_t* to) {
   std::fill_n(to, columns, 0);
   for (std::int64_t row = 1; row < rows; ++row) {
     const T* const p = x + row * step;
     for (std::int64_t c = 0; c < columns; ++c) {
       const T best = x[to[c] * step + c];
-      to[c] = p[c] > best || (std::isnan(p[c]) && !std::isnan(best)) ? row : to[c];
+      const bool better = Pick::is_better(p[c], best);
+      to[c] = better || (std::isnan(p[c]) && !std::isnan(best)) ? row : to[c];
     }
   }
 }

@@ -121,8 +121,12 @@ double sum_row(const T* x, std::int64_t n) {
 /// The larger (or smaller) of two numbers or registers; NaN if either is.
 struct Larger {
   template <class T>
+  static bool is_better(T a, T b) {
+    return a > b;
+  }
+  template <class T>
   static T scalar(T a, T b) {
-    return ((a > b) | (a != a)) ? a : b;
+    return (is_better(a, b) | (a != a)) ? a : b;
   }
   template <class V>
   static V batch(V a, V b) {
@@ -131,8 +135,12 @@ struct Larger {
 };
 struct Smaller {
   template <class T>
+  static bool is_better(T a, T b) {
+    return a < b;
+  }
+  template <class T>
   static T scalar(T a, T b) {
-    return ((a < b) | (a != a)) ? a : b;
+    return (is_better(a, b) | (a != a)) ? a : b;
   }
   template <class V>
   static V batch(V a, V b) {

@@ -1,11 +1,15 @@
 #include <algorithm>
 #include <bitset>
+#include <cmath>
 #include <limits>
+#include <span>
+#include <vector>
 
 #include <rewind/autograd/fuse/broadcast.hpp>
 #include <rewind/autograd/fuse/pointwise.hpp>
 #include <rewind/autograd/fuse/reduction.hpp>
 #include <rewind/autograd/kernels/reduce_kernels.hpp>
+#include <rewind/autograd/operations/movement.hpp>
 #include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/autograd/operations/views.hpp>
 #include <rewind/autograd/tape/record.hpp>
@@ -93,6 +97,54 @@ Tensor record_sum(const char* name, const Tensor& x, const ReductionPlan& r, dou
                 });
 }
 
+template <class Pick>
+Tensor index_of_extreme(const char* who, const Tensor& x, int axis, bool keep) {
+  const ReductionPlan r = plan(who, x, {axis}, keep);
+  check_not_empty(who, x, r);
+  Tensor result = detail::make_tensor(r.result, DType::int64);
+  dispatch_floating(x.dtype(), [&](auto type) {
+    using T = decltype(type);
+    Tensor dense = x.detach();
+    const int front = detail::front_axis(who, x.shape(), axis);
+    const ReducedRun<T> run = detail::run_of<T>(dense, front, front + 1);
+    auto* const to = result.mutable_data<std::int64_t>();
+    for (std::int64_t o = 0; o < run.outer; ++o) {
+      const T* const from = run.data + o * run.outer_step;
+      if (run.along_rows()) {
+        to[o] = kernels::index_of_extreme<Pick>(from, run.n);
+      } else {
+        kernels::indices_of_extremes<Pick>(from, run.n, run.step, run.inner, to + o * run.inner);
+      }
+    }
+  });
+  return result;
+}
+
+/// Whether one (Pick = Larger) or each (Pick = Smaller) of the elements is not 0, as 1 or 0.
+template <class Pick>
+Tensor truth_over(const char* who, const Tensor& x, Axes axes, bool keep, double of_nothing) {
+  const ReductionPlan r = plan(who, x, axes, keep);
+  if (r.count == 0) {
+    return full(r.result, of_nothing, x.dtype());
+  }
+  const StopRecording constant;
+  return extreme_over<Pick>(not_equal(x, 0), r);
+}
+
+/// The axes that are reduced as one axis in front of all others: [n, ...].
+Tensor with_reduced_axes_in_front(const Tensor& x, const ReductionPlan& r) {
+  std::vector<int> order;
+  for (const bool reduced : {true, false}) {
+    for (int axis = 0; axis < x.rank(); ++axis) {
+      if (r.removes(axis) == reduced) {
+        order.push_back(axis);
+      }
+    }
+  }
+  const Tensor front = permute(x, std::span<const int>(order));
+  return reshape(front, Shape{r.count, r.result.elements()});
+}
+
 }  // namespace
 
 Tensor sum(const Tensor& x, Axes axes, bool keep) {
@@ -124,6 +176,61 @@ Tensor var(const Tensor& x, Axes axes, bool keep, double correction) {
   return record_sum("var", squares, r, degrees);
 }
 
+Tensor stddev(const Tensor& x, Axes axes, bool keep, double correction) {
+  plan("stddev", x, axes, keep);  // errors in its own name
+  return fuse(
+      "stddev", [](auto v) { return where(equal(v, 0), 0, sqrt(v)); },
+      var(x, axes, keep, correction));
+}
+
+Tensor norm(const Tensor& x, Axes axes, bool keep, double p) {
+  const ReductionPlan r = plan("norm", x, axes, keep);
+  check<UsageError>(p >= 1, "norm: got p = {}, expected at least 1", p);
+  if (p == 1) {
+    return record_sum("norm", abs(x), r, 1.0);
+  }
+  if (p == 2) {
+    return fuse(
+        "norm", [](auto s) { return where(equal(s, 0), 0, sqrt(s)); },
+        record_sum("sum", square(x), r, 1.0));
+  }
+  if (std::isinf(p) && r.count > 0) {
+    const Tensor magnitude = abs(x);
+    return record_extreme("norm", magnitude, extreme_over<kernels::Larger>(magnitude, r), r);
+  }
+  // The slopes of a power of 0 are left out: the first is 0, and the second may be infinite.
+  const Tensor powers = fuse(
+      "power", [](auto v, auto k) { return where(equal(v, 0), 0, pow(abs(v), k)); }, x, p);
+  return fuse(
+      "norm", [](auto s, auto k) { return where(equal(s, 0), 0, pow(s, k)); },
+      record_sum("sum", powers, r, 1.0), 1 / p);
+}
+
+Tensor prod(const Tensor& x, Axes axes, bool keep) {
+  const ReductionPlan r = plan("prod", x, axes, keep);
+  if (r.count == 0) {
+    return record_sum("sum", x, r, 1.0) + 1.0;
+  }
+  Tensor product = with_reduced_axes_in_front(x, r);
+  Tensor rest;  // the factors that found no partner
+  for (std::int64_t n = r.count; n > 1; n /= 2) {
+    if (n % 2 == 1) {
+      const Tensor last = slice(product, 0, n - 1, n);
+      rest = rest.defined() ? rest * last : last;
+    }
+    product = slice(product, 0, 0, n / 2) * slice(product, 0, n / 2, n / 2 * 2);
+  }
+  return reshape(rest.defined() ? product * rest : product, r.result);
+}
+
+Tensor any(const Tensor& x, Axes axes, bool keep) {
+  return truth_over<kernels::Larger>("any", x, axes, keep, 0.0);
+}
+
+Tensor all(const Tensor& x, Axes axes, bool keep) {
+  return truth_over<kernels::Smaller>("all", x, axes, keep, 1.0);
+}
+
 Tensor logsumexp(const Tensor& x, Axes axes, bool keep) {
   const ReductionPlan r = plan("logsumexp", x, axes, keep);
   const Tensor y = logsumexp_over(x, r);
@@ -143,25 +250,11 @@ Tensor logsumexp(const Tensor& x, Axes axes, bool keep) {
 }
 
 Tensor argmax(const Tensor& x, int axis, bool keep) {
-  const ReductionPlan r = plan("argmax", x, {axis}, keep);
-  check_not_empty("argmax", x, r);
-  Tensor result = detail::make_tensor(r.result, DType::int64);
-  dispatch_floating(x.dtype(), [&](auto type) {
-    using T = decltype(type);
-    Tensor dense = x.detach();
-    const int front = detail::front_axis("argmax", x.shape(), axis);
-    const ReducedRun<T> run = detail::run_of<T>(dense, front, front + 1);
-    auto* const to = result.mutable_data<std::int64_t>();
-    for (std::int64_t o = 0; o < run.outer; ++o) {
-      const T* const from = run.data + o * run.outer_step;
-      if (run.along_rows()) {
-        to[o] = kernels::index_of_largest(from, run.n);
-      } else {
-        kernels::indices_of_largest(from, run.n, run.step, run.inner, to + o * run.inner);
-      }
-    }
-  });
-  return result;
+  return index_of_extreme<kernels::Larger>("argmax", x, axis, keep);
+}
+
+Tensor argmin(const Tensor& x, int axis, bool keep) {
+  return index_of_extreme<kernels::Smaller>("argmin", x, axis, keep);
 }
 
 }  // namespace rw

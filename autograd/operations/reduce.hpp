@@ -27,11 +27,28 @@ Tensor min(const Tensor& x, Axes axes = {}, bool keep = false);
 /// Variance: sum of (x - mean)^2 / (n - correction), finite as long as the largest square fits the
 /// type. NaN, gradient too, of a single element (for correction = 1), and where x is infinite.
 Tensor var(const Tensor& x, Axes axes = {}, bool keep = false, double correction = 1.0);
+/// Standard deviation, the root of var: where that is 0 the gradient is taken as 0.
+Tensor stddev(const Tensor& x, Axes axes = {}, bool keep = false, double correction = 1.0);
+/// The p-norm (sum |x|^p)^(1/p), of a matrix or more that of all its elements; p = infinity gives
+/// the largest |x|. 0 over no elements, finite as long as the sum fits the type. The gradient at a
+/// vector of zeros is taken as 0; that of an infinite norm is NaN. Throws UsageError unless p >= 1.
+Tensor norm(const Tensor& x, Axes axes = {}, bool keep = false, double p = 2.0);
+/// Product; 1 over no elements. Multiplied in pairs, which has every gradient exact beside zeros:
+/// that of a single zero is the product of the others, beside two zeros all are 0.
+Tensor prod(const Tensor& x, Axes axes = {}, bool keep = false);
+/// 1 where any element is not 0, else 0, in x's type; a NaN is not 0. 0 over no elements. The
+/// gradient is zero.
+Tensor any(const Tensor& x, Axes axes = {}, bool keep = false);
+/// 1 where no element is 0, else 0, as any(); 1 over no elements.
+Tensor all(const Tensor& x, Axes axes = {}, bool keep = false);
 /// log(sum(e^x)) without overflow; -infinity (and zero gradients) over no elements or where all are
 /// -infinity. +infinity where an element is, with the gradient NaN there and 0 elsewhere.
 Tensor logsumexp(const Tensor& x, Axes axes = {}, bool keep = false);
 /// int64 index of the first largest element along `axis`; a NaN counts as largest. Throws
 /// ShapeError over no elements.
 Tensor argmax(const Tensor& x, int axis = -1, bool keep = false);
+/// int64 index of the first smallest element along `axis`; a NaN counts as smallest. Throws
+/// ShapeError over no elements.
+Tensor argmin(const Tensor& x, int axis = -1, bool keep = false);
 
 }  // namespace rw

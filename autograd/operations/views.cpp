@@ -1,3 +1,8 @@
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
 #include <rewind/autograd/kernels/strided.hpp>
 #include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/autograd/operations/views.hpp>
@@ -56,6 +61,20 @@ Tensor part_of_axis(const Tensor& x, int axis, std::int64_t begin, std::int64_t 
   return copied_slice(x, axis, begin, end);
 }
 
+Tensor part_at(const char* who, const Tensor& x, int axis, std::int64_t index) {
+  const Shape& shape = x.shape();
+  const int position = detail::front_axis(who, shape, axis);
+  const std::int64_t size = shape[position];
+  const std::int64_t front = index < 0 ? index + size : index;
+  check_shape(0 <= front && front < size, "{}: index {} does not lie in axis {} of {} (size {})",
+              who, index, axis, shape, size);
+  if (position + 1 < shape.rank() && shape.product(0, position) == 1) {
+    const std::int64_t rows_each = shape.product(position + 1, shape.rank() - 1);
+    return view(x, shape.without(position), front * rows_each, 0, false);
+  }
+  return reshape(part_of_axis(x, position, front, front + 1), shape.without(position));
+}
+
 }  // namespace
 
 namespace detail {
@@ -98,6 +117,25 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   return view(contiguous(x), shape, 0, 0, true);
 }
 
+Tensor reshape(const Tensor& x, std::initializer_list<std::int64_t> sizes) {
+  const auto open = std::find(sizes.begin(), sizes.end(), -1);
+  if (open == sizes.end()) {
+    return reshape(x, Shape(sizes));
+  }
+  std::vector<std::int64_t> others(sizes);
+  const auto axis = open - sizes.begin();
+  others[static_cast<std::size_t>(axis)] = 1;
+  check_shape(std::find(others.begin(), others.end(), -1) == others.end(),
+              "reshape: got several sizes of -1, expected at most one (x is {})", x.shape());
+  const Shape rest{std::span<const std::int64_t>(others)};
+  if (rest.elements() == 0 || x.elements() % rest.elements() != 0) [[unlikely]] {
+    throw ShapeError(fmt::format(
+        "reshape: {} has {} elements, and no one size in place of -1 makes [{}] hold them",
+        x.shape(), x.elements(), fmt::join(sizes, ", ")));
+  }
+  return reshape(x, rest.with(static_cast<int>(axis), x.elements() / rest.elements()));
+}
+
 Tensor unsqueeze(const Tensor& x, int axis) {
   check_shape(
       0 <= axis && axis <= x.rank() && x.rank() < Shape::max_rank,
@@ -124,17 +162,11 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
 }
 
 Tensor select(const Tensor& x, int axis, std::int64_t index) {
-  const Shape& shape = x.shape();
-  const int position = detail::front_axis("select", shape, axis);
-  const std::int64_t size = shape[position];
-  const std::int64_t front = index < 0 ? index + size : index;
-  check_shape(0 <= front && front < size,
-              "select: index {} does not lie in axis {} of {} (size {})", index, axis, shape, size);
-  if (position + 1 < shape.rank() && shape.product(0, position) == 1) {
-    const std::int64_t rows_each = shape.product(position + 1, shape.rank() - 1);
-    return view(x, shape.without(position), front * rows_each, 0, false);
-  }
-  return reshape(part_of_axis(x, position, front, front + 1), shape.without(position));
+  return part_at("select", x, axis, index);
+}
+
+Tensor Tensor::operator[](std::int64_t index) const {
+  return part_at("operator[]", *this, 0, index);
 }
 
 void detail::split_into(Tensor x, std::span<const std::int64_t> sizes, int axis,

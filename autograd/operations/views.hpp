@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <utility>
 
 #include <rewind/autograd/tape/operand.hpp>
@@ -17,6 +18,9 @@ namespace rw {
 /// The same elements in row-major order as `shape`: `x` itself where it has that shape. Throws
 /// ShapeError when the counts differ.
 Tensor reshape(const Tensor& x, const Shape& shape);
+/// The same, where one size may be -1, which stands for what the others leave: reshape(x [6, 4],
+/// {-1, 3}) is [8, 3]. Throws ShapeError where no size, or more than one, would do.
+Tensor reshape(const Tensor& x, std::initializer_list<std::int64_t> sizes);
 
 /// `x` with a new axis of size 1 in front of `axis` (0 <= axis <= rank).
 Tensor unsqueeze(const Tensor& x, int axis);
@@ -29,7 +33,7 @@ Tensor squeeze(const Tensor& x, int axis);
 Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end);
 
 /// Element `index` of `axis`, which disappears: select(x [T, B, F], 0, t) is [B, F]. Negative
-/// indices count from the end.
+/// indices count from the end. x[index] is select(x, 0, index).
 Tensor select(const Tensor& x, int axis, std::int64_t index);
 
 /// `parts` slices of equal size along `axis`.

@@ -74,6 +74,8 @@ class Parameter {
   bool defined() const { return body_ != nullptr; }
   const Tensor& value() const { return body().value; }
   explicit(false) operator const Tensor&() const { return body().value; }
+  /// Part `index` of the value's first axis, as that of a tensor.
+  Tensor operator[](std::int64_t index) const { return value()[index]; }
   const Shape& shape() const { return value().shape(); }
   DType dtype() const { return value().dtype(); }
 

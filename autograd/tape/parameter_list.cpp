@@ -23,6 +23,17 @@ void zero_grad(const ParameterList& list) {
   }
 }
 
+namespace {
+void set_trainable(const ParameterList& list, bool trainable) {
+  for (const NamedParameter& entry : list) {
+    entry.parameter->set_trainable(trainable);
+  }
+}
+}  // namespace
+
+void freeze(const ParameterList& list) { set_trainable(list, false); }
+void unfreeze(const ParameterList& list) { set_trainable(list, true); }
+
 StateList state_of(const ParameterList& list) {
   StateList state;
   state.reserve(list.size());

@@ -157,6 +157,22 @@ void zero_grad(L& layer) {
   zero_grad(parameters(layer));
 }
 
+/// Has training leave these parameters as they are: a frozen one is a constant to every tape, and
+/// an optimiser passes it over. unfreeze() takes it back.
+///
+///     freeze(model.encoder);
+void freeze(const ParameterList& list);
+template <Layer L>
+void freeze(L& layer) {
+  freeze(parameters(layer));
+}
+/// Has training change these parameters again.
+void unfreeze(const ParameterList& list);
+template <Layer L>
+void unfreeze(L& layer) {
+  unfreeze(parameters(layer));
+}
+
 /// The parameters' values, for checkpoints.
 StateList state_of(const ParameterList& list);
 template <HasParameters L>

@@ -82,7 +82,8 @@ MatrixOperand stored_as_read(const MatrixOperand& b, std::int64_t rows) {
   StoredWeights* const kept =
       context.tape == nullptr ? weights_of_run : &Recorder::weights_of(*context.tape);
   // Note [Lent memory]
-  const bool is_lent = b.tensor.body().block->lent;
+  const detail::Block& block = *b.tensor.body().block;
+  const bool is_lent = block.lent || block.borrowed;
   return kept == nullptr || b.transposed || is_lent ? b : kept->stored_as_read(b, rows);
 }
 

@@ -105,6 +105,7 @@ struct __attribute__((visibility("hidden"))) Pool : Owner {
       free_lists[size_class] = block->next;
       block->restart(*this);
       block->lent = false;
+      block->borrowed = false;
       count(size_class);
     }
     return block;

@@ -134,9 +134,9 @@ struct Counted {
 // Note [Lent memory]
 // mutable_data() hands out a pointer that may be kept and written through later, which no version
 // counter sees (Note [Version counters]). So no copy is kept of what lies in memory that is lent
-// (Note [Weights stored as read]). A result of an operation, a new parameter and one that an
-// optimiser or assign() has written are lent no longer: who has a pointer to their memory asks for
-// it again.
+// (Note [Weights stored as read]), nor of what is borrowed (Tensor::view_of). A result of an
+// operation, a new parameter and one that an optimiser or assign() has written are lent no longer:
+// who has a pointer to their memory asks for it again.
 
 /// Header of a block of storage; the data follow it, 64-byte aligned. The version counts mutations
 /// (Note [Version counters]).
@@ -144,7 +144,8 @@ struct alignas(64) Block : Counted {
   explicit Block(const Owner& owner) noexcept : Counted(owner) {}
 
   std::uint16_t size_class = 0;
-  bool lent = false;  // Note [Lent memory]
+  bool lent = false;      // Note [Lent memory]
+  bool borrowed = false;  // the data lie in the user's memory
   std::uint32_t version = 0;
   Block* next = nullptr;  // in a list of free or queued blocks
   // Room for the body of the tensor that the block was allocated for, or for a view's body alone:
@@ -152,6 +153,9 @@ struct alignas(64) Block : Counted {
   alignas(8) std::byte body[160];
 
   std::byte* data() { return reinterpret_cast<std::byte*>(this + 1); }
+
+  /// Whether nobody else can read the data: others than handles read borrowed ones.
+  bool is_unique() const noexcept { return !borrowed && Counted::is_unique(); }
 
  private:
   friend struct Pool;

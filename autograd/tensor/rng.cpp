@@ -51,6 +51,39 @@ std::pair<double, double> normal_pair(Rng& rng) {
   }
 }
 
+/// The sum of a row of weights, in double. Throws UsageError where nothing can be drawn by them.
+template <class T>
+double total_weight(std::span<const T> weights, std::int64_t row, const Shape& shape) {
+  double total = 0;
+  for (const T& weight : weights) {
+    check<UsageError>(weight >= 0 && std::isfinite(weight),
+                      "categorical: weight {} of row {} is {}, expected a finite number of at "
+                      "least 0 (the weights are {})",
+                      &weight - weights.data(), row, weight, shape);
+    total += static_cast<double>(weight);
+  }
+  check<UsageError>(total > 0 && std::isfinite(total),
+                    "categorical: the weights of row {} add up to {}, expected a finite number "
+                    "above 0 (the weights are {})",
+                    row, total, shape);
+  return total;
+}
+
+/// Where the running sum of the weights first passes `at`; the last positive one where rounding
+/// keeps it below.
+template <class T>
+std::int64_t drawn_class(std::span<const T> weights, double at) {
+  std::int64_t last = 0;
+  double passed = 0;
+  for (std::size_t i = 0; i < weights.size() && (i == 0 || passed <= at); ++i) {
+    if (weights[i] > 0) {
+      last = static_cast<std::int64_t>(i);
+      passed += static_cast<double>(weights[i]);
+    }
+  }
+  return last;
+}
+
 }  // namespace
 
 Rng::Rng(std::uint64_t seed)
@@ -145,6 +178,33 @@ Tensor Rng::normal(const Shape& shape, double mean, double deviation, DType dtyp
       if (i + 1 < n) {
         to[i + 1] = static_cast<T>(mean + deviation * b);
       }
+    }
+  });
+  return result;
+}
+
+Tensor Rng::categorical(const Tensor& weights) {
+  check_drawable("categorical", weights.dtype());
+  check_shape(weights.rank() >= 1 && weights.columns() >= 1,
+              "categorical: the weights have shape {}, expected at least one for each row",
+              weights.shape());
+  const std::int64_t rows = weights.rows();
+  const std::int64_t classes = weights.columns();
+  Tensor result = detail::make_tensor(weights.shape().without(-1), DType::int64);
+  dispatch_floating(weights.dtype(), [&](auto type) {
+    using T = decltype(type);
+    const auto row_of = [&](std::int64_t r) {
+      return std::span<const T>(weights.data<T>() + r * weights.row_stride(),
+                                static_cast<std::size_t>(classes));
+    };
+    std::vector<double> totals;
+    totals.reserve(static_cast<std::size_t>(rows));
+    for (std::int64_t r = 0; r < rows; ++r) {
+      totals.push_back(total_weight(row_of(r), r, weights.shape()));
+    }
+    auto* const to = result.mutable_data<std::int64_t>();
+    for (std::int64_t r = 0; r < rows; ++r) {
+      to[r] = drawn_class(row_of(r), uniform() * totals[static_cast<std::size_t>(r)]);
     }
   });
   return result;

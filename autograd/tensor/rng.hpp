@@ -61,10 +61,17 @@ class Rng {
 
   /// Tensors of `dtype` float32 or float64; throw UsageError for int64, and before any number is
   /// drawn. Uniform in [low, high), as uniform(low, high).
-  Tensor uniform(const Shape& shape, double low, double high, DType dtype = DType::float32);
+  Tensor uniform(const Shape& shape, double low = 0, double high = 1, DType dtype = DType::float32);
   /// Normal. Throws UsageError unless both are finite and deviation >= 0. Draws numbers in pairs:
   /// the values are not those of as many calls of normal().
-  Tensor normal(const Shape& shape, double mean, double deviation, DType dtype = DType::float32);
+  Tensor normal(const Shape& shape, double mean = 0, double deviation = 1,
+                DType dtype = DType::float32);
+  /// For each row of `weights` [..., K] one of 0, ..., K - 1 with a probability in proportion to
+  /// its weight, int64 [...]. Weights need not add up to 1; logits become some by softmax(). What
+  /// has weight 0 is never drawn. Draws one number for each row. Throws ShapeError for a single
+  /// number and for rows of no weights; UsageError for int64, and for a row that holds a negative,
+  /// infinite or NaN weight, or no positive one, before any number is drawn.
+  Tensor categorical(const Tensor& weights);
   /// 0, ..., n - 1 in random order (Fisher-Yates). Throws UsageError for n < 0.
   std::vector<std::int64_t> permutation(std::int64_t n);
 

@@ -92,6 +92,40 @@ Tensor Tensor::from(const Shape& shape, std::span<const T> values) {
 }
 
 template <Element T>
+Tensor Tensor::view_of(const Shape& shape, std::span<T> memory) {
+  check_shape(shape.elements() == static_cast<std::int64_t>(memory.size()),
+              "view_of: got memory of {} elements for shape {}, expected {}", memory.size(), shape,
+              shape.elements());
+  Tensor t = detail::make_tensor(Shape{0}, dtype_of<T>);
+  detail::TensorBody& body = t.body();
+  body.shape = shape;
+  body.row_stride = shape.columns();
+  if (!memory.empty()) {
+    body.block->borrowed = true;
+    body.data = reinterpret_cast<std::byte*>(memory.data());
+  }
+  return t;
+}
+
+Tensor Tensor::of(const NestedNumbers& numbers, DType dtype) {
+  const std::vector<std::int64_t> sizes = numbers.sizes();
+  check_shape(sizes.size() <= Shape::max_rank,
+              "of: got numbers in {} levels of braces, expected "
+              "at most {}",
+              sizes.size(), static_cast<int>(Shape::max_rank));
+  Tensor t = detail::make_tensor(Shape(std::span<const std::int64_t>(sizes)), dtype);
+  dispatch(dtype, [&](auto type) {
+    using T = decltype(type);
+    T* to = t.mutable_data<T>();
+    numbers.visit([&](double number) {
+      detail::check_element("of", number, dtype);
+      *to++ = static_cast<T>(number);
+    });
+  });
+  return t;
+}
+
+template <Element T>
 std::vector<T> Tensor::to_vector() const {
   std::vector<T> values(static_cast<std::size_t>(elements()));
   detail::copy_rows(typed<T>(), values.data());
@@ -101,6 +135,9 @@ std::vector<T> Tensor::to_vector() const {
 template Tensor Tensor::from<float>(const Shape&, std::span<const float>);
 template Tensor Tensor::from<double>(const Shape&, std::span<const double>);
 template Tensor Tensor::from<std::int64_t>(const Shape&, std::span<const std::int64_t>);
+template Tensor Tensor::view_of<float>(const Shape&, std::span<float>);
+template Tensor Tensor::view_of<double>(const Shape&, std::span<double>);
+template Tensor Tensor::view_of<std::int64_t>(const Shape&, std::span<std::int64_t>);
 template std::vector<float> Tensor::to_vector<float>() const;
 template std::vector<double> Tensor::to_vector<double>() const;
 template std::vector<std::int64_t> Tensor::to_vector<std::int64_t>() const;

@@ -12,6 +12,7 @@
 #include <rewind/autograd/tensor/dtype.hpp>
 #include <rewind/autograd/tensor/error.hpp>
 #include <rewind/autograd/tensor/memory.hpp>
+#include <rewind/autograd/tensor/nested_numbers.hpp>
 #include <rewind/autograd/tensor/shape.hpp>
 
 namespace rw {
@@ -108,6 +109,28 @@ class Tensor {
   static Tensor from(const Shape& shape, const std::vector<T>& values) {
     return from<T>(shape, std::span<const T>(values));
   }
+
+  /// Numbers in nested braces, as many levels as axes: Tensor::of({{1, 2, 3}, {4, 5, 6}}) is [2,
+  /// 3]. Throws ShapeError for rows of different lengths and for more than five levels, UsageError
+  /// for a number that `dtype` cannot hold. Numbers pass through double: from() takes whole ones
+  /// beyond 2^53 as they are.
+  static Tensor of(const NestedNumbers& numbers, DType dtype = DType::float32);
+
+  /// A tensor over the caller's memory, which is not copied: `memory` holds the elements in
+  /// row-major order, and has to outlive every tensor, view and tape that reads it. It needs no
+  /// alignment beyond that of T. No operation writes into it, mutable_data() does. Who writes into
+  /// the memory itself sees the new values here; a tape does not learn of it, so write before the
+  /// forward or after the backward pass. Throws ShapeError when the counts differ.
+  ///
+  ///     std::vector<float> samples(6);
+  ///     Tensor x = Tensor::view_of<float>({2, 3}, samples);
+  template <Element T>
+  static Tensor view_of(const Shape& shape, std::span<T> memory);
+
+  /// Part `index` of the first axis, counted from the end where negative, as a view: x[i] of [T, B,
+  /// F] is [B, F], x[i][j] is [F]. Gradients flow through it as through select(). Throws ShapeError
+  /// for an index outside the axis or a single number.
+  Tensor operator[](std::int64_t index) const;
 
   bool defined() const { return body_ != nullptr; }
   const Shape& shape() const { return body().shape; }
@@ -229,6 +252,9 @@ std::ostream& operator<<(std::ostream& out, const Tensor& x);
 extern template Tensor Tensor::from<float>(const Shape&, std::span<const float>);
 extern template Tensor Tensor::from<double>(const Shape&, std::span<const double>);
 extern template Tensor Tensor::from<std::int64_t>(const Shape&, std::span<const std::int64_t>);
+extern template Tensor Tensor::view_of<float>(const Shape&, std::span<float>);
+extern template Tensor Tensor::view_of<double>(const Shape&, std::span<double>);
+extern template Tensor Tensor::view_of<std::int64_t>(const Shape&, std::span<std::int64_t>);
 extern template std::vector<float> Tensor::to_vector<float>() const;
 extern template std::vector<double> Tensor::to_vector<double>() const;
 extern template std::vector<std::int64_t> Tensor::to_vector<std::int64_t>() const;

@@ -30,6 +30,7 @@ inline Real gelu_oracle(Real x) {
              ? 0
              : x / 2 * std::erfc(x * -0.70710678118654752440L);
 }
+inline Real silu_oracle(Real x) { return std::isinf(x) && x < 0 ? 0 : x / (1 + std::exp(-x)); }
 inline Real clamp_oracle(Real x) { return x < -0.5L ? -0.5L : x > 1 ? 1 : x; }
 inline Real sign_oracle(Real x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 
@@ -63,6 +64,11 @@ inline const Unary unary_operations[] = {
     {"elu", [](const Tensor& x) { return elu(x); },
      [](Real x) { return x > 0 ? x : std::expm1(x); }, -9, 9},
     {"gelu", [](const Tensor& x) { return gelu(x); }, gelu_oracle, -9, 9, 4, true},
+    {"silu", [](const Tensor& x) { return silu(x); }, silu_oracle, -80, 80, 4, true},
+    {"floor", [](const Tensor& x) { return floor(x); }, [](Real x) { return std::floor(x); }, -9, 9,
+     0},
+    {"round", [](const Tensor& x) { return round(x); }, [](Real x) { return std::nearbyint(x); },
+     -9, 9, 0},
     {"clamp", [](const Tensor& x) { return clamp(x, -0.5, 1.0); }, clamp_oracle, -3, 3, 0},
 };
 

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include <rewind/autograd/tape/parameter_list.hpp>
+#include <rewind/autograd/tensor/rng.hpp>
+#include <rewind/layers/activation.hpp>
+
+namespace rw {
+
+/// Feed-forward layers, of which each takes what the one before gives: y = f_n(... f_1(f_0(x))).
+///
+/// A layer is an Activation or anything that is called with a Tensor and gives one; what also takes
+/// an Rng, as Dropout does, gets it in training. Parameters are listed as "0", "1", ..., the
+/// numbers of the layers that have some.
+///
+///     Sequential net(Linear({.input = 8, .output = 32}, rng), Activation::relu, Dropout{0.1},
+///                    Linear({.input = 32, .output = 2}, rng));
+///     Tensor y = net(x);        // evaluation
+///     Tensor z = net(x, rng);   // training
+template <class... L>
+struct Sequential {
+  std::tuple<L...> layers;
+
+  Sequential() = default;
+  explicit Sequential(L... each) requires(sizeof...(L) > 0) : layers(std::move(each)...) {}
+
+  Tensor operator()(const Tensor& x) const { return run(x, nullptr); }
+  /// Training: with the layers' own dropout.
+  Tensor operator()(const Tensor& x, Rng& rng) const { return run(x, &rng); }
+
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (visit_one(visit, std::to_string(I), std::get<I>(layers)), ...);
+    }
+    (std::index_sequence_for<L...>{});
+  }
+
+ private:
+  template <class Visit, class Each>
+  static void visit_one(Visit& visit, const std::string& name, Each& layer) {
+    if constexpr (Layer<Each>) {
+      visit(name, layer);
+    }
+  }
+
+  template <class Each>
+  static Tensor call(const Each& layer, const Tensor& x, Rng* rng) {
+    if constexpr (std::same_as<Each, Activation>) {
+      return activate(layer, x);
+    } else {
+      static_assert(
+          requires {
+            { layer(x) } -> std::convertible_to<Tensor>;
+          },
+          "sequential: a layer must be callable with a Tensor alone, and give one");
+      if constexpr (requires { layer(x, *rng); }) {
+        return rng != nullptr ? layer(x, *rng) : layer(x);
+      } else {
+        return layer(x);
+      }
+    }
+  }
+
+  Tensor run(const Tensor& x, Rng* rng) const {
+    Tensor y = x;
+    std::apply([&](const L&... layer) { ((y = call(layer, y, rng)), ...); }, layers);
+    return y;
+  }
+};
+
+}  // namespace rw

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Checks that the table of operations in docs/tensors.md names every public function that the
+# headers below declare, with its header, and no other.
+set -euo pipefail
+source "$(dirname "$0")/sources.sh"
+
+headers=(autograd/tape/view.hpp autograd/fuse/{broadcast,math,pointwise}.hpp
+  autograd/operations/*.hpp autograd/losses/*.hpp)
+
+# "header name" of each function that stands in namespace rw itself: what comes before the first
+# parenthesis of a declaration there. Operators go by their sign.
+declared=$(for header in "${headers[@]}"; do
+  awk -v header="${header#autograd/}" '
+    function finish() {
+      gsub(/requires *\([^()]*\)/, "", statement)
+      if (statement !~ /= *delete/ && statement !~ /^ *(inline )?(struct|class|enum|using|namespace)/ &&
+          match(statement, /(operator[^A-Za-z0-9_ (]+|[A-Za-z_][A-Za-z0-9_]*)\(/)) {
+        name = substr(statement, RSTART, RLENGTH - 1)
+        sub(/^operator/, "", name)
+        print header, name
+      }
+      statement = ""
+    }
+    { sub(/\/\/.*/, ""); if (/^ *#/) next; gsub(/"[^"]*"/, "") }
+    {
+      line = $0 " "
+      for (i = 1; i <= length(line); ++i) {
+        c = substr(line, i, 1)
+        if (c == "(") ++parentheses
+        if (c == ")") --parentheses
+        if (parentheses == 0 && c == "{") {
+          if (depth == 0) is_public = statement ~ /namespace rw *$/
+          else if (depth == 1 && is_public) finish()
+          ++depth; statement = ""
+        } else if (parentheses == 0 && c == "}") {
+          --depth; statement = ""
+        } else if (parentheses == 0 && c == ";") {
+          if (depth == 1 && is_public) finish()
+          statement = ""
+        } else if (depth == 0 || (depth == 1 && is_public)) {
+          statement = statement c
+        }
+      }
+    }' "$header"
+done | sort -u)
+
+# The rows of that table are those whose last column is a header of autograd: "header name" of each
+# name in backticks in the first column.
+listed=$(awk -F ' *[|] *' '
+  NF >= 4 && $(NF - 1) ~ /^`[a-z]+\/[a-z_]+\.hpp`$/ {
+    header = $(NF - 1); gsub(/`/, "", header)
+    while (match($2, /`[^`]+`/)) {
+      name = substr($2, RSTART + 1, RLENGTH - 2); $2 = substr($2, RSTART + RLENGTH)
+      print header, name
+    }
+  }' docs/tensors.md | sort -u)
+
+if [[ -z $declared || $declared != "$listed" ]]; then
+  echo "operations: docs/tensors.md and the headers differ (< declared only, > in the table only):" >&2
+  diff <(echo "$declared") <(echo "$listed") | grep '^[<>]' >&2 || true
+  exit 1
+fi
