@@ -7,37 +7,35 @@
 
 using namespace rw;
 
-// The minimal gated unit (Zhou et al. 2016), a GRU with one gate:
-//   f = sigmoid(x W_f + b_f + h U_f),   n = tanh(x W_n + b_n + (f h) U_n),   h' = (1 - f) h + f n
+// The update gate network (Collins, Sohl-Dickstein and Sussillo 2017), which the library lacks: one
+// gate says how much of each unit stays.
+//   c = tanh(x W_c + b_c + h U_c),   g = sigmoid(x W_g + b_g + h U_g),   h' = g h + (1 - g) c
 // This is all there is to write: no base class, no backward pass. `project` is optional; it takes
 // the product with the input out of the time loop.
-struct MinimalGatedUnit {
+struct UpdateGateCell {
   using State = HiddenState;
 
-  Parameter w_x, u_f, u_n, bias;
+  Parameter w_x, w_h, bias;
 
-  MinimalGatedUnit(std::int64_t input, std::int64_t hidden, Rng& rng, DType dtype = DType::float32)
+  UpdateGateCell(std::int64_t input, std::int64_t hidden, Rng& rng, DType dtype = DType::float32)
       : w_x(xavier_uniform({input, 2 * hidden}, rng, dtype)),
-        u_f(orthogonal({hidden, hidden}, rng, 1.0, dtype)),
-        u_n(orthogonal({hidden, hidden}, rng, 1.0, dtype)),
-        bias(zeros({2 * hidden}, dtype)) {}
+        w_h(orthogonal_gates(hidden, 2, rng, dtype)),
+        bias(gate_bias(hidden, std::array{0.0, 1.0}, dtype)) {
+  }  // at first, most of each unit stays
 
-  std::int64_t output_size() const { return u_f.shape()[0]; }
+  std::int64_t output_size() const { return w_h.shape()[0]; }
   State initial_state(std::int64_t batch) const {
-    return {zeros({batch, output_size()}, u_f.dtype())};
+    return {zeros({batch, output_size()}, w_h.dtype())};
   }
 
   Tensor project(const Tensor& x) const { return addmm(bias, x, w_x); }
 
   std::pair<Tensor, State> step(Tensor projected, const State& s) const {
-    auto [x_f, x_n] = split<2>(std::move(projected));
-    const Tensor f = addmm(std::move(x_f), s.h, u_f);
-    const Tensor kept = fuse(
-        "mgu_forget", [](auto f_, auto h) { return sigmoid(f_) * h; }, f, s.h);
-    const Tensor n = addmm(std::move(x_n), kept, u_n);
+    const auto [c, g] = split<2>(addmm(std::move(projected), s.h, w_h));
     const Tensor h = fuse(
-        "mgu_update", [](auto f_, auto n_, auto h_) { return h_ + sigmoid(f_) * (tanh(n_) - h_); },
-        f, n, s.h);
+        "update_gate",
+        [](auto c_, auto g_, auto h_) { return tanh(c_) + sigmoid(g_) * (h_ - tanh(c_)); }, c, g,
+        s.h);
     return {h, {h}};
   }
   std::pair<Tensor, State> operator()(const Tensor& x, const State& s) const {
@@ -47,8 +45,7 @@ struct MinimalGatedUnit {
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
-    visit("u_f", u_f, ParameterRole::recurrent);  // which is what RecurrentDropout acts on
-    visit("u_n", u_n, ParameterRole::recurrent);
+    visit("w_h", w_h, ParameterRole::recurrent);  // which is what RecurrentDropout acts on
     visit("bias", bias);
   }
 };
@@ -56,13 +53,13 @@ struct MinimalGatedUnit {
 // Two layers, the second reading its input from both ends, and a linear map of what both ends have
 // come to.
 struct Model {
-  Stacked<Recurrent<MinimalGatedUnit>, Bidirectional<Recurrent<MinimalGatedUnit>>> layers;
+  Stacked<Recurrent<UpdateGateCell>, Bidirectional<Recurrent<UpdateGateCell>>> layers;
   Linear head;
 
   Model(std::int64_t input, std::int64_t hidden, Rng& rng, DType dtype = DType::float32)
-      : layers(Recurrent<MinimalGatedUnit>{{input, hidden, rng, dtype}},
-               Bidirectional<Recurrent<MinimalGatedUnit>>({{hidden, hidden, rng, dtype}},
-                                                          {{hidden, hidden, rng, dtype}})),
+      : layers(Recurrent<UpdateGateCell>{{input, hidden, rng, dtype}},
+               Bidirectional<Recurrent<UpdateGateCell>>({{hidden, hidden, rng, dtype}},
+                                                        {{hidden, hidden, rng, dtype}})),
         head({.input = 2 * hidden, .output = 1, .dtype = dtype}, rng) {}
 
   Tensor operator()(const Tensor& x) const { return head(final_output(layers(x).second)); }
@@ -131,7 +128,7 @@ int custom_cell() {
 int main(int argc, char** argv) {
   return examples::guarded([&] {
     examples::take_no_options(argc, argv,
-                              "Writes a cell, the minimal gated unit, checks its gradients, and "
+                              "Writes a cell, the update gate network, checks its gradients, and "
                               "trains it on the adding problem.");
     return custom_cell();
   });

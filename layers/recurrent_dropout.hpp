@@ -3,7 +3,7 @@
 #include <rewind/autograd/operations/dropout.hpp>
 #include <rewind/autograd/tape/substitution.hpp>
 #include <rewind/layers/cell.hpp>
-#include <rewind/layers/sequence_layer.hpp>
+#include <rewind/layers/optional_rng.hpp>
 
 namespace rw {
 

@@ -1,31 +1,13 @@
 #pragma once
 
-#include <optional>
 #include <utility>
 
 #include <rewind/autograd/tape/parameter_list.hpp>
-#include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/cell.hpp>
+#include <rewind/layers/optional_rng.hpp>
 #include <rewind/layers/sequence.hpp>
 
 namespace rw {
-
-/// The generator that dropout draws from: an Rng in training, none in evaluation, where nothing is
-/// dropped.
-///
-///     auto [y, state] = lstm(x, rng);     // training
-///     auto [y, state] = lstm(x);          // evaluation
-class OptionalRng {
- public:
-  explicit(false) OptionalRng(std::nullopt_t) {}
-  explicit(false) OptionalRng(Rng& rng) : rng_(&rng) {}
-
-  explicit operator bool() const { return rng_ != nullptr; }
-  Rng& operator*() const { return *rng_; }
-
- private:
-  Rng* rng_ = nullptr;
-};
 
 namespace detail {
 

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include <rewind/autograd/tape/parameter_list.hpp>
-#include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/activation.hpp>
+#include <rewind/layers/optional_rng.hpp>
 
 namespace rw {
 
@@ -28,9 +28,12 @@ struct Sequential {
   Sequential() = default;
   explicit Sequential(L... each) requires(sizeof...(L) > 0) : layers(std::move(each)...) {}
 
-  Tensor operator()(const Tensor& x) const { return run(x, nullptr); }
-  /// Training: with the layers' own dropout.
-  Tensor operator()(const Tensor& x, Rng& rng) const { return run(x, &rng); }
+  /// An Rng, in training, draws the layers' own dropout.
+  Tensor operator()(const Tensor& x, OptionalRng rng = std::nullopt) const {
+    Tensor y = x;
+    std::apply([&](const L&... layer) { ((y = call(layer, y, rng)), ...); }, layers);
+    return y;
+  }
 
   template <class Visit>
   void parameters(Visit&& visit) {
@@ -43,13 +46,13 @@ struct Sequential {
  private:
   template <class Visit, class Each>
   static void visit_one(Visit& visit, const std::string& name, Each& layer) {
-    if constexpr (Layer<Each>) {
+    if constexpr (HasParameters<Each>) {
       visit(name, layer);
     }
   }
 
   template <class Each>
-  static Tensor call(const Each& layer, const Tensor& x, Rng* rng) {
+  static Tensor call(const Each& layer, const Tensor& x, OptionalRng rng) {
     if constexpr (std::same_as<Each, Activation>) {
       return activate(layer, x);
     } else {
@@ -58,18 +61,14 @@ struct Sequential {
             { layer(x) } -> std::convertible_to<Tensor>;
           },
           "sequential: a layer must be callable with a Tensor alone, and give one");
-      if constexpr (requires { layer(x, *rng); }) {
-        return rng != nullptr ? layer(x, *rng) : layer(x);
+      if constexpr (requires { layer(x, rng); }) {
+        return layer(x, rng);
+      } else if constexpr (requires { layer(x, *rng); }) {
+        return rng ? layer(x, *rng) : layer(x);
       } else {
         return layer(x);
       }
     }
-  }
-
-  Tensor run(const Tensor& x, Rng* rng) const {
-    Tensor y = x;
-    std::apply([&](const L&... layer) { ((y = call(layer, y, rng)), ...); }, layers);
-    return y;
   }
 };
 

@@ -106,39 +106,6 @@ class Symbol {
 
 namespace pointwise {
 
-// The operations; pointwise_operations.hpp defines them.
-struct Negate;
-struct Add;
-struct Subtract;
-struct Multiply;
-struct Divide;
-struct Less;
-struct LessEqual;
-struct Equal;
-struct NotEqual;
-struct Where;
-struct Maximum;
-struct Minimum;
-struct Exp;
-struct Expm1;
-struct Log;
-struct Log1p;
-struct Sqrt;
-struct Sign;
-struct Abs;
-struct Sin;
-struct Cos;
-struct Tanh;
-struct Sigmoid;
-struct Softplus;
-struct Relu;
-struct Erf;
-struct Erfc;
-struct Pow;
-struct Floor;
-struct Round;
-struct IsFinite;
-
 template <class... T>
 struct List {
   static constexpr std::size_t size = sizeof...(T);
@@ -152,9 +119,13 @@ struct List {
   using at = std::tuple_element_t<I, std::tuple<T...>>;
 };
 
-using Operations = List<Negate, Add, Subtract, Multiply, Divide, Less, LessEqual, Equal, NotEqual,
-                        Where, Maximum, Minimum, Exp, Expm1, Log, Log1p, Sqrt, Sign, Abs, Sin, Cos,
-                        Tanh, Sigmoid, Softplus, Relu, Erf, Erfc, Pow, Floor, Round, IsFinite>;
+// pointwise_operations.hpp defines them.
+using Operations = List<struct Negate, struct Add, struct Subtract, struct Multiply, struct Divide,
+                        struct Less, struct LessEqual, struct Equal, struct NotEqual, struct Where,
+                        struct Maximum, struct Minimum, struct Exp, struct Expm1, struct Log,
+                        struct Log1p, struct Sqrt, struct Sign, struct Abs, struct Sin, struct Cos,
+                        struct Tanh, struct Sigmoid, struct Softplus, struct Relu, struct Erf,
+                        struct Erfc, struct Pow, struct Floor, struct Round, struct IsFinite>;
 
 template <class Operation>
 constexpr std::uint8_t index_of() {

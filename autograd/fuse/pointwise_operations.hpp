@@ -2,8 +2,9 @@
 // The pointwise operations: value and derivative side by side, each in one place.
 //
 // `value(x...)` computes one register; `adjoint(dy, x..., y)` gives, as formulas, what the gradient
-// dy of y = op(x...) adds to each operand's gradient. To add an operation: name it in `Operations`,
-// write its struct below, and give it its function in math.hpp.
+// dy of y = op(x...) adds to each operand's gradient; `cheap` says that computing the value again
+// costs less than keeping it. To add an operation, write its struct below, name it in `Operations`
+// (expression.hpp), and give it its function in math.hpp.
 
 #include <limits>
 
@@ -17,6 +18,7 @@ inline constexpr Symbol none{0.0};
 
 struct Negate {
   static constexpr const char* name = "neg";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V x) {
     return -x;
@@ -25,6 +27,7 @@ struct Negate {
 };
 struct Add {
   static constexpr const char* name = "add";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V a, V b) {
     return a + b;
@@ -35,6 +38,7 @@ struct Add {
 };
 struct Subtract {
   static constexpr const char* name = "sub";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V a, V b) {
     return a - b;
@@ -45,6 +49,7 @@ struct Subtract {
 };
 struct Multiply {
   static constexpr const char* name = "mul";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V a, V b) {
     return a * b;
@@ -113,6 +118,7 @@ struct NotEqual {
 /// where(condition, a, b): a where the condition is not zero.
 struct Where {
   static constexpr const char* name = "where";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V condition, V a, V b) {
     return xsimd::select(condition == V(0), b, a);
@@ -131,6 +137,7 @@ constexpr Symbol share(Symbol dy, Symbol other_chosen, Symbol a, Symbol b) {
 }
 struct Maximum {
   static constexpr const char* name = "maximum";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V a, V b) {
     return simd::maximum(a, b);
@@ -141,6 +148,7 @@ struct Maximum {
 };
 struct Minimum {
   static constexpr const char* name = "minimum";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V a, V b) {
     return simd::minimum(a, b);
@@ -199,6 +207,7 @@ struct Sqrt {
 };
 struct Sign {
   static constexpr const char* name = "sign";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V x) {
     return simd::sign(x);
@@ -207,6 +216,7 @@ struct Sign {
 };
 struct Abs {
   static constexpr const char* name = "abs";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V x) {
     return xsimd::abs(x);
@@ -267,6 +277,7 @@ struct Softplus {
 };
 struct Relu {
   static constexpr const char* name = "relu";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V x) {
     return simd::relu(x);
@@ -331,6 +342,7 @@ struct Pow {
 
 struct Floor {
   static constexpr const char* name = "floor";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V x) {
     return xsimd::floor(x);
@@ -339,6 +351,7 @@ struct Floor {
 };
 struct Round {
   static constexpr const char* name = "round";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V x) {
     return xsimd::nearbyint(x);
@@ -347,6 +360,7 @@ struct Round {
 };
 struct IsFinite {
   static constexpr const char* name = "isfinite";
+  static constexpr bool cheap = true;
   template <class V>
   static V value(V x) {
     return as_number<V>(xsimd::abs(x) < V(std::numeric_limits<simd::Scalar<V>>::infinity()));
@@ -366,16 +380,11 @@ inline constexpr std::size_t arity = [] {
   }
 }();
 
-/// Operations whose result is dearer to compute again than to keep.
+/// Operations whose result costs more to compute again than to keep: those that do not say `cheap`.
 template <class Operation>
-inline constexpr bool is_costly =
-    !(std::is_same_v<Operation, Negate> || std::is_same_v<Operation, Add> ||
-      std::is_same_v<Operation, Subtract> || std::is_same_v<Operation, Multiply> ||
-      std::is_same_v<Operation, Where> || std::is_same_v<Operation, Relu> ||
-      std::is_same_v<Operation, Maximum> || std::is_same_v<Operation, Minimum> ||
-      std::is_same_v<Operation, Abs> || std::is_same_v<Operation, Sign> ||
-      std::is_same_v<Operation, Floor> || std::is_same_v<Operation, Round> ||
-      std::is_same_v<Operation, IsFinite>);
+inline constexpr bool is_costly = !requires {
+  Operation::cheap;
+};
 
 /// Calls `body.template operator()<Operation>()` for the operation at `index`.
 template <class Body>

@@ -162,13 +162,13 @@ void zero_grad(L& layer) {
 ///
 ///     freeze(model.encoder);
 void freeze(const ParameterList& list);
-template <Layer L>
+template <HasParameters L>
 void freeze(L& layer) {
   freeze(parameters(layer));
 }
 /// Has training change these parameters again.
 void unfreeze(const ParameterList& list);
-template <Layer L>
+template <HasParameters L>
 void unfreeze(L& layer) {
   unfreeze(parameters(layer));
 }

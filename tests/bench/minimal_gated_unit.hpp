@@ -5,9 +5,8 @@
 
 namespace bench {
 
-/// The cell of examples/custom_cell.cpp, the minimal gated unit (Zhou et al. 2016), which a
-/// benchmark and a timed compilation use as a user would. Also takes options, to be stacked like
-/// the ready-made cells.
+/// The minimal gated unit (Zhou et al. 2016) as a user would write it, which a benchmark and a
+/// timed compilation use. Also takes options, to be stacked like the ready-made cells.
 struct MinimalGatedUnit {
   using State = rw::HiddenState;
   using Options = rw::LstmOptions;
