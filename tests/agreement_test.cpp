@@ -164,13 +164,13 @@ struct WatchedCell : RnnCell {
 
 /// How near the sums of a relu network come to 0; infinity for cells without such a kink.
 template <class C>
-double nearest_kink(const typename C::Options& options, RecurrentNetwork<C>& net,
-                    const RunData& data) {
+double nearest_kink(const typename C::Options& options, const NetworkOptions& network,
+                    RecurrentNetwork<C>& net, const RunData& data) {
   WatchedCell::nearest = std::numeric_limits<double>::infinity();
   if constexpr (std::same_as<C, RnnCell>) {
     if (options.activation == Activation::relu) {
       Rng rng(1);
-      RecurrentNetwork<WatchedCell> watched(options, rng);
+      RecurrentNetwork<WatchedCell> watched(options, network, rng);
       copy_parameters(net, watched);
       run(watched, data);
     }
@@ -193,7 +193,7 @@ std::optional<Outcome> check(const Configuration& c,
   const RunData data = draw_data(single, c, rng);
   const RunData data64 = data.to(DType::float64);
   const RunResult expected = run(exact, data64);
-  const double kink = nearest_kink<C>(options, exact, data64);
+  const double kink = nearest_kink<C>(options, network_options(c), exact, data64);
 
   const Movement movement = measure_movement(exact, data64, expected, rng);
   // Outputs are at least the differences of gates, which are numbers up to 1.
