@@ -1,3 +1,4 @@
+#include <rewind/layers/affine.hpp>
 #include <rewind/layers/fully_connected.hpp>
 
 namespace rw {
@@ -20,6 +21,9 @@ FullyConnected::FullyConnected(const Options& options, Rng& rng) : activation(op
 }
 
 Tensor FullyConnected::operator()(const Tensor& x) const {
+  if (!layers.empty()) {
+    check_features("fully_connected", x, layers.front().weight);
+  }
   Tensor y = x;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     y = layers[i](i == 0 ? y : activate(activation, y));

@@ -26,17 +26,16 @@ Tensor irregular(const Shape& shape, double salt) {
 /// The things to differentiate by: inputs and parameters alike.
 class Variables {
  public:
-  Variables(const std::vector<Tensor>& inputs, const ParameterList& parameters)
+  Variables(const char* who, const std::vector<Tensor>& inputs, const ParameterList& parameters)
       : parameters_(parameters) {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      check<UsageError>(inputs[i].dtype() == DType::float64,
-                        "gradcheck: input {} is {}, expected float64", i,
-                        name_of(inputs[i].dtype()));
+      check<UsageError>(inputs[i].dtype() == DType::float64, "{}: input {} is {}, expected float64",
+                        who, i, name_of(inputs[i].dtype()));
       inputs_.push_back(detail::copy_of(inputs[i]));
     }
     for (const NamedParameter& entry : parameters) {
       check<UsageError>(entry.parameter->dtype() == DType::float64,
-                        "gradcheck: parameter '{}' is {}, expected float64", entry.path,
+                        "{}: parameter '{}' is {}, expected float64", who, entry.path,
                         name_of(entry.parameter->dtype()));
     }
   }
@@ -162,7 +161,7 @@ struct RecordedLoss {
 
 GradcheckResult gradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs,
                           const ParameterList& parameters, const GradcheckOptions& options) {
-  Variables variables(inputs, parameters);
+  Variables variables("gradcheck", inputs, parameters);
   std::vector<Tensor> analytic;
   {
     RecordedLoss run(function, variables);
@@ -185,7 +184,7 @@ GradcheckResult gradcheck(const TensorFunction& function, const std::vector<Tens
 
 GradcheckResult gradgradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs,
                               const ParameterList& parameters, const GradcheckOptions& options) {
-  Variables variables(inputs, parameters);
+  Variables variables("gradgradcheck", inputs, parameters);
   std::vector<Tensor> analytic;
   {
     RecordedLoss run(function, variables);

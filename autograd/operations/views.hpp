@@ -1,6 +1,7 @@
 #pragma once
-// Views: slices, column slices and reshapes share storage, record nothing and cost nothing (Note
-// [Gradients of views]). Where the layout (rows a fixed distance apart, contiguous within) cannot
+// Views: slices, column slices and reshapes share storage, record nothing and cost nothing. Their
+// gradient is that part of the whole's (Note [Gradients of views], tape/detail/gradient_slot.cpp).
+// Where the layout (rows a fixed distance apart, contiguous within) cannot
 // express the result, these functions copy instead.
 
 #include <array>

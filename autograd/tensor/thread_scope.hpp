@@ -2,6 +2,11 @@
 
 namespace rw::detail {
 
+// Note [One variable for a process]
+// What a thread has in force is read in headers but defined in a .cpp, not inline. A user's plug-in
+// that is compiled with -fvisibility=hidden would have an inline variable to itself, and Rewind's
+// shared library would not see the tape that is active there.
+
 /// Something that is in force on a thread as long as an object lives, such as the tape that
 /// records. The innermost one counts. Scopes may end in any order, after their thread, and, while
 /// their thread does not compute, on another thread: each takes itself out of the thread's list,
