@@ -9,6 +9,7 @@
 #include <rewind/rewind.hpp>
 
 #include "cell_table.hpp"
+#include "support/message_of.hpp"
 
 using namespace rw;
 
@@ -21,12 +22,7 @@ const Tensor whole_rows = zeros({2, 3}, DType::int64);
 
 /// Expects an Error that begins with `name`.
 void expect_name(const std::string& name, const std::function<void()>& call) {
-  std::string message = "no exception";
-  try {
-    call();
-  } catch (const Error& error) {
-    message = error.what();
-  }
+  const std::string message = testing::message_of(call);
   BOOST_TEST((message.starts_with(name + ": ") || message.starts_with(name + " (")),
              name << " says \"" << message << '"');
 }

@@ -18,18 +18,12 @@
 #include <rewind/autograd/tape/parameter_list.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
+#include "support/message_of.hpp"
+
 using namespace rw;
+using rw::testing::message_of;
 
 namespace {
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no exception";
-}
 
 struct Mistake {
   const char* name;  // of the function that is called
