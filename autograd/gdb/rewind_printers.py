@@ -4,14 +4,16 @@
     (gdb) print x
     $1 = float32 [2, 3] [[1, 0.5, nan], [4, 5, 6]]
 
-That line may stand in ~/.gdbinit. The program must have been compiled with -g; the library need not
-be. Nothing is called in the program, so that a core file will do.
+That line may stand in ~/.gdbinit. The program must have been compiled with -g (by clang: with
+-g -fstandalone-debug); the library need not be. Nothing is called in the program, so that a core
+file will do.
 """
 
 import math
 
 import gdb
 import gdb.printing
+import gdb.types
 
 # In the order of rw::DType: name, type in memory.
 TYPES = [("float32", "float"), ("float64", "double"), ("int64", "long")]
@@ -59,6 +61,8 @@ def text_of_tensor(tensor):
     if int(pointer) == 0:
         return "undefined tensor"
     body = pointer.dereference()
+    if not gdb.types.has_field(body.type, "dtype"):
+        return "tensor, shown by a program compiled with -g (by clang: -g -fstandalone-debug)"
     dtype = int(body["dtype"])
     if dtype >= len(TYPES):
         return "tensor of unknown type"
