@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -331,6 +332,20 @@ BOOST_AUTO_TEST_CASE(derivatives_of_two_numbers) {
   }
 }
 
+using Floats = std::tuple<float, double>;
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_negated_zero_has_the_other_sign, T, Floats) {
+  // Lengths that fill registers and that do not.
+  for (const std::int64_t n : {1, 3, 16, 37}) {
+    const Tensor x = rw::zeros({n}, rw::dtype_of<T>);
+    for (const T negated : (-x).template to_vector<T>()) {
+      BOOST_TEST(std::signbit(negated));
+    }
+    for (const T again : (-(-x)).template to_vector<T>()) {
+      BOOST_TEST(!std::signbit(again));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(infinite_gradients_go_where_they_belong) {
   rw::Tape tape;
   const auto watch = [&](const std::vector<double>& x) {
@@ -343,11 +358,14 @@ BOOST_AUTO_TEST_CASE(infinite_gradients_go_where_they_belong) {
              boost::test_tools::per_element());
   BOOST_TEST(of_maximum[1].to_vector<double>() == std::vector<double>({0, inf, 0}),
              boost::test_tools::per_element());
-  const auto of_minimum = tape.gradient(sum(sqrt(minimum(-a, -b))), {a, b}, {.retain = true});
+  // 0 - a, not -a, which would be -0: sqrt(-0) is -0, and the derivative there 1 / -0.
+  const auto of_minimum = tape.gradient(sum(sqrt(minimum(0 - a, 0 - b))), {a, b}, {.retain = true});
   BOOST_TEST(of_minimum[0].to_vector<double>() == std::vector<double>({-inf, 0, -inf}),
              boost::test_tools::per_element());
   BOOST_TEST(of_minimum[1].to_vector<double>() == std::vector<double>({0, -inf, 0}),
              boost::test_tools::per_element());
+  const auto of_negated = tape.gradient(sum(sqrt(-a)), {a}, {.retain = true});
+  BOOST_TEST(of_negated[0].to_vector<double>()[0] == inf);
   // A condition has no slope: nothing goes back to what it was computed from.
   const Tensor root = sqrt(a);
   const Tensor chosen = where(root > 1.0, b, 2.0 * a) + equal(root, 3) + sign(root);

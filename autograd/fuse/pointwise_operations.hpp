@@ -21,7 +21,7 @@ struct Negate {
   static constexpr bool cheap = true;
   template <class V>
   static V value(V x) {
-    return -x;
+    return simd::negate(x);
   }
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol, Symbol) { return {-dy}; }
 };

@@ -61,6 +61,12 @@ V fnma(V a, V b, V c) {
 #endif
 }
 
+/// -x with the sign of a zero turned, too, which xsimd 8's operator loses with AVX-512.
+template <class V>
+V negate(V x) {
+  return V(Scalar<V>(-0.0)) - x;
+}
+
 template <class V>
 V relu(V x) {
   return xsimd::select(x <= V(0), V(0), x);
