@@ -7,7 +7,7 @@
 #include <rewind/autograd/operations/views.hpp>
 #include <rewind/autograd/tape/described.hpp>
 #include <rewind/autograd/tape/matrix_view.hpp>
-#include <rewind/autograd/tape/stored_weights.hpp>
+#include <rewind/autograd/tape/packed_weights.hpp>
 
 namespace rw {
 namespace {
@@ -34,7 +34,7 @@ void check_operands(const char* who, const MatrixOperand& a, const MatrixOperand
 
 Tensor multiply_matrices(const MatrixOperand& a, const MatrixOperand& b) {
   Tensor c = detail::make_tensor(Shape{rows_of(a), columns_of(b)}, a.tensor.dtype());
-  const MatrixOperand right = detail::stored_as_read(b, rows_of(a));
+  const MatrixOperand right = detail::packed(b, rows_of(a));
   dispatch_floating(c.dtype(), [&](auto type) {
     using T = decltype(type);
     kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(right),
@@ -112,18 +112,6 @@ Tensor matmul(const MatrixOperand& a, const MatrixOperand& b) {
   return recorded_product(a, b, multiply_batch(a, b));
 }
 
-namespace detail {
-
-bool is_sole_owner(const Tensor& t) { return t.body().is_unique() && t.body().block->is_unique(); }
-
-void mark_exclusive(Tensor& t) { t.body().exclusive = true; }
-
-bool may_be_overwritten(const Tensor& t) {
-  return t.body().is_unique() && (t.body().exclusive || t.body().block->is_unique());
-}
-
-}  // namespace detail
-
 namespace {
 
 /// A new matrix for a sum of `columns` columns, and zeros where it is wider (Note [Rows of a
@@ -149,7 +137,7 @@ Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t firs
   const std::int64_t width = c.columns();
   const bool in_place = c.rank() == 2 && detail::may_be_overwritten(c);
   Tensor y = in_place ? c.detach() : make_sum(a.rows(), width, a.dtype());
-  const MatrixOperand right = detail::stored_as_read(b, a.rows());
+  const MatrixOperand right = detail::packed(b, a.rows());
   dispatch_floating(y.dtype(), [&](auto type) {
     using T = decltype(type);
     T* const to = reinterpret_cast<T*>(y.body().data);

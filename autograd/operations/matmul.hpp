@@ -49,24 +49,12 @@ requires std::same_as<C, const Tensor>
 void addmm_columns(C&& const_tensor_given_with_move, const Tensor& a, const Tensor& b,
                    std::int64_t first) = delete;
 
-namespace detail {
-
 // Note [Products in place]
-// Recurrent projects the inputs of all steps at once and hands each step its part, which nobody
-// else will read again. It says so with mark_exclusive; split hands the mark on to the parts of a
-// tensor that it was given with std::move, and any other new view takes it away. If the step passes
-// such a handle, or the only one to its memory, on to addmm with std::move, the product is added in
-// place: the result takes over the memory, and in the backward pass its gradient is that part of
-// the sequence's gradient, so that nothing is copied either way. A cell that keeps or reads its
-// input elsewhere is served by the ordinary way.
-
-/// Whether `t` is the only handle to its memory.
-bool is_sole_owner(const Tensor& t);
-/// Says that only this handle will be used to read its part of the memory.
-void mark_exclusive(Tensor& t);
-/// Whether no other handle can read what `t` shows.
-bool may_be_overwritten(const Tensor& t);
-
-}  // namespace detail
+// Recurrent projects the inputs of all steps at once and gives each step its part as an exclusive
+// tensor (Note [Ownership], tensor/ownership.hpp); split marks the parts of a tensor that was moved
+// into it. If a step moves such a tensor, or one that owns its memory alone, into addmm, the product
+// is added in place. The result takes over the memory, and in the backward pass its gradient is
+// that part of the sequence's gradient: nothing is copied either way. For a cell that keeps or reads
+// its input elsewhere, addmm copies.
 
 }  // namespace rw

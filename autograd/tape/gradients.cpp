@@ -3,6 +3,7 @@
 #include <rewind/autograd/tape/detail/backward.hpp>
 #include <rewind/autograd/tape/detail/gradient_slot.hpp>
 #include <rewind/autograd/tape/matrix_view.hpp>
+#include <rewind/autograd/tape/packed_weights.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
 // What users and gradient rules call; the work is done by detail::BackwardPass.
@@ -30,7 +31,7 @@ bool Gradients::add_product(int input, const MatrixOperand& a, const MatrixOpera
   if (pass_.defer(node_, node_.inputs[input], a, b)) {
     return true;
   }
-  const MatrixOperand right = pass_.weights().stored_as_read(b, a.tensor.rows());
+  const MatrixOperand right = detail::packed(b, a.tensor.rows());
   Target target{input, nullptr, 0, false};
   locate({&target, 1});
   dispatch_floating(a.tensor.dtype(), [&](auto type) {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include <rewind/autograd/tensor/tensor.hpp>
+#include <rewind/autograd/tensor/ownership.hpp>
 
 namespace rw {
 class Tape;
@@ -31,6 +31,7 @@ struct Input {
   const Region* region = nullptr;
 
   Slot& slot() const;
+  const Shape& shape() const;
 };
 
 /// A recorded gradient contribution that waits for its output's turn (Note [Two ways a rule runs]).
@@ -103,9 +104,7 @@ struct Slot {
     filled_end = end;
   }
   /// Nobody else can see the gradient: once its rule has read it, its memory may be used again.
-  bool is_expendable() const {
-    return owned && !keep && gradient.body().is_unique() && gradient.body().block->is_unique();
-  }
+  bool is_expendable() const { return owned && !keep && is_sole_owner(gradient); }
   /// Memory for all of this gradient: that of `expendable`, of the same shape.
   void start_in(Slot& expendable) {
     gradient = std::move(expendable.gradient);
@@ -164,6 +163,9 @@ struct Node {
 };
 
 inline Slot& Input::slot() const { return node->slots[output]; }
+inline const Shape& Input::shape() const {
+  return region != nullptr ? region->shape : slot().shape;
+}
 
 /// Makes the gradients of a recorded result and of its operation's first input, whose memory the
 /// result has taken over, one and the same where their layouts allow it.

@@ -1,30 +1,13 @@
 #pragma once
 
-#include <concepts>
 #include <type_traits>
 
-#include <rewind/autograd/tensor/tensor.hpp>
+#include <rewind/autograd/tensor/ownership.hpp>
 
 namespace rw {
 
-/// What reads as a tensor: a Tensor or a Parameter.
-template <class T>
-concept TensorLike = std::convertible_to<const T&, const Tensor&>;
-
-namespace detail {
-/// A handle of a function's own to `x`, taken over from a temporary or what std::move gives.
-template <TensorLike T>
-Tensor take_over(T&& x) {
-  if constexpr (std::same_as<T, Tensor>) {
-    return static_cast<Tensor&&>(x);
-  } else {
-    return static_cast<const Tensor&>(x);
-  }
-}
-}  // namespace detail
-
-/// An argument of a pointwise operation for the duration of a call: a tensor, or a number that
-/// stretches to any shape.
+/// An argument of a pointwise operation for the duration of a call: a tensor, or a number, which
+/// broadcasts to any shape.
 class Operand {
  public:
   template <TensorLike T>

@@ -92,7 +92,7 @@ class Recorder {
   }
 
   /// The weights that a tape keeps for its forward pass.
-  static StoredWeights& weights_of(Tape& tape) { return tape.storage_->weights; }
+  static PackedWeights& weights_of(Tape& tape) { return tape.storage_->weights; }
 
   static void append(TapeStorage& storage, Node* node) {
     node->previous = storage.last;

@@ -194,8 +194,7 @@ Tensor Rng::categorical(const Tensor& weights) {
   dispatch_floating(weights.dtype(), [&](auto type) {
     using T = decltype(type);
     const auto row_of = [&](std::int64_t r) {
-      return std::span<const T>(weights.data<T>() + r * weights.row_stride(),
-                                static_cast<std::size_t>(classes));
+      return std::span<const T>(weights.row<T>(r), static_cast<std::size_t>(classes));
     };
     std::vector<double> totals;
     totals.reserve(static_cast<std::size_t>(rows));

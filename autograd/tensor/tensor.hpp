@@ -43,7 +43,7 @@ struct TensorBody : Counted {
 
   DType dtype = DType::float32;
   bool gapless = true;  // all elements follow each other
-  // Nobody else will read this part of the block again (Note [Products in place]).
+  // Nobody else will read this part of the block again (Note [Ownership]).
   bool exclusive = false;
   Block* block = nullptr;
   std::byte* data = nullptr;
@@ -146,6 +146,11 @@ class Tensor {
   /// True when all elements follow each other without gaps.
   bool is_contiguous() const { return body().gapless; }
 
+  /// First element of row r, to read.
+  template <Element T>
+  const T* row(std::int64_t r) const {
+    return data<T>() + r * row_stride();
+  }
   /// First element, to read. Rows are row_stride() apart. Throws UsageError when T is not the
   /// tensor's type.
   template <Element T>

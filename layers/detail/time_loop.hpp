@@ -6,7 +6,7 @@
 #include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/autograd/operations/movement.hpp>
 #include <rewind/autograd/operations/views.hpp>
-#include <rewind/autograd/tape/stored_weights.hpp>
+#include <rewind/autograd/tape/packed_weights.hpp>
 #include <rewind/layers/cell.hpp>
 #include <rewind/layers/detail/packing.hpp>
 
@@ -115,7 +115,7 @@ class TimeLoop {
   const C& cell_;
   const Packing& packing_;
   const Tensor& x_;
-  const KeptWeights weights_;
+  const WeightScope weights_{false};
   Tensor rows_;  // of all steps, as packed
   GrowingConcat outputs_;
   std::int64_t done_ = 0;  // steps, the current one too

@@ -246,7 +246,7 @@ void BackwardPass::commit() {
 
 void BackwardPass::add_tensor(const Node& node, const Input& input, const Tensor& contribution) {
   Slot& slot = input.slot();
-  const Shape& expected = input.region == nullptr ? slot.shape : input.region->shape;
+  const Shape& expected = input.shape();
   check_shape(contribution.shape() == expected,
               "the gradient rule of '{}' gave shape {} for an input of shape {}", node.name,
               contribution.shape(), expected);

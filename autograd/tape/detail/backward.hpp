@@ -4,7 +4,7 @@
 
 #include <rewind/autograd/tape/detail/tape_storage.hpp>
 #include <rewind/autograd/tape/gradients.hpp>
-#include <rewind/autograd/tape/stored_weights.hpp>
+#include <rewind/autograd/tape/packed_weights.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
 #pragma GCC visibility push(hidden)
@@ -36,7 +36,6 @@ class __attribute__((visibility("hidden"))) BackwardPass {
   /// false when it must be computed now.
   bool defer(const Node& node, const Input& input, const MatrixOperand& a, const MatrixOperand& b);
   void locate(const Node& node, std::span<Gradients::Target> targets);
-  StoredWeights& weights() { return weights_; }
 
  private:
   void mark(std::span<const Link> targets, bool only_targets);
@@ -52,7 +51,7 @@ class __attribute__((visibility("hidden"))) BackwardPass {
   Node* root_ = nullptr;
   bool only_targets_ = false;
   bool cleaned_ = false;  // every node that was reached is as it was before the pass
-  StoredWeights weights_;
+  const WeightScope weights_{true};
 };
 
 }  // namespace rw::detail

@@ -16,14 +16,6 @@
 // rows, in which only the columns that they leave are cleared.
 
 namespace rw::detail {
-namespace {
-
-bool is_unique(const Tensor& t) {
-  const TensorBody& body = t.body();
-  return body.is_unique() && body.block->is_unique() && t.is_contiguous();
-}
-
-}  // namespace
 
 Place Place::of(const Input& input) {
   Slot* slot = &input.slot();
@@ -59,7 +51,7 @@ void Place::move_into(const Region& region) {
 }
 
 void make_unique(Tensor& gradient) {
-  if (!is_unique(gradient)) {
+  if (!is_sole_owner(gradient) || !gradient.is_contiguous()) {
     gradient = copy_of(gradient);
   }
 }

@@ -4,7 +4,7 @@
 
 #include <rewind/autograd/tape/detail/arena.hpp>
 #include <rewind/autograd/tape/node.hpp>
-#include <rewind/autograd/tape/stored_weights.hpp>
+#include <rewind/autograd/tape/packed_weights.hpp>
 
 namespace rw::detail {
 
@@ -47,7 +47,7 @@ inline Link whole_link(std::uint64_t tape, Node* node, std::uint32_t output, con
 struct TapeStorage {
   Arena arena;
   LeafTable leaves;
-  StoredWeights weights;
+  PackedWeights weights;
   Node* first = nullptr;
   Node* last = nullptr;
   Node* last_leaf = nullptr;

@@ -3,8 +3,8 @@
 
 #include <rewind/autograd/kernels/row_length.hpp>
 #include <rewind/autograd/kernels/strided_copy.hpp>
+#include <rewind/autograd/tape/packed_weights.hpp>
 #include <rewind/autograd/tape/recorder.hpp>
-#include <rewind/autograd/tape/stored_weights.hpp>
 #include <rewind/autograd/tape/view.hpp>
 
 namespace rw::detail {
@@ -34,7 +34,7 @@ Tensor copy_of(const Tensor& x, bool transposed) {
 
 }  // namespace
 
-MatrixOperand StoredWeights::stored_as_read(const MatrixOperand& b, std::int64_t rows) {
+MatrixOperand PackedWeights::packed(const MatrixOperand& b, std::int64_t rows) {
   constexpr std::int64_t enough_rows = 16;  // from here on a transposed copy pays at once
   constexpr std::size_t most = 16;          // matrices
   const Tensor& x = b.tensor;
@@ -72,19 +72,27 @@ MatrixOperand StoredWeights::stored_as_read(const MatrixOperand& b, std::int64_t
 }
 
 namespace {
-constinit thread_local StoredWeights* weights_of_run = nullptr;
+constinit thread_local WeightScope* innermost = nullptr;
 }
 
-KeptWeights::KeptWeights() : outer_(std::exchange(weights_of_run, &weights_)) {}
-KeptWeights::~KeptWeights() { weights_of_run = outer_; }
+WeightScope::WeightScope(bool transposed)
+    : transposed_(transposed), outer_(std::exchange(innermost, this)) {}
+WeightScope::~WeightScope() { innermost = outer_; }
 
-MatrixOperand stored_as_read(const MatrixOperand& b, std::int64_t rows) {
-  StoredWeights* const kept =
-      context.tape == nullptr ? weights_of_run : &Recorder::weights_of(*context.tape);
-  // Note [Lent memory]
-  const detail::Block& block = *b.tensor.body().block;
-  const bool is_lent = block.lent || block.borrowed;
-  return kept == nullptr || b.transposed || is_lent ? b : kept->stored_as_read(b, rows);
+MatrixOperand packed(const MatrixOperand& b, std::int64_t rows) {
+  PackedWeights* weights = nullptr;
+  bool transposed = false;
+  if (context.tape != nullptr) {
+    weights = &Recorder::weights_of(*context.tape);
+  } else if (innermost != nullptr) {
+    weights = &innermost->weights_;
+    transposed = innermost->transposed_;
+  }
+  // Note [Lent memory]. Nobody writes while a backward pass runs.
+  const Block& block = *b.tensor.body().block;
+  const bool is_lent = !transposed && (block.lent || block.borrowed);
+  return weights == nullptr || (b.transposed && !transposed) || is_lent ? b
+                                                                        : weights->packed(b, rows);
 }
 
 }  // namespace rw::detail

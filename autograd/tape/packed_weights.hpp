@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <rewind/autograd/tape/gradients.hpp>
+
+namespace rw::detail {
+
+// Note [Packed weights]
+// At every time step a product reads the same weight. Two layouts are slow to read.
+// Back-propagation multiplies by the transpose; a product with a matrix that is stored transposed
+// is up to 50 % faster. The other slow layout is that of Note [Rows of a multiple of 4 KiB]. So
+// weights are kept as packed copies in the layout in which products read them: the matrices of the
+// forward pass by the tape or, where nothing is recorded, by a run over time; those of a backward
+// pass by that pass. A matrix is copied at once where the copy costs less than it saves in one
+// product, otherwise when it is read again.
+
+/// The matrices that have been multiplied by, as copies where those are faster to read.
+class PackedWeights {
+ public:
+  /// `b`, a factor on the right of a matrix of `rows` rows, or a copy of it that lives as long as
+  /// this object.
+  MatrixOperand packed(const MatrixOperand& b, std::int64_t rows);
+  void clear() noexcept { entries_.clear(); }
+
+ private:
+  struct Entry {
+    const void* data = nullptr;
+    std::int64_t row_stride = 0;
+    std::uint32_t version = 0;
+    bool transposed = false;
+    Tensor original;  // keeps the memory from being used again
+    Tensor copy;
+  };
+  std::vector<Entry, PoolAllocator<Entry>> entries_;
+};
+
+/// Keeps packed weights for the products that this thread computes without recording them, until
+/// the end of the scope. Of nested scopes the innermost counts.
+class WeightScope {
+ public:
+  /// `transposed`: transposed matrices too, which only a backward pass reads again and again.
+  explicit WeightScope(bool transposed);
+  ~WeightScope();
+  WeightScope(const WeightScope&) = delete;
+  WeightScope& operator=(const WeightScope&) = delete;
+
+ private:
+  friend MatrixOperand packed(const MatrixOperand& b, std::int64_t rows);
+
+  PackedWeights weights_;
+  bool transposed_;
+  WeightScope* outer_;
+};
+
+/// PackedWeights::packed, by the active tape or else the innermost WeightScope; `b` itself where
+/// there is neither.
+MatrixOperand packed(const MatrixOperand& b, std::int64_t rows);
+
+}  // namespace rw::detail
