@@ -184,15 +184,11 @@ void cross_entropy_gradient_row(double dy, const T* x, std::int64_t classes, std
   dx[t] -= static_cast<T>(dy * factors.target);
 }
 
-/// The gradient as one pass over the rows, straight into its place.
+/// The gradient as one pass over the rows.
 template <class T>
-void add_gradient_now(const ClassLoss& loss, const Tensor& dy, Gradients& d, const Tensor& x,
-                      const Tensor& targets, const Tensor& weights, const Tensor& statistics) {
-  if (!d.wants(0)) {
-    return;
-  }
-  Gradients::Target place{0, nullptr, 0, false};
-  d.locate({&place, 1});
+void cross_entropy_gradient(const ClassLoss& loss, const Tensor& dy, const Tensor& x,
+                            const Tensor& targets, const Tensor& weights, const Tensor& statistics,
+                            const GradientRows<T>& dx) {
   const std::int64_t classes = x.columns();
   const ClassWeights<T> w(weights);
   const double weight_sum = loss.smoothing > 0 ? w.sum(classes) : 0;
@@ -200,25 +196,18 @@ void add_gradient_now(const ClassLoss& loss, const Tensor& dy, Gradients& d, con
   const auto* const rows = reinterpret_cast<const RowStatistics<T>*>(statistics.data<T>());
   const Tensor dense = contiguous(dy);
   const T* const g = dense.data<T>();
-  for (std::int64_t r = 0; r < targets.elements(); ++r) {
-    T* const dx = static_cast<T*>(place.data) + r * place.row_stride;
+  dx.each_row([&](auto accumulate, std::int64_t r, T* to) {
     if (target[r] == loss.ignore_index) {
-      if (!place.accumulate) {
-        std::fill_n(dx, classes, T(0));
+      if constexpr (!accumulate) {
+        std::fill_n(to, classes, T(0));
       }
-      continue;
+      return;
     }
-    const double slope = loss.reduction == Reduction::none ? double(g[r]) : double(*g) * loss.scale;
+    const double dloss = loss.reduction == Reduction::none ? double(g[r]) : double(*g) * loss.scale;
     const RowFactors factors(loss, w, target[r], classes);
-    const T* const from = x.data<T>() + r * x.row_stride();
-    if (place.accumulate) {
-      cross_entropy_gradient_row<true>(slope, from, classes, target[r], factors, w, weight_sum,
-                                       rows[r], dx);
-    } else {
-      cross_entropy_gradient_row<false>(slope, from, classes, target[r], factors, w, weight_sum,
-                                        rows[r], dx);
-    }
-  }
+    cross_entropy_gradient_row<accumulate()>(dloss, x.row<T>(r), classes, target[r], factors, w,
+                                             weight_sum, rows[r], to);
+  });
 }
 
 /// The target distribution q of every row, times its weights and scale: [..., C]; the sum of each
@@ -278,24 +267,21 @@ Tensor cross_entropy_of_indices(const Tensor& logits, const Tensor& indices,
     const ClassWeights<T> w(weights);
     auto* const rows = reinterpret_cast<RowStatistics<T>*>(statistics.mutable_data<T>());
     return reduce_rows<T>(loss, logits, targets, w, [&](std::int64_t r, std::int64_t t) {
-      return cross_entropy_row(logits.data<T>() + r * logits.row_stride(), logits.columns(), t,
+      return cross_entropy_row(logits.row<T>(r), logits.columns(), t,
                                RowFactors(loss, w, t, logits.columns()), w, rows[r]);
     });
   });
   return record("cross_entropy", {logits}, value, saved(logits, targets, weights, statistics),
                 [loss](const Tensor& dy, Gradients& d, const Tensor& x, const Tensor& t,
                        const Tensor& w, const Tensor& s) {
-                  if (!d.recording()) {
-                    dispatch_floating(x.dtype(), [&](auto type) {
-                      add_gradient_now<decltype(type)>(loss, dy, d, x, t, w, s);
-                    });
-                    return;
-                  }
-                  d.add(0, [&] {
+                  const auto recorded = [&] {
                     const WeightedTargets q = weighted_targets(loss, x.shape(), x.dtype(), t, w);
-                    // What stands in ignored rows, NaN too, must not reach their gradient.
+                    // Values in ignored rows, even NaN, must not reach their gradient.
                     const Tensor p = softmax(where(q.counts, x, 0));
                     return (p * q.sum - q.q) * by_rows(loss, dy, x.shape());
+                  };
+                  d.add_rows(0, recorded, [&](const auto& dx) {
+                    cross_entropy_gradient(loss, dy, x, t, w, s, dx);
                   });
                 });
 }
@@ -345,7 +331,7 @@ Tensor nll(const Tensor& log_probabilities, const Tensor& indices, const NllOpti
     using T = decltype(type);
     const ClassWeights<T> w(weights);
     return reduce_rows<T>(loss, x, targets, w, [&](std::int64_t r, std::int64_t t) {
-      const T log_p = x.data<T>()[r * x.row_stride() + t];
+      const T log_p = x.row<T>(r)[t];
       return times(static_cast<double>(w[t]), 0.0 - static_cast<double>(log_p));
     });
   });

@@ -115,41 +115,33 @@ Tensor find_loss(const Tensor& x, const CtcStates& states, Trellis& trellis,
   return value;
 }
 
-/// The gradient of the logits, straight into its place.
-template <class T>
-void add_gradient_now(const CtcOptions& options, const Tensor& dy, Gradients& d, const Tensor& x,
-                      const CtcStates& states, const Trellis& trellis) {
-  if (!d.wants(0)) {
-    return;
-  }
-  Gradients::Target place{0, nullptr, 0, false};
-  d.locate({&place, 1});
+/// The gradient of the logits.
+template <bool Accumulate, class T>
+void ctc_gradient(const CtcOptions& options, const Tensor& dy, const Tensor& x,
+                  const CtcStates& states, const Trellis& trellis,
+                  const GradientRows<T>& rows_of_dx) {
   const auto* const alpha = trellis.alpha.data<double>();
   const auto* const rows = trellis.rows.data<double>();
   const T* const g = dy.data<T>();
   Workspace<T> workspace(x, states);
   for (Size b = 0; b < x.size(1); ++b) {
     const Sequence<T> q(workspace, b);
-    const auto dx = [&](Size t) {
-      return static_cast<T*>(place.data) + q.row(t) * place.row_stride;
-    };
+    const auto dx = [&](Size t) { return rows_of_dx.row(q.row(t)); };
     const double log_p = trellis.log_p.data<double>()[b];
     const double share = share_of_gradient(options, states, b, log_p);
-    const double slope = double(g[options.reduction == Reduction::none ? b : 0]) * share;
+    const double dloss = double(g[options.reduction == Reduction::none ? b : 0]) * share;
     if (log_p == -infinity) {
       for (Size t = 0; t < q.steps; ++t) {
         for (Size c = 0; c < x.columns(); ++c) {
-          dx(t)[c] = static_cast<T>(slope) + (place.accumulate ? dx(t)[c] : T(0));
+          dx(t)[c] = static_cast<T>(dloss) + (Accumulate ? dx(t)[c] : T(0));
         }
       }
     } else {
-      run_backward(q, alpha, rows, log_p, [&](Size t) {
-        place.accumulate ? add_gradient_of_step<true>(q, t, slope, rows, dx(t))
-                         : add_gradient_of_step<false>(q, t, slope, rows, dx(t));
-      });
+      run_backward(q, alpha, rows, log_p,
+                   [&](Size t) { add_gradient_of_step<Accumulate>(q, t, dloss, rows, dx(t)); });
     }
     // Padding in front lies before step 0.
-    for (Size t = -q.begin; !place.accumulate && t < x.size(0) - q.begin; ++t) {
+    for (Size t = -q.begin; !Accumulate && t < x.size(0) - q.begin; ++t) {
       if (t < 0 || t >= q.steps) {
         std::fill_n(dx(t), x.columns(), T(0));
       }
@@ -196,13 +188,13 @@ Tensor ctc_loss(const Tensor& logits, const Tensor& targets, const Lengths& inpu
                 const Tensor& counts, const Tensor& alpha, const Tensor& rows,
                 const Tensor& log_p) {
         const CtcStates of{classes, counts};
-        if (d.recording()) {
-          d.add(0, [&] { return recorded_gradient(options, dy, x, of, log_p); });
-          return;
-        }
-        dispatch_floating(x.dtype(), [&](auto type) {
-          add_gradient_now<decltype(type)>(options, dy, d, x, of, {alpha, rows, log_p});
-        });
+        d.add_rows(
+            0, [&] { return recorded_gradient(options, dy, x, of, log_p); },
+            [&](const auto& dx) {
+              dx.specialize([&](auto accumulate) {
+                ctc_gradient<accumulate()>(options, dy, x, of, {alpha, rows, log_p}, dx);
+              });
+            });
       });
 }
 

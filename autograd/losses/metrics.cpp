@@ -62,7 +62,7 @@ Tally counted(const char* who, const Tensor& scores, const Tensor& targets,
       if (padding || target[r] == options.ignore_index) {
         continue;
       }
-      const std::int64_t got = winner(scores.data<T>() + r * scores.row_stride(), scores.columns());
+      const std::int64_t got = winner(scores.row<T>(r), scores.columns());
       tally.hits += got >= 0 && got == target[r] ? 1 : 0;
       ++tally.total;
     }

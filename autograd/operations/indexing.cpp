@@ -41,15 +41,6 @@ Shape appended(const char* who, const Shape& indices, std::int64_t size) {
   return indices.inserted(indices.rank(), size);
 }
 
-void fill_zeros(void* data, const Shape& shape, std::int64_t row_stride, DType dtype) {
-  dispatch(dtype, [&](auto type) {
-    using T = decltype(type);
-    for (std::int64_t r = 0, rows = shape.elements() == 0 ? 0 : shape.rows(); r < rows; ++r) {
-      std::fill_n(static_cast<T*>(data) + r * row_stride, shape.columns(), T(0));
-    }
-  });
-}
-
 /// Calls `body(whole, part, rows, columns)` for each slice: where it starts in the array of `shape`
 /// (rows `whole_stride` apart) that is indexed along `axis`, where in the array of chosen slices
 /// (rows `part_stride` apart), and its extent.
@@ -111,23 +102,15 @@ Tensor selected(const Tensor& x, const Shape& result, const Tensor& indices, int
   return y;
 }
 
-/// The gradient of choosing slices: in place where nothing is recorded, see Note [Two ways a rule
-/// runs].
+/// The gradient of choosing slices.
 void add_selected_gradient(const Tensor& dy, Gradients& d, const Shape& shape, int axis,
                            const Tensor& indices) {
-  if (d.recording()) {
-    d.add(0, [&] { return index_add(dy, indices, shape[axis], axis); });
-    return;
-  }
-  if (!d.wants(0)) {
-    return;
-  }
-  Gradients::Target target{0, nullptr, 0, false};
-  d.locate({&target, 1});
-  if (!target.accumulate) {
-    fill_zeros(target.data, shape, target.row_stride, dy.dtype());
-  }
-  add_slices(target.data, shape, target.row_stride, axis, indices, dy);
+  d.add_rows(
+      0, [&] { return index_add(dy, indices, shape[axis], axis); },
+      [&](auto dx) {
+        dx.clear_if_new();
+        add_slices(dx.data, shape, dx.row_stride, axis, indices, dy);
+      });
 }
 
 /// Calls `body(whole, part)` for each element of `indices`: the element of the array with `strides`
@@ -177,19 +160,12 @@ void add_elements(void* whole, const kernels::Strides& strides, int axis, const 
 
 void add_gathered_gradient(const Tensor& dy, Gradients& d, const Shape& shape, int axis,
                            const Tensor& indices) {
-  if (d.recording()) {
-    d.add(0, [&] { return scatter_add(dy, indices, shape, axis); });
-    return;
-  }
-  if (!d.wants(0)) {
-    return;
-  }
-  Gradients::Target target{0, nullptr, 0, false};
-  d.locate({&target, 1});
-  if (!target.accumulate) {
-    fill_zeros(target.data, shape, target.row_stride, dy.dtype());
-  }
-  add_elements(target.data, kernels::strides_of(shape, target.row_stride), axis, indices, dy);
+  d.add_rows(
+      0, [&] { return scatter_add(dy, indices, shape, axis); },
+      [&](auto dx) {
+        dx.clear_if_new();
+        add_elements(dx.data, kernels::strides_of(shape, dx.row_stride), axis, indices, dy);
+      });
 }
 
 void check_vector(const char* who, const Tensor& indices) {

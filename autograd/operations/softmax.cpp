@@ -73,32 +73,11 @@ Tensor map_rows(const Tensor& x, Row&& row) {
       using T = decltype(type);
       T* const to = y.mutable_data<T>();
       for (std::int64_t r = 0; r < x.rows(); ++r) {
-        row(x.data<T>() + r * x.row_stride(), x.columns(), to + r * y.row_stride());
+        row(x.row<T>(r), x.columns(), to + r * y.row_stride());
       }
     });
   }
   return y;
-}
-
-/// Writes, or adds, the gradient of input 0 by row(dy, y, n, dx, accumulate) straight into its
-/// place.
-template <class Row>
-void add_rows_now(const Tensor& dy, Gradients& d, const Tensor& y, Row&& row) {
-  if (!d.wants(0)) {
-    return;
-  }
-  Gradients::Target target{0, nullptr, 0, false};
-  d.locate({&target, 1});
-  if (y.elements() == 0) {
-    return;
-  }
-  dispatch_floating(y.dtype(), [&](auto type) {
-    using T = decltype(type);
-    for (std::int64_t r = 0; r < y.rows(); ++r) {
-      row(dy.data<T>() + r * dy.row_stride(), y.data<T>() + r * y.row_stride(), y.columns(),
-          static_cast<T*>(target.data) + r * target.row_stride, target.accumulate);
-    }
-  });
 }
 
 Tensor softmax_of_columns(const Tensor& x) {
@@ -106,15 +85,13 @@ Tensor softmax_of_columns(const Tensor& x) {
       map_rows(x, []<class T>(const T* from, std::int64_t n, T* to) { softmax_row(from, n, to); });
   return record(
       "softmax", {x}, value, saved(value), [](const Tensor& dy, Gradients& d, const Tensor& y) {
-        if (d.recording()) {
-          d.add(0, [&] { return y * (dy - sum(dy * y, {-1}, true)); });
-          return;
-        }
-        add_rows_now(dy, d, y,
-                     []<class T>(const T* g, const T* v, std::int64_t n, T* to, bool accumulate) {
-                       accumulate ? softmax_gradient_row<true>(g, v, n, to)
-                                  : softmax_gradient_row<false>(g, v, n, to);
-                     });
+        d.add_rows(
+            0, [&] { return y * (dy - sum(dy * y, {-1}, true)); },
+            [&]<class T>(const GradientRows<T>& dx) {
+              dx.each_row([&](auto accumulate, std::int64_t r, T* to) {
+                softmax_gradient_row<accumulate()>(dy.row<T>(r), y.row<T>(r), dx.columns, to);
+              });
+            });
       });
 }
 
@@ -123,15 +100,13 @@ Tensor log_softmax_of_columns(const Tensor& x) {
       x, []<class T>(const T* from, std::int64_t n, T* to) { log_softmax_row(from, n, to); });
   return record(
       "log_softmax", {x}, value, saved(value), [](const Tensor& dy, Gradients& d, const Tensor& y) {
-        if (d.recording()) {
-          d.add(0, [&] { return dy - exp(y) * sum(dy, {-1}, true); });
-          return;
-        }
-        add_rows_now(dy, d, y,
-                     []<class T>(const T* g, const T* v, std::int64_t n, T* to, bool accumulate) {
-                       accumulate ? log_softmax_gradient_row<true>(g, v, n, to)
-                                  : log_softmax_gradient_row<false>(g, v, n, to);
-                     });
+        d.add_rows(
+            0, [&] { return dy - exp(y) * sum(dy, {-1}, true); },
+            [&]<class T>(const GradientRows<T>& dx) {
+              dx.each_row([&](auto accumulate, std::int64_t r, T* to) {
+                log_softmax_gradient_row<accumulate()>(dy.row<T>(r), y.row<T>(r), dx.columns, to);
+              });
+            });
       });
 }
 

@@ -72,26 +72,21 @@ void standardize_gradient_row(const T* dy, const T* y, std::int64_t n, T scale, 
   });
 }
 
-void add_gradient_now(const Tensor& dy, Gradients& d, const Tensor& y, const Tensor& scale) {
-  if (!d.wants(0)) {
-    return;
+/// The gradient of x, given those of both outputs, either of which may be undefined.
+Tensor standardize_gradient(const Tensor& dy, const Tensor& dscale, const Tensor& y,
+                            const Tensor& scale) {
+  Tensor along;  // how far the gradient points along y, on average
+  Tensor rest;
+  if (dy.defined()) {
+    along = mean(dy * y, {-1}, true);
+    rest = dy - mean(dy, {-1}, true);
   }
-  Gradients::Target target{0, nullptr, 0, false};
-  d.locate({&target, 1});
-  if (y.elements() == 0) {
-    return;
+  if (dscale.defined()) {
+    // The scale (v + epsilon)^(-1/2) changes by -scale^2 y / n with each x.
+    const Tensor part = dscale * scale / static_cast<double>(y.columns());
+    along = along.defined() ? along + part : part;
   }
-  dispatch_floating(y.dtype(), [&](auto type) {
-    using T = decltype(type);
-    for (std::int64_t r = 0; r < y.rows(); ++r) {
-      const T* const from = dy.data<T>() + r * dy.row_stride();
-      const T* const value = y.data<T>() + r * y.row_stride();
-      T* const to = static_cast<T*>(target.data) + r * target.row_stride;
-      const T by = scale.data<T>()[r];
-      target.accumulate ? standardize_gradient_row<true>(from, value, y.columns(), by, to)
-                        : standardize_gradient_row<false>(from, value, y.columns(), by, to);
-    }
-  });
+  return scale * (rest.defined() ? rest - y * along : -(y * along));
 }
 
 }  // namespace
@@ -113,8 +108,7 @@ Tensor standardize(const Tensor& x, double epsilon) {
       T* const to = y.mutable_data<T>();
       T* const scales = scale.mutable_data<T>();
       for (std::int64_t r = 0; r < x.rows(); ++r) {
-        scales[r] = standardize_row(x.data<T>() + r * x.row_stride(), x.columns(), epsilon,
-                                    to + r * y.row_stride());
+        scales[r] = standardize_row(x.row<T>(r), x.columns(), epsilon, to + r * y.row_stride());
       }
     });
   }
@@ -123,23 +117,16 @@ Tensor standardize(const Tensor& x, double epsilon) {
                  [](Gradients& d, const Tensor& y, const Tensor& scale) {
                    const Tensor& dy = d.cotangent(0);
                    const Tensor& dscale = d.cotangent(1);
-                   if (!d.recording() && !dscale.defined()) {
-                     add_gradient_now(dy, d, y, scale);
+                   const auto recorded = [&] { return standardize_gradient(dy, dscale, y, scale); };
+                   if (dscale.defined()) {
+                     d.add(0, recorded);
                      return;
                    }
-                   d.add(0, [&] {
-                     Tensor along;  // how far the gradient points along y, on average
-                     Tensor rest;
-                     if (dy.defined()) {
-                       along = mean(dy * y, {-1}, true);
-                       rest = dy - mean(dy, {-1}, true);
-                     }
-                     if (dscale.defined()) {
-                       // The scale (v + epsilon)^(-1/2) changes by -scale^2 y / n with each x.
-                       const Tensor part = dscale * scale / static_cast<double>(y.columns());
-                       along = along.defined() ? along + part : part;
-                     }
-                     return scale * (rest.defined() ? rest - y * along : -(y * along));
+                   d.add_rows(0, recorded, [&]<class T>(const GradientRows<T>& dx) {
+                     dx.each_row([&](auto accumulate, std::int64_t r, T* to) {
+                       standardize_gradient_row<accumulate()>(dy.row<T>(r), y.row<T>(r), dx.columns,
+                                                              scale.data<T>()[r], to);
+                     });
                    });
                  });
   return outputs[0];

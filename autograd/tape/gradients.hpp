@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -55,6 +57,41 @@ requires TensorLike<std::remove_reference_t<T>> MatrixOperand transposed(T&& mat
 // operation when the input's turn comes. Hence gradients of gradients, to any order, without a
 // second rule.
 
+/// Memory for the gradient of one input, which a kernel fills: rows of `columns` elements,
+/// `row_stride` apart, to be written or, where `accumulate`, added to.
+template <class T>
+struct GradientRows {
+  T* data;
+  std::int64_t rows;
+  std::int64_t columns;
+  std::int64_t row_stride;
+  bool accumulate;
+
+  T* row(std::int64_t r) const { return data + r * row_stride; }
+  /// Calls body(accumulate) with a constant, std::bool_constant, so that the loops in it need not
+  /// ask.
+  template <class Body>
+  void specialize(Body&& body) const {
+    accumulate ? body(std::true_type{}) : body(std::false_type{});
+  }
+  /// Calls body(accumulate, r, row) for every row, with a constant as above.
+  template <class Body>
+  void each_row(Body&& body) const {
+    specialize([&](auto constant) {
+      for (std::int64_t r = 0; r < rows; ++r) {
+        body(constant, r, row(r));
+      }
+    });
+  }
+  /// Makes sure that there is something to add to: zeros where no gradient has arrived yet.
+  void clear_if_new() {
+    for (std::int64_t r = 0; !accumulate && r < rows; ++r) {
+      std::fill_n(row(r), columns, T(0));
+    }
+    accumulate = true;
+  }
+};
+
 /// What a gradient rule writes to: the gradients of its operation's inputs.
 class Gradients {
  public:
@@ -80,6 +117,30 @@ class Gradients {
     if (wants(input)) {
       add_tensor(input, compute());
     }
+  }
+
+  /// Adds to the gradient of `input`: under `create_graph` the tensor that `recorded()` returns,
+  /// made of recordable operations; otherwise `now(rows)` computes the same straight into its
+  /// place, rows being a GradientRows<float> or <double>. Calls neither when the pass does not need
+  /// it.
+  template <class Recorded, class Now>
+  void add_rows(int input, Recorded&& recorded, Now&& now) {
+    if (!wants(input)) {
+      return;
+    }
+    if (recording_) {
+      add_tensor(input, recorded());
+      return;
+    }
+    Target target{input, nullptr, 0, false};
+    locate({&target, 1});
+    const detail::Input& to = node_.inputs[input];
+    const Shape& shape = to.shape();
+    dispatch_floating(to.slot().dtype, [&](auto type) {
+      using T = decltype(type);
+      now(GradientRows<T>{static_cast<T*>(target.data), shape.elements() == 0 ? 0 : shape.rows(),
+                          shape.columns(), target.row_stride, target.accumulate});
+    });
   }
 
   /// Adds the product a b of two matrices to the gradient of `input`, in place, at once or gathered
