@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <rewind/autograd/fuse/detail/fused_rule.hpp>
-#include <rewind/autograd/fuse/detail/pointwise_loop.hpp>
-#include <rewind/autograd/fuse/detail/pointwise_rows.hpp>
+#include <rewind/autograd/fuse/detail/pointwise_pass.hpp>
 #include <rewind/autograd/fuse/detail/pointwise_tiles.hpp>
 #include <rewind/autograd/tape/described.hpp>
 #include <rewind/autograd/tape/recorder.hpp>
@@ -53,50 +52,24 @@ void compute_plain(const FusedOperation& operation, std::span<const Operand, N> 
   operation.forward<T>()(block);
 }
 
-/// False when the arguments need more than rows and columns.
 template <class T>
-bool compute_rows(const FusedOperation& operation, std::span<const Operand> arguments,
-                  Scalars<T>& scalars, const Shape& common, std::span<const Tensor> results) {
-  Rows rows(common);
+void compute(const FusedOperation& operation, std::span<const Operand> arguments,
+             const Shape& common, std::span<const Tensor> results) {
+  Scalars<T> scalars;
+  Pass pass(common);
   for (std::size_t k = 0; k < arguments.size(); ++k) {
-    if (!arguments[k].is_tensor()) {
+    if (arguments[k].is_tensor()) {
+      const detail::TensorBody& body = arguments[k].tensor().body();
+      pass.add_argument(body.data, body.shape, body.row_stride);
+    } else {
       scalars[k] = static_cast<T>(arguments[k].scalar());
-      rows.add_number(&scalars[k]);
-      continue;
-    }
-    const detail::TensorBody& body = arguments[k].tensor().body();
-    if (!rows.add_argument(body.data, body.shape, body.row_stride)) {
-      return false;
+      pass.add_number(&scalars[k]);
     }
   }
   for (const Tensor& result : results) {
-    rows.add_result(result.body().data, common, common.columns(), false);
+    pass.add_result(result.body().data, common, common.columns(), false);
   }
-  rows.run<T>(operation.forward<T>(), operation.forward_work);
-  return true;
-}
-
-template <class T>
-void compute(const FusedOperation& operation, std::span<const Operand> arguments,
-             const Shape& common, std::span<Tensor> results) {
-  Scalars<T> scalars;
-  if (compute_rows(operation, arguments, scalars, common, results)) {
-    return;
-  }
-  Loop loop(common);
-  for (std::size_t k = 0; k < arguments.size(); ++k) {
-    if (arguments[k].is_tensor()) {
-      const Tensor& tensor = arguments[k].tensor();
-      loop.add_argument(tensor.data<T>(), steps_of(tensor.shape(), tensor.row_stride(), common));
-    } else {
-      scalars[k] = static_cast<T>(arguments[k].scalar());
-      loop.add_argument(&scalars[k], {});
-    }
-  }
-  for (Tensor& result : results) {
-    loop.add_result(result.mutable_data<T>(), steps_of(common, common.columns(), common), false);
-  }
-  loop.run<T>(operation.forward<T>());
+  pass.run<T>(operation.forward<T>(), operation.forward_work);
 }
 
 /// Argument `next` does not broadcast with the earlier ones, whose shapes together are `common`.

@@ -4,8 +4,7 @@
 
 #include <rewind/autograd/fuse/broadcast.hpp>
 #include <rewind/autograd/fuse/detail/fused_rule.hpp>
-#include <rewind/autograd/fuse/detail/pointwise_loop.hpp>
-#include <rewind/autograd/fuse/detail/pointwise_rows.hpp>
+#include <rewind/autograd/fuse/detail/pointwise_pass.hpp>
 #include <rewind/autograd/fuse/detail/pointwise_tiles.hpp>
 #include <rewind/autograd/fuse/math.hpp>
 #include <rewind/autograd/tape/gradients.hpp>
@@ -41,14 +40,10 @@ bool gets_gradient(const FusedRule& rule, const Gradients& d, std::size_t k, int
   return bit(rule.operation->slopes, k) && d.wants(input);
 }
 
-const Shape& shape_of(const detail::Input& input) {
-  return input.region != nullptr ? input.region->shape : input.slot().shape;
-}
-
-/// Where an argument was stretched to `common`, the gradients of its copies are summed: they are
-/// added, if need be to zeros.
+/// Where an argument broadcasts to `common`, its gradient is a sum, which starts from zeros unless
+/// there is a gradient already.
 template <class T>
-void clear_stretched(Gradients::Target& target, const Shape& shape, const Shape& common) {
+void clear_broadcast(Gradients::Target& target, const Shape& shape, const Shape& common) {
   if (shape == common || target.accumulate) {
     return;
   }
@@ -171,7 +166,7 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
     target_of[k] = -1;
     if (bit(rule.tensors, k)) {
       if (gets_gradient(rule, d, k, input)) {
-        shapes[k] = &shape_of(node.inputs[input]);
+        shapes[k] = &node.inputs[input].shape();
         target_of[k] = static_cast<std::int8_t>(target_count);
         targets[target_count++].input = input;
       }
@@ -191,50 +186,26 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
   }
   for_arguments(node, rule, d, [&](std::size_t k, const Tensor* tensor) { arguments[k] = tensor; });
 
-  const Kernel kernel = operation.backward<T>();
-  Rows rows(common);
-  bool only_rows = true;
-  for (std::size_t k = 0; k < n + 2 * m && only_rows; ++k) {
-    if (arguments[k] == nullptr) {
-      rows.add_number(&scalars[k]);
-    } else {
-      const detail::TensorBody& body = arguments[k]->body();
-      only_rows = rows.add_argument(body.data, body.shape, body.row_stride);
-    }
-  }
-  for (std::size_t k = 0; k < n && only_rows; ++k) {
-    if (Gradients::Target* const t = target(k)) {
-      clear_stretched<T>(*t, *shapes[k], common);
-      only_rows = rows.add_result(t->data, *shapes[k], t->row_stride, t->accumulate);
-    } else {
-      rows.skip_result();
-    }
-  }
-  if (only_rows) {
-    rows.run<T>(kernel, operation.backward_work);
-    return;
-  }
-
-  Loop loop(common);
+  Pass pass(common);
   for (std::size_t k = 0; k < n + 2 * m; ++k) {
     if (!bit(operation.derivative_reads, k)) {
-      loop.add_argument(nullptr, {});
-    } else if (arguments[k] != nullptr) {
-      const detail::TensorBody& body = arguments[k]->body();
-      loop.add_argument(body.data, steps_of(body.shape, body.row_stride, common));
+      pass.skip_argument();
+    } else if (arguments[k] == nullptr) {
+      pass.add_number(&scalars[k]);
     } else {
-      loop.add_argument(&scalars[k], {});
+      const detail::TensorBody& body = arguments[k]->body();
+      pass.add_argument(body.data, body.shape, body.row_stride);
     }
   }
   for (std::size_t k = 0; k < n; ++k) {
     if (Gradients::Target* const t = target(k)) {
-      clear_stretched<T>(*t, *shapes[k], common);
-      loop.add_result(t->data, steps_of(*shapes[k], t->row_stride, common), t->accumulate);
+      clear_broadcast<T>(*t, *shapes[k], common);
+      pass.add_result(t->data, *shapes[k], t->row_stride, t->accumulate);
     } else {
-      loop.add_result(nullptr, {}, false);
+      pass.skip_result();
     }
   }
-  loop.run<T>(kernel);
+  pass.run<T>(operation.backward<T>(), operation.backward_work);
 }
 
 /// The gradient as recorded operations on tensors: the same formula, a term at a time.
@@ -293,7 +264,7 @@ void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gra
     }
     if (gets_gradient(rule, d, k, input)) {
       d.add(input, [&] {
-        const Shape& shape = shape_of(node.inputs[input]);
+        const Shape& shape = node.inputs[input].shape();
         const Tensor& gradient = value[static_cast<std::size_t>(program.outputs[k])];
         // A formula may give less than the common shape, where it does not depend on all of its
         // arguments.

@@ -31,6 +31,9 @@ struct Grid {
   void add_result(const Stream& stream) { results[result_count++] = stream; }
 };
 
+/// For an argument that is not read, and for a result that nobody wants.
+inline constexpr Grid::Stream nowhere{nullptr, 0, 1, false};
+
 /// Runs a kernel over a grid on this thread; rows much shorter than a register several at a time.
 template <class T>
 void run_grid(Kernel kernel, const Grid& grid);
