@@ -8,12 +8,14 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <rewind/autograd/fuse/math.hpp>
 #include <rewind/autograd/kernels/parallel.hpp>
 #include <rewind/autograd/kernels/threads.hpp>
 #include <rewind/autograd/operations/matmul.hpp>
@@ -167,5 +169,33 @@ BOOST_AUTO_TEST_CASE(a_batch_of_one_takes_nothing_from_the_heap_with_two_threads
       taken = heap_allocations - before;
     }
     BOOST_TEST(taken == 0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_broadcast_gives_the_same_bits_on_several_threads) {
+  Rng rng(7);
+  // Rows and columns, and axes between them that broadcast.
+  for (const Shape& other : {Shape{64, 6, 256}, Shape{256}, Shape{64, 1, 256}, Shape{6, 1},
+                             Shape{64, 1, 1}, Shape{1, 6, 256}}) {
+    const Tensor x = rng.normal({64, 6, 256}, 0, 1);
+    const Tensor y = rng.normal(other, 0, 1);
+    const auto values = [&](int threads) {
+      const ThreadLimit limit(threads);
+      Tape tape;
+      const Tensor a = tape.watch(x);
+      const Tensor b = tape.watch(y);
+      const Tensor z = tanh(a * exp(b)) / (1 + square(b));
+      std::vector<Tensor> results = tape.gradient(sum(z * x), {a, b});
+      results.push_back(z);
+      std::vector<std::vector<float>> numbers;
+      for (const Tensor& result : results) {
+        numbers.push_back(result.to_vector<float>());
+      }
+      return numbers;
+    };
+    const auto alone = values(1);
+    for (const int threads : {2, 3, 4}) {
+      BOOST_TEST((values(threads) == alone), "with shape " << to_string(other));
+    }
   }
 }
