@@ -3,6 +3,7 @@
 #include <variant>
 
 #include <rewind/layers/bidirectional.hpp>
+#include <rewind/layers/cell_options.hpp>
 #include <rewind/layers/stacked.hpp>
 
 namespace rw {
@@ -27,8 +28,36 @@ struct NetworkOptions {
   RecurrentDropout recurrent_dropout = {};
 };
 
+namespace detail {
+
+template <class C>
+struct OptionsOf {
+  using Options = CellOptions;
+};
+template <class C>
+requires requires { typename C::Options; }
+struct OptionsOf<C> {
+  using Options = typename C::Options;
+};
+
+/// Says in one sentence what keeps a cell from being stacked by its options.
+template <class C>
+struct CheckedNetworkCell : CheckedCell<C> {
+  static_assert(
+      requires(typename OptionsOf<C>::Options options, Rng& rng) {
+        typename C::Options;
+        { options.input } -> std::convertible_to<std::int64_t>;
+        { options.hidden } -> std::convertible_to<std::int64_t>;
+        C(options, rng);
+      },
+      "network: the cell needs a struct `Options` with `std::int64_t input` and `hidden`, and a "
+      "constructor `Cell(const Options& options, Rng& rng)`, by which each layer is made");
+};
+
+}  // namespace detail
+
 /// A ready-made stack of equal cells, one- or bidirectional, as most people want it: RNN, LSTM and
-/// GRU are this.
+/// GRU are this, and a cell of your own that is made of `Options` with `input` and `hidden` can be.
 ///
 /// The first options are each cell's, the second say how many cells there are and what is between
 /// them. x [T, B, input] -> y [T, B, output] with the cell's output size, mostly `hidden`, or
@@ -37,11 +66,13 @@ struct NetworkOptions {
 /// the last layer after the last step.
 ///
 ///     LSTM lstm({.input = 8, .hidden = 32}, {.layers = 2, .residual = true}, rng);
-template <ProjectingCell C>
+template <class C>
 class RecurrentNetwork {
+  static_assert(sizeof(detail::CheckedNetworkCell<C>) > 0);
+
  public:
-  using Options = typename C::Options;
-  using State = LayerStates<typename C::State>;
+  using Options = typename detail::OptionsOf<C>::Options;
+  using State = LayerStates<typename detail::StateOf<C>::State>;
 
   RecurrentNetwork() = default;
   RecurrentNetwork(const Options& cell, Rng& rng) : RecurrentNetwork(cell, {}, rng) {}
@@ -52,7 +83,7 @@ class RecurrentNetwork {
 
   /// From the initial state. An Rng, in training, draws all dropout there is.
   std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
-    return run(x, initial_state(detail::batch_of(C::name, x)), rng);
+    return run(x, initial_state(detail::batch_of(name, x)), rng);
   }
   /// From `state`.
   std::pair<Tensor, State> operator()(const Sequence& x, State state,
@@ -66,15 +97,17 @@ class RecurrentNetwork {
   }
 
  private:
+  static constexpr const char* name = detail::name_of_cell<C>();
+
   using OneWay = Stacked<std::vector<Recurrent<C>>>;
   using BothWays = Stacked<std::vector<Bidirectional<Recurrent<C>>>>;
 
   void check_not_empty() const {
     check<UsageError>(std::visit([](const auto& net) { return !net.layers.empty(); }, network_),
-                      "{}: it has no layers; it was default-constructed or moved from", C::name);
+                      "{}: it has no layers; it was default-constructed or moved from", name);
   }
   static void check_probability(const char* what, double p) {
-    check<UsageError>(p >= 0.0 && p <= 1.0, "{}: got {} {}, expected 0 to 1", C::name, what, p);
+    check<UsageError>(p >= 0.0 && p <= 1.0, "{}: got {} {}, expected 0 to 1", name, what, p);
   }
   static Recurrent<C> layer_of(const Options& cell, const NetworkOptions& network, Rng& rng) {
     Recurrent<C> layer{.cell = C(cell, rng), .dropout = network.recurrent_dropout};
@@ -118,14 +151,14 @@ class RecurrentNetwork {
   double input_dropout_ = 0.0;
 };
 
-template <ProjectingCell C>
+template <class C>
 RecurrentNetwork<C>::RecurrentNetwork(const Options& cell, const NetworkOptions& network, Rng& rng)
     : input_dropout_(network.input_dropout) {
   check<UsageError>(cell.input > 0 && cell.hidden > 0 && network.layers > 0,
-                    "{}: got input {}, hidden {}, layers {}; each must be at least 1", C::name,
+                    "{}: got input {}, hidden {}, layers {}; each must be at least 1", name,
                     cell.input, cell.hidden, network.layers);
   check_probability("dropout", network.dropout);
-  detail::check_dropout_between(C::name, network.dropout, static_cast<std::size_t>(network.layers));
+  detail::check_dropout_between(name, network.dropout, static_cast<std::size_t>(network.layers));
   check_probability("input_dropout", network.input_dropout);
   detail::check_probabilities(network.recurrent_dropout);
   OneWay one_way;
@@ -152,19 +185,19 @@ RecurrentNetwork<C>::RecurrentNetwork(const Options& cell, const NetworkOptions&
   }
 }
 
-template <ProjectingCell C>
+template <class C>
 auto RecurrentNetwork<C>::initial_state(std::int64_t batch) const -> State {
   check_not_empty();
   return std::visit([&](const auto& net) { return flat(net.initial_state(batch)); }, network_);
 }
 
-template <ProjectingCell C>
+template <class C>
 std::int64_t RecurrentNetwork<C>::output_size() const {
   check_not_empty();
   return std::visit([](const auto& net) { return net.output_size(); }, network_);
 }
 
-template <ProjectingCell C>
+template <class C>
 auto RecurrentNetwork<C>::run(const Sequence& input, State state, OptionalRng rng) const
     -> std::pair<Tensor, State> {
   check_not_empty();
@@ -175,10 +208,10 @@ auto RecurrentNetwork<C>::run(const Sequence& input, State state, OptionalRng rn
         using Net = std::remove_cvref_t<decltype(net)>;
         const std::size_t directions = std::same_as<Net, OneWay> ? 1 : 2;
         check<UsageError>(state.size() == directions * net.layers.size(),
-                          "{}: got {} states, expected {} ({} layers, {} directions)", C::name,
+                          "{}: got {} states, expected {} ({} layers, {} directions)", name,
                           state.size(), directions * net.layers.size(), net.layers.size(),
                           directions);
-        auto [y, last] = detail::run_layer(C::name, net, x, nested<Net>(std::move(state)), rng);
+        auto [y, last] = detail::run_layer(name, net, x, nested<Net>(std::move(state)), rng);
         return {std::move(y), flat(std::move(last))};
       },
       network_);

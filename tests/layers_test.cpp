@@ -15,6 +15,7 @@
 #include <rewind/layers/embedding.hpp>
 #include <rewind/layers/initializers.hpp>
 #include <rewind/layers/linear.hpp>
+#include <rewind/layers/recurrent_network.hpp>
 #include <rewind/layers/stacked.hpp>
 #include <rewind/layers/summary.hpp>
 
@@ -52,6 +53,16 @@ struct LeakyCell {
   }
 };
 static_assert(Cell<LeakyCell> && !ProjectingCell<LeakyCell>);
+
+/// The same, made of options.
+struct LeakyNetworkCell : LeakyCell {
+  struct Options {
+    std::int64_t input = 0;
+    std::int64_t hidden = 0;
+  };
+  LeakyNetworkCell(const Options& options, Rng& rng)
+      : LeakyCell(options.input, options.hidden, rng) {}
+};
 
 }  // namespace
 
@@ -288,4 +299,28 @@ BOOST_AUTO_TEST_CASE(summary_lists_every_parameter) {
   BOOST_TEST(table.find("[3, 2]") != std::string::npos);
   BOOST_TEST(table.find("not trained") != std::string::npos);
   BOOST_TEST(count(layer) == 6);
+}
+
+BOOST_AUTO_TEST_CASE(a_cell_of_the_users_own_becomes_a_network) {
+  Rng rng(3);
+  using Network = RecurrentNetwork<LeakyNetworkCell>;
+  const Network network({.input = 3, .hidden = 4}, {.layers = 2, .bidirectional = true}, rng);
+  BOOST_TEST(network.output_size() == 8);
+  const Tensor x = rng.normal({5, 2, 3}, 0, 1, DType::float64);
+  const Tensor lengths = Tensor::from<std::int64_t>({2}, std::vector<std::int64_t>{5, 2});
+  const auto [y, state] = network({x, lengths});
+  BOOST_TEST((y.shape() == Shape{5, 2, 8}));
+  BOOST_TEST(state.size() == 4);
+  // The same layers by hand.
+  Rng again(3);
+  const auto layer = [&](std::int64_t input) {
+    Recurrent<LeakyCell> forward{{input, 4, again}};
+    Recurrent<LeakyCell> backward{{input, 4, again}};
+    return Bidirectional<Recurrent<LeakyCell>>(std::move(forward), std::move(backward));
+  };
+  const auto first = layer(3);
+  const auto second = layer(8);
+  const Tensor expected = second({first({x, lengths}).first, lengths}).first;
+  BOOST_TEST(y.to_vector<double>() == expected.to_vector<double>(),
+             boost::test_tools::per_element());
 }

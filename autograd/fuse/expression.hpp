@@ -181,42 +181,32 @@ constexpr Symbol operator/(Symbol a, Symbol b) {
 }
 
 namespace detail {
-template <class T>
-concept Number = std::is_arithmetic_v<T>;
+template <class A, class B>
+concept SymbolWithNumber = (std::same_as<A, Symbol> && std::is_arithmetic_v<B>) ||
+                           (std::is_arithmetic_v<A> && std::same_as<B, Symbol>);
+
+template <class A>
+constexpr Symbol as_symbol(A a) {
+  if constexpr (std::same_as<A, Symbol>) {
+    return a;
+  } else {
+    return static_cast<double>(a);
+  }
 }
+}  // namespace detail
 
 // With numbers of any type.
-template <detail::Number N>
-constexpr Symbol operator+(Symbol a, N b) {
-  return a + Symbol(static_cast<double>(b));
-}
-template <detail::Number N>
-constexpr Symbol operator+(N a, Symbol b) {
-  return Symbol(static_cast<double>(a)) + b;
-}
-template <detail::Number N>
-constexpr Symbol operator-(Symbol a, N b) {
-  return a - Symbol(static_cast<double>(b));
-}
-template <detail::Number N>
-constexpr Symbol operator-(N a, Symbol b) {
-  return Symbol(static_cast<double>(a)) - b;
-}
-template <detail::Number N>
-constexpr Symbol operator*(Symbol a, N b) {
-  return a * Symbol(static_cast<double>(b));
-}
-template <detail::Number N>
-constexpr Symbol operator*(N a, Symbol b) {
-  return Symbol(static_cast<double>(a)) * b;
-}
-template <detail::Number N>
-constexpr Symbol operator/(Symbol a, N b) {
-  return a / Symbol(static_cast<double>(b));
-}
-template <detail::Number N>
-constexpr Symbol operator/(N a, Symbol b) {
-  return Symbol(static_cast<double>(a)) / b;
-}
+template <class A, class B>
+requires detail::SymbolWithNumber<A, B>
+constexpr Symbol operator+(A a, B b) { return detail::as_symbol(a) + detail::as_symbol(b); }
+template <class A, class B>
+requires detail::SymbolWithNumber<A, B>
+constexpr Symbol operator-(A a, B b) { return detail::as_symbol(a) - detail::as_symbol(b); }
+template <class A, class B>
+requires detail::SymbolWithNumber<A, B>
+constexpr Symbol operator*(A a, B b) { return detail::as_symbol(a) * detail::as_symbol(b); }
+template <class A, class B>
+requires detail::SymbolWithNumber<A, B>
+constexpr Symbol operator/(A a, B b) { return detail::as_symbol(a) / detail::as_symbol(b); }
 
 }  // namespace rw
