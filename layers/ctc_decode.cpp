@@ -4,7 +4,7 @@
 #include <tuple>
 #include <utility>
 
-#include <rewind/autograd/losses/lengths.hpp>
+#include <rewind/autograd/losses/own_steps.hpp>
 #include <rewind/layers/ctc_decode.hpp>
 #include <rewind/layers/detail/log_probabilities.hpp>
 

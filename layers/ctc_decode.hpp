@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <rewind/autograd/losses/padding.hpp>
+#include <rewind/autograd/losses/lengths.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {

@@ -1,4 +1,4 @@
-#include <rewind/autograd/losses/lengths.hpp>
+#include <rewind/autograd/losses/own_steps.hpp>
 #include <rewind/autograd/operations/indexing.hpp>
 #include <rewind/autograd/operations/movement.hpp>
 #include <rewind/autograd/operations/views.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rewind/autograd/losses/padding.hpp>
+#include <rewind/autograd/losses/lengths.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {

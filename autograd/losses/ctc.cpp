@@ -5,7 +5,7 @@
 #include <rewind/autograd/losses/ctc.hpp>
 #include <rewind/autograd/losses/detail/ctc.hpp>
 #include <rewind/autograd/losses/detail/ctc_kernels.hpp>
-#include <rewind/autograd/losses/lengths.hpp>
+#include <rewind/autograd/losses/own_steps.hpp>
 #include <rewind/autograd/operations/views.hpp>
 #include <rewind/autograd/tape/record.hpp>
 

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
+#include <rewind/autograd/losses/lengths.hpp>
 #include <rewind/autograd/losses/losses.hpp>
-#include <rewind/autograd/losses/padding.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {

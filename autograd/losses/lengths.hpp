@@ -1,39 +1,40 @@
 #pragma once
 
-#include <rewind/autograd/losses/padding.hpp>
+#include <concepts>
+#include <utility>
+
 #include <rewind/autograd/tensor/tensor.hpp>
 
-namespace rw::detail {
+namespace rw {
 
-/// The lengths [batch] of a batch's sequences as a dense int64 tensor; `lengths` undefined stands
-/// for `longest` everywhere. `who` and `name` say in messages whose argument it is. Throws
-/// UsageError for another type, ShapeError for another shape or a length outside [0, longest].
-Tensor checked_lengths(const char* who, const char* name, const Tensor& lengths, std::int64_t batch,
-                       std::int64_t longest);
+/// On which side of a sequence the steps stand that fill it up to the length of its batch.
+enum class Padding { after, before };
 
-/// The steps [begin(b), end(b)) of a padded batch that are sequence b's own.
-class OwnSteps {
- public:
-  /// Checks as checked_lengths does.
-  OwnSteps(const char* who, const char* name, const Lengths& lengths, std::int64_t batch,
-           std::int64_t longest)
-      : lengths_(checked_lengths(who, name, lengths.lengths, batch, longest)),
-        length_(lengths_.data<std::int64_t>()),
-        longest_(longest),
-        padding_(lengths.padding) {}
+/// How many steps of each sequence of a padded batch [T, B, ...] are its own, and on which side the
+/// padding stands. `lengths` is int64 [B], each from 0 to T; undefined (Tensor()) means T for all.
+///
+/// A tensor of lengths turns into one by itself, with the padding behind; so does whatever has both
+/// members, such as a Sequence:
+///
+///     Tensor loss = sequence_mse(y, target, lengths);
+///     Tensor loss = sequence_mse(y, target, {lengths, Padding::before});
+///     Tensor loss = sequence_mse(lstm(sequence).first, target, sequence);
+struct Lengths {
+  Tensor lengths;
+  Padding padding = Padding::after;
 
-  std::int64_t length(std::int64_t b) const { return length_[b]; }
-  std::int64_t begin(std::int64_t b) const {
-    return padding_ == Padding::after ? 0 : longest_ - length_[b];
+  Lengths() = default;
+  template <class T>
+  requires std::convertible_to<const T&, Tensor>
+  explicit(false) Lengths(const T& each) : lengths(each) {}
+  Lengths(Tensor each, Padding side) : lengths(std::move(each)), padding(side) {}
+  template <class T>
+  requires requires(const T& sequence) {
+    { sequence.lengths } -> std::convertible_to<Tensor>;
+    { sequence.padding } -> std::convertible_to<Padding>;
   }
-  std::int64_t end(std::int64_t b) const { return begin(b) + length_[b]; }
-  bool holds(std::int64_t t, std::int64_t b) const { return begin(b) <= t && t < end(b); }
-
- private:
-  Tensor lengths_;
-  const std::int64_t* length_;
-  std::int64_t longest_;
-  Padding padding_;
+  explicit(false) Lengths(const T& sequence)
+      : lengths(sequence.lengths), padding(sequence.padding) {}
 };
 
-}  // namespace rw::detail
+}  // namespace rw

@@ -3,8 +3,8 @@
 #include <numbers>
 #include <numeric>
 
-#include <rewind/autograd/losses/lengths.hpp>
 #include <rewind/autograd/losses/metrics.hpp>
+#include <rewind/autograd/losses/own_steps.hpp>
 
 namespace rw {
 namespace {

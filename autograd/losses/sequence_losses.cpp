@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include <rewind/autograd/fuse/pointwise.hpp>
-#include <rewind/autograd/losses/lengths.hpp>
 #include <rewind/autograd/losses/losses.hpp>
+#include <rewind/autograd/losses/own_steps.hpp>
 #include <rewind/autograd/losses/sequence_losses.hpp>
 #include <rewind/autograd/operations/reduce.hpp>
 

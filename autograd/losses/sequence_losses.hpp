@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include <rewind/autograd/losses/padding.hpp>
+#include <rewind/autograd/losses/lengths.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include <rewind/autograd/fuse/pointwise.hpp>
-#include <rewind/autograd/losses/lengths.hpp>
+#include <rewind/autograd/losses/own_steps.hpp>
 #include <rewind/autograd/operations/movement.hpp>
 #include <rewind/autograd/operations/softmax.hpp>
 #include <rewind/autograd/operations/views.hpp>

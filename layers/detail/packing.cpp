@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include <rewind/autograd/losses/lengths.hpp>
+#include <rewind/autograd/losses/own_steps.hpp>
 #include <rewind/autograd/operations/indexing.hpp>
 #include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/detail/packing.hpp>

@@ -1,4 +1,4 @@
-#include <rewind/autograd/losses/lengths.hpp>
+#include <rewind/autograd/losses/own_steps.hpp>
 
 namespace rw::detail {
 
