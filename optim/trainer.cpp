@@ -53,6 +53,7 @@ Trainer::Trainer(Optimizer& optimizer, TrainerOptions options)
       stopping_({.patience = options_.patience.value_or(std::numeric_limits<std::int64_t>::max()),
                  .min_delta = options_.min_delta,
                  .maximize = options_.maximize}),
+      autosave_(options_.checkpoints),
       epochs_(zeros({}, DType::int64)),
       batches_(zeros({}, DType::int64)),
       loss_(zeros({}, DType::float64)),
@@ -158,8 +159,11 @@ bool Trainer::train_on(const std::function<WeightedLoss()>& step) {
   *weight_.mutable_data<double>() += weight;
   ++batches_done_;
   draw_bar();
-  // Between updates nothing is complete that could be saved.
-  interrupted_ = accumulated_ == 0 && options_.stop && options_.stop();
+  if (accumulated_ > 0) {
+    return true;  // between updates nothing is complete that could be saved
+  }
+  autosave_.after_step();
+  interrupted_ = options_.stop && options_.stop();
   return !interrupted_;
 }
 
@@ -211,6 +215,7 @@ void Trainer::end_epoch() {
   if (stopping_.improved() && options_.on_best) {
     options_.on_best();
   }
+  autosave_.after_epoch();
 }
 
 void Trainer::draw_bar() {

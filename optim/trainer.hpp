@@ -25,6 +25,7 @@
 
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/state.hpp>
+#include <rewind/optim/autosave.hpp>
 #include <rewind/optim/early_stopping.hpp>
 #include <rewind/optim/history.hpp>
 #include <rewind/optim/optimizer.hpp>
@@ -118,6 +119,14 @@ struct TrainerOptions {
   std::optional<std::int64_t> patience = {};
   /// Lower the learning rate when the value stops improving; `maximize` counts here too.
   std::optional<ReduceOnPlateauOptions> plateau = {};
+  /// Saves the run from time to time, at the end and when it is interrupted, so that another
+  /// process can go on with it:
+  ///
+  ///     .checkpoints = {.save = [&] { directory.save("model", model, "trainer", *trainer,
+  ///                                                  "optimizer", optimizer, "batches", batches);
+  ///                                                  },
+  ///                     .every_minutes = 5}
+  AutosaveOptions checkpoints = {};
   /// Asked before each epoch and after each update: whether to stop now, for example because Ctrl-C
   /// was pressed.
   std::function<bool()> stop = {};
@@ -213,6 +222,7 @@ class Trainer {
   TrainerOptions options_;
   EarlyStopping stopping_;
   std::optional<ReduceOnPlateau> plateau_;
+  Autosave autosave_;
   History history_;
   Tensor epochs_;                       // done
   Tensor batches_;                      // of the epoch that is under way
@@ -265,6 +275,7 @@ const History& Trainer::fit(Batches&& batches, Step&& step) {
       train_epoch(batches(), step);
     }
   }
+  autosave_.finish();
   print_end();
   return history_;
 }

@@ -1,0 +1,149 @@
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include <rewind/io/checkpoint_directory.hpp>
+
+namespace rw::io {
+namespace {
+
+constexpr std::string_view prefix = "checkpoint-";
+constexpr std::string_view suffix = ".h5";
+constexpr const char* score_attribute = "score";
+
+/// The number in a file's name; nothing for the name of another file.
+std::optional<std::int64_t> number_of(std::string_view name) {
+  if (!name.starts_with(prefix) || !name.ends_with(suffix) ||
+      name.size() <= prefix.size() + suffix.size()) {
+    return std::nullopt;
+  }
+  const std::string_view digits =
+      name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), number);
+  const bool is_number = error == std::errc() && end == digits.end() && number > 0;
+  return is_number ? std::optional(number) : std::nullopt;
+}
+
+std::optional<double> score_of(const std::string& path) {
+  try {
+    const Attributes attributes = read_attributes(path);
+    const auto found = attributes.find(score_attribute);
+    if (found == attributes.end()) {
+      return std::nullopt;
+    }
+    double score = 0;
+    const std::string& text = found->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), score);
+    return error == std::errc() ? std::optional(score) : std::nullopt;
+  } catch (const CheckpointError&) {
+    return std::nullopt;  // damaged: resume() will say so
+  }
+}
+
+}  // namespace
+
+CheckpointDirectory::CheckpointDirectory(std::string path, CheckpointDirectoryOptions options)
+    : path_(std::move(path)), options_(options) {
+  check<UsageError>(!path_.empty(), "checkpoint directory: the path is empty");
+  check<UsageError>(options_.keep_last >= 1,
+                    "checkpoint directory: keep_last is {}, expected at least 1",
+                    options_.keep_last);
+  check<UsageError>(options_.keep_best >= 0,
+                    "checkpoint directory: keep_best is {}, expected at least 0",
+                    options_.keep_best);
+  std::error_code error;
+  std::filesystem::create_directories(path_, error);
+  if (error || !std::filesystem::is_directory(path_, error)) {
+    throw CheckpointWriteError(fmt::format(
+        "checkpoint directory '{}' cannot be made: {}", path_,
+        error ? error.message() : "there is something else of that name, expected a folder"));
+  }
+}
+
+std::vector<Generation> CheckpointDirectory::generations() const {
+  std::vector<Generation> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
+    if (const auto number = number_of(entry.path().filename().string())) {
+      found.push_back({*number, entry.path().string(), score_of(entry.path().string())});
+    }
+  }
+  if (error) {
+    throw CheckpointReadError(
+        fmt::format("checkpoint directory '{}' cannot be read: {}", path_, error.message()));
+  }
+  std::ranges::sort(found, {}, &Generation::number);
+  return found;
+}
+
+namespace {
+
+/// Those with a score, best first; of equal ones the newest.
+std::vector<Generation> by_score(std::vector<Generation> generations, bool maximize) {
+  std::erase_if(generations,
+                [](const Generation& each) { return !each.score || std::isnan(*each.score); });
+  std::ranges::stable_sort(generations, [maximize](const Generation& a, const Generation& b) {
+    const double x = maximize ? -*a.score : *a.score;
+    const double y = maximize ? -*b.score : *b.score;
+    return x < y || (x == y && a.number > b.number);
+  });
+  return generations;
+}
+
+}  // namespace
+
+std::optional<Generation> CheckpointDirectory::best() const {
+  const std::vector<Generation> ranked = by_score(generations(), options_.maximize);
+  return ranked.empty() ? std::nullopt : std::optional(ranked.front());
+}
+
+Generation CheckpointDirectory::make_next(std::optional<double> score) const {
+  std::int64_t number = 1;
+  for (const Generation& each : generations()) {
+    number = std::max(number, each.number + 1);
+  }
+  const std::string name = fmt::format("{}{:06}{}", prefix, number, suffix);
+  return {number, (std::filesystem::path(path_) / name).string(), score};
+}
+
+Attributes CheckpointDirectory::attributes_of(const Generation& generation) {
+  if (!generation.score) {
+    return {};
+  }
+  return {{score_attribute, fmt::format("{}", *generation.score)}};
+}
+
+void CheckpointDirectory::remove_old() const {
+  const std::vector<Generation> all = generations();
+  std::set<std::int64_t> kept;
+  const auto keep = [&](const auto& first, const auto& last) {
+    std::for_each(first, last, [&](const Generation& each) { kept.insert(each.number); });
+  };
+  const auto newest = std::min(options_.keep_last, static_cast<std::int64_t>(all.size()));
+  keep(all.end() - newest, all.end());
+  const std::vector<Generation> ranked = by_score(all, options_.maximize);
+  const auto best = std::min(options_.keep_best, static_cast<std::int64_t>(ranked.size()));
+  keep(ranked.begin(), ranked.begin() + best);
+  for (const Generation& each : all) {
+    if (!kept.contains(each.number)) {
+      std::error_code ignored;  // it is tried again after the next save
+      std::filesystem::remove(each.path, ignored);
+    }
+  }
+}
+
+void CheckpointDirectory::check_not_all_damaged() const {
+  if (!skipped_.empty()) {
+    throw CheckpointCorrupt(fmt::format(
+        "checkpoint directory '{}': none of its {} checkpoints can be read; the newest: {}", path_,
+        skipped_.size(), skipped_.front().reason));
+  }
+}
+
+}  // namespace rw::io
