@@ -1,0 +1,78 @@
+#pragma once
+// What the cases share: files whose generation shows in every value, children, counts.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include <rewind/io/checkpoint.hpp>
+
+namespace faults {
+
+/// A folder of its own, gone at the end of its scope.
+class Folder {
+ public:
+  Folder();
+  ~Folder();
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  std::string file() const { return (path_ / "model.h5").string(); }
+  const std::filesystem::path& path() const { return path_; }
+  /// Files that are not the checkpoint.
+  int temporaries() const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// State whose values all tell one generation.
+class Model {
+ public:
+  explicit Model(std::int64_t elements = 300);
+  void set(std::int64_t generation);
+  /// The generation of all values; -1 where they are of several.
+  std::int64_t generation() const;
+  rw::StateList state() const { return state_; }
+
+ private:
+  rw::StateList state_;
+};
+
+void save(const std::string& path, std::int64_t generation, std::int64_t elements = 300);
+/// The generation in a file; -1 where it is torn or cannot be read.
+std::int64_t load(const std::string& path, std::int64_t elements = 300);
+
+/// How a child ended.
+struct Ending {
+  int code = 0;    // of exit()
+  int signal = 0;  // that killed it
+  bool hung = false;
+
+  bool good() const { return code == 0 && signal == 0 && !hung; }
+};
+
+/// Runs `work` in a child of this process for at most `seconds`; its result is the exit code. An
+/// exception is code 99.
+Ending in_child(const std::function<int()>& work, int seconds = 20);
+
+/// What one case has counted.
+struct Count {
+  std::int64_t tries = 0;
+  std::int64_t lost = 0;     // no complete generation, a torn one, or another than was promised
+  std::int64_t crashes = 0;  // signals
+  std::int64_t hangs = 0;
+  std::int64_t stuck = 0;  // the next save or load does not work, or state was changed
+  std::int64_t left = 0;   // temporaries after the next save
+
+  /// Adds a child that ended with one of the codes below.
+  void add(const Ending& ending);
+  bool clean() const { return lost + crashes + hangs + stuck + left == 0; }
+};
+inline constexpr int lost = 1;
+inline constexpr int stuck = 2;
+inline constexpr int left = 3;
+inline constexpr int not_reached = 100;  // no try: there was no such call
+
+}  // namespace faults
