@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(a_row_of_a_sum_in_place_may_be_read_in_another_shape) {
 }
 
 BOOST_AUTO_TEST_CASE(a_pointer_that_was_kept_may_be_written_through_between_products) {
-  // Rows of 4 KiB: a tape keeps a copy of such a weight (Note [Weights stored as read]).
+  // Rows of 4 KiB: a tape keeps a copy of such a weight (Note [Packed weights]).
   Parameter w(ones({8, 1024}));
   float* const pointer = w.mutable_data<float>();
   const Tensor x = ones({16, 8});

@@ -435,8 +435,8 @@ BOOST_AUTO_TEST_CASE(operations_of_a_step) {
 }
 
 BOOST_AUTO_TEST_CASE(outputs_are_the_same_whether_recorded_or_not) {
-  // Weights of 256 units are read from copies, which a tape keeps or the run itself (Note [Weights
-  // stored as read]). A weight changed between two runs is read anew.
+  // Weights of 256 units are read from copies, which a tape keeps or the run itself (Note [Packed
+  // weights]). A weight changed between two runs is read anew.
   Rng rng(31);
   LSTM lstm({.input = 3, .hidden = 256}, rng);
   const Tensor x = rng.normal({5, 16, 3}, 0, 1);

@@ -304,7 +304,7 @@ BOOST_AUTO_TEST_CASE(too_many_tapes_at_once_are_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(a_weight_met_again_is_read_as_it_is_then) {
-  // Rows of 4 KiB and more are read from a copy of another layout (Note [Weights stored as read]).
+  // Rows of 4 KiB and more are read from a copy of another layout (Note [Packed weights]).
   for (const Shape& shape : {Shape{24, 512}, {24, 1024}, {24, 2048}, {512, 40}}) {
     Parameter w(whole_numbers(shape, 3));
     const Tensor x = whole_numbers({20, shape[0]}, 1);

@@ -6,7 +6,7 @@
 // - cached matmul primitives for batches (64 of [16, 16] x [16, 16]: 63 GFLOP/s against 13 through
 //   sgemm), and for 16 rows or more times a transposed matrix that is met for the first time
 //   ([32, 1024] x [256, 1024]^T: 89 GFLOP/s against 51; with two threads 164 against 36; see Note
-//   [Weights stored as read] for the others).
+//   [Packed weights] for the others).
 //
 // Note [What oneDNN must not be given]: a zero size kills the process; a batch with a transposed
 // left side is silently wrong with three threads or more (oneDNN before 2.7.5); a primitive with

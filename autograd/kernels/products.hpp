@@ -1,7 +1,7 @@
 #pragma once
 // Matrix products on plain memory: float32 through oneDNN and kernels of our own, float64 through
 // Eigen. Nothing here knows a tensor or a tape. Copies of a weight in the layout that is faster to
-// read are its callers' business (Note [Weights stored as read], tape/stored_weights.hpp).
+// read are its callers' business (Note [Packed weights], tape/stored_weights.hpp).
 
 #include <algorithm>
 #include <cstdint>

@@ -12,7 +12,7 @@ namespace rw::detail {
 // Elements below each other in a matrix with such rows fall into the same lines of the caches, so
 // that a product which reads several rows at once waits for memory: [64, 512] x [512, 2048] runs at
 // 88 GFLOP/s, with rows 16 elements longer at 109. So weights are read from copies with longer rows
-// (Note [Weights stored as read]), and sums that products are added to, such as the gates of all
+// (Note [Packed weights]), and sums that products are added to, such as the gates of all
 // time steps, are columns of a wider matrix: their gradients then lie as far apart. With two
 // threads a GRU of 256 units trains 10 % faster for it.
 

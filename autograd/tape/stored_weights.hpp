@@ -7,7 +7,7 @@
 
 namespace rw::detail {
 
-// Note [Weights stored as read]
+// Note [Packed weights]
 // At every time step a product reads the same weight. Two layouts are slow to read.
 // Back-propagation multiplies by the transpose, and a product with a matrix stored the other way
 // round is up to half as fast again. The other layout is that of Note [Rows of a multiple of

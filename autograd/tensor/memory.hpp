@@ -27,7 +27,7 @@ namespace detail {
 // Note [Lent memory]
 // mutable_data() hands out a pointer that may be kept and written through later, which no version
 // counter sees (Note [Version counters]). So no copy is kept of what lies in memory that is lent
-// (Note [Weights stored as read]), nor of what is borrowed (Tensor::view_of). A result of an
+// (Note [Packed weights]), nor of what is borrowed (Tensor::view_of). A result of an
 // operation, a new parameter and one that an optimiser or assign() has written are lent no longer:
 // who has a pointer to their memory asks for it again.
 
