@@ -180,11 +180,10 @@ void Trainer::update() {
 }
 
 void Trainer::end_epoch() {
-  check<UsageError>(
-      batches() > 0,
-      "trainer: there is no batch in epoch {}; a range that can be iterated only once "
-      "must be created for each epoch, by a function",
-      epoch());
+  check<UsageError>(batches() > 0,
+                    "trainer: there is no batch in epoch {}; a range that can be iterated only "
+                    "once must be created for each epoch, by a function",
+                    epoch());
   if (accumulated_ > 0) {
     update();
   }

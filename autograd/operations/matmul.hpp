@@ -16,7 +16,7 @@ namespace rw {
 Tensor matmul(const MatrixOperand& a, const MatrixOperand& b);
 
 namespace detail {
-/// addmm and addmm_columns of a handle of their own.
+/// addmm and addmm_columns, which take `c` by value.
 Tensor sum_with_product(Tensor c, const Tensor& a, const Tensor& b);
 Tensor sum_with_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first);
 }  // namespace detail
@@ -24,23 +24,23 @@ Tensor sum_with_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t
 /// c + a b, as one operation: a [m, k] and b [k, n] matrices, c [m, n], or [n] to be added to every
 /// row (a bias).
 ///
-/// `a` may have more leading axes, which become rows: [..., k] x [k, n] -> [..., n]. Given its part
-/// of a projected sequence with std::move, a cell's step has the product added in place. Throws
-/// ShapeError when sizes differ.
+/// `a` may have more leading axes, which become rows: [..., k] x [k, n] -> [..., n]. If a cell's
+/// step moves in its part of a projected sequence, the product is added in place. Throws ShapeError
+/// when sizes differ.
 template <TensorLike C>
 Tensor addmm(C&& c, const Tensor& a, const Tensor& b) {
   return detail::sum_with_product(detail::take_over(std::forward<C>(c)), a, b);
 }
 
 /// The same with a wider c [m, N] (or [N]): the product is added to its columns from `first` on,
-/// the others stay as they are.
+/// the others do not change.
 template <TensorLike C>
 Tensor addmm_columns(C&& c, const Tensor& a, const Tensor& b, std::int64_t first) {
   return detail::sum_with_product(detail::take_over(std::forward<C>(c)), a, b, first);
 }
 
-/// Not for a const tensor given with std::move, such as a part of `const auto [a, b] =
-/// split<2>(z)`: nothing can be added in place of it. Declare it without const.
+/// Deleted for std::move of a const tensor, such as a part of `const auto [a, b] = split<2>(z)`,
+/// which cannot be overwritten. Declare it without const.
 template <TensorLike C>
 requires std::same_as<C, const Tensor>
 void addmm(C&& const_tensor_given_with_move, const Tensor& a, const Tensor& b) = delete;
@@ -52,19 +52,19 @@ void addmm_columns(C&& const_tensor_given_with_move, const Tensor& a, const Tens
 namespace detail {
 
 // Note [Products in place]
-// Recurrent projects the inputs of all steps at once and hands each step its part, which nobody
-// else will read again. It says so with mark_exclusive; split hands the mark on to the parts of a
-// tensor that it was given with std::move, and any other new view takes it away. If the step passes
-// such a handle, or the only one to its memory, on to addmm with std::move, the product is added in
-// place: the result takes over the memory, and in the backward pass its gradient is that part of
-// the sequence's gradient, so that nothing is copied either way. A cell that keeps or reads its
-// input elsewhere is served by the ordinary way.
+// Recurrent projects the inputs of all steps at once and passes each step its part, which nothing
+// else reads again. It marks the part as exclusively owned with mark_exclusive; moving a tensor
+// into split passes the mark on to the parts, and any other new view clears it. If the step moves
+// such a handle, or the only one to its memory, into addmm, the product is added in place: the
+// result takes over the memory, and in the backward pass its gradient is that part of the
+// sequence's gradient, so that nothing is copied in either direction. A cell that keeps its input
+// or reads it elsewhere takes the general path.
 
 /// Whether `t` is the only handle to its memory.
 bool is_sole_owner(const Tensor& t);
-/// Says that only this handle will be used to read its part of the memory.
+/// Marks `t` as exclusively owned: no other handle will read its part of the memory.
 void mark_exclusive(Tensor& t);
-/// Whether no other handle can read what `t` shows.
+/// Whether no other handle can read the elements of `t`.
 bool may_be_overwritten(const Tensor& t);
 
 }  // namespace detail
