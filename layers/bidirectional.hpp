@@ -42,7 +42,7 @@ struct Bidirectional {
 
   Bidirectional() = default;
   /// Makes `second` run from the last step to the first. Throws UsageError if outputs of different
-  /// sizes would have to be merged element by element.
+  /// sizes are to be merged element by element.
   Bidirectional(Forward first, Backward second, Merge how = Merge::concat)
       : forward(std::move(first)), backward(std::move(second)), merge(how) {
     backward.direction = Direction::backward;

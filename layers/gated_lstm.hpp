@@ -57,7 +57,7 @@ struct GatedLstmCell {
   }
 };
 
-/// The first LSTM, which never forgets (Hochreiter & Schmidhuber 1997): z = [i g o],
+/// The original LSTM without forget gate (Hochreiter & Schmidhuber 1997): z = [i g o],
 ///
 ///     c' = c + sigmoid(i) tanh(g),   h' = sigmoid(o) tanh(c')
 struct NoForgetGates {

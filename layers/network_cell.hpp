@@ -20,8 +20,8 @@ struct ElmanGates {
   }
 };
 
-/// A cell whose affine maps are networks: z = F(x) + G(h), {y, state'} = Gates::step(z, state),
-/// where other cells have z = x W_x + b + h W_h (Pascanu et al. 2014, deep transition).
+/// A cell with networks instead of affine maps: z = F(x) + G(h), {y, state'} = Gates::step(z,
+/// state); other cells have z = x W_x + b + h W_h (Pascanu et al. 2014, deep transition).
 ///
 /// F and G are any layers on the last axis, such as FullyConnected or Linear: F maps `input`
 /// features and G `hidden` features to n hidden, with the n gates of ElmanGates, LstmGates,

@@ -7,7 +7,7 @@
 
 namespace rw {
 
-/// What a recurrent layer drops at random in training. All are probabilities from 0 to 1.
+/// Dropout options of a recurrent layer, used in training. All are probabilities from 0 to 1.
 ///
 /// `states` and `weights` modify the matrices through which a cell reads its state, once per run:
 /// they cost nothing per step, and work for any cell that marks these matrices where it lists them:

@@ -13,7 +13,7 @@ class Tape;
 ///
 ///     Tape tape;
 ///     StateRecorder recorder;
-///     Tensor loss = ...;  // of what lstm(x) gives
+///     Tensor loss = ...;  // depends on lstm(x)
 ///     for (const GradientFlow& flow : gradient_flow(tape, loss, recorder)) {
 ///       fmt::print("{}", to_string(flow));
 ///     }

@@ -53,8 +53,7 @@ class OverlapInput {
 
   std::int64_t every_;
   std::int64_t overlap_;
-  Tensor
-      steps_;  // [overlap, ...], of which the last ones count; undefined until its shape is known
+  Tensor steps_;  // [overlap, ...], the last ones valid; undefined until the shape is known
   Tensor count_;  // int64 [1], how many
 };
 

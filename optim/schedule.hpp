@@ -67,7 +67,7 @@ Schedule cosine_restarts(std::int64_t period, std::int64_t growth = 1, double fl
 Schedule warm_up(std::int64_t steps, double start = 0);
 
 struct OneCycleOptions {
-  std::int64_t steps = 0;      ///< length of the whole cycle; must be given
+  std::int64_t steps = 0;      ///< length of the whole cycle; required
   double rise = 0.3;           ///< fraction of the cycle in which the rate rises
   double start = 1.0 / 25;     ///< first factor
   double end = 1.0 / 250'000;  ///< last factor

@@ -76,7 +76,7 @@ WeightedLoss weighted_loss(Step& step, Batch& batch) {
 /// Throws UsageError unless the loss is one number, and its weight positive and finite.
 double checked_loss(std::string_view who, const WeightedLoss& loss);
 
-/// Throws UsageError: `range`, which has a size, is empty.
+/// Throws UsageError for an empty range of batches; `where` starts the message.
 [[noreturn]] void fail_without_batches(std::string_view where);
 
 }  // namespace detail

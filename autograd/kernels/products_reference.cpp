@@ -20,7 +20,7 @@ namespace {
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Stride = Eigen::OuterStride<>;
 
-// Note [Rows by themselves]
+// Note [Independent rows]
 // In Eigen, the order in which a row of a product is summed, and so its rounding, depends on the
 // number of rows and the row's index. But a sequence's result must not depend on the other
 // sequences in its batch: here each row of the result is a separate product, unless the left side
@@ -62,7 +62,7 @@ void multiply(MatrixView<double> a, MatrixView<double> b, double* c, std::int64_
         write(result, left * right, accumulate);
         return;
       }
-      for (std::int64_t i = 0; i < sizes.m; ++i) {  // Note [Rows by themselves]
+      for (std::int64_t i = 0; i < sizes.m; ++i) {  // Note [Independent rows]
         write(result.row(i), left.row(i) * right, accumulate);
       }
     });

@@ -14,7 +14,7 @@
 
 namespace rw::kernels {
 
-// Note [Sums that overflow on the way]
+// Note [Overflow of partial sums]
 // A float32 partial sum (Note [Accurate sums]) can overflow although the sum of all terms, or their
 // mean, fits the type: the mean of 64 times 3e38 is 3e38. The total is then infinite or NaN, so
 // only such totals are summed again, term by term in float64. Finite totals cost nothing extra and
@@ -30,7 +30,7 @@ template <class To, class T>
   return static_cast<To>(total / divisor);
 }
 
-/// (x_0 + ... + x_(n-1)) / divisor (Note [Sums that overflow on the way]).
+/// (x_0 + ... + x_(n-1)) / divisor (Note [Overflow of partial sums]).
 template <class To, class T>
 To divided_sum_of_row(const T* x, std::int64_t n, double divisor) {
   const double total = sum_row(x, n);
@@ -38,8 +38,8 @@ To divided_sum_of_row(const T* x, std::int64_t n, double divisor) {
                                                            : sum_again<To>(x, n, 1, divisor);
 }
 
-/// to[c] = (sum over rows of x[row][c]) / divisor (Notes [Accurate sums] and [Sums that overflow on
-/// the way]).
+/// to[c] = (sum over rows of x[row][c]) / divisor (Notes [Accurate sums] and [Overflow of partial
+/// sums]).
 template <class To, class T>
 void sum_columns(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
                  double divisor, To* to) {

@@ -38,8 +38,8 @@ Tensor stack(std::initializer_list<TensorRef> tensors, int axis);
 /// for an axis named twice.
 Tensor flip(const Tensor& x, std::initializer_list<int> axes = {});
 
-/// `x` with `before` and `after` elements of `value` put around it along `axis`; `x` itself for
-/// none. Throws ShapeError for negative counts.
+/// `x` padded along `axis` with `before` elements of `value` in front and `after` at the end; `x`
+/// itself for none. Throws ShapeError for negative counts.
 Tensor pad(const Tensor& x, int axis, std::int64_t before, std::int64_t after, double value = 0.0);
 
 /// Running sum along `axis`: y_t = x_0 + ... + x_t, or x_t + ... + x_{n-1} when `reversed`. Summed
