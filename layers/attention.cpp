@@ -26,7 +26,7 @@ Tensor grouped_queries(const LayerName& who, const Tensor& query, std::int64_t f
                        const Tensor& keys) {
   const std::int64_t batch = keys.size(0);
   check_shape(query.rank() == 2 && query.columns() == features,
-              "{}: the query is {}, expected [N, {}], a row for each question", who, query.shape(),
+              "{}: the query is {}, expected [N, {}], one row per query", who, query.shape(),
               features);
   check<UsageError>(query.dtype() == keys.dtype(),
                     "{}: the query is {}, the memory {}; convert one of them with to()", who,

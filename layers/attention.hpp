@@ -1,6 +1,6 @@
 #pragma once
-// Attention: a decoder's step looks back at the outputs of all steps of an encoder, its memory, and
-// gets a mean of them, weighted by how well each one fits what it asks for.
+// Attention: a decoder's step sees the outputs of all steps of an encoder, its memory, as a mean
+// weighted by how well each output matches the step's query.
 
 #include <concepts>
 
@@ -11,8 +11,8 @@
 
 namespace rw {
 
-/// What attention gives: the weighted mean of the memory [N, M], and the weights [N, T], to look
-/// at.
+/// The result of attention: the weighted mean of the memory [N, M], and the weights [N, T] for
+/// inspection.
 struct Attended {
   Tensor context;
   Tensor weights;
@@ -20,11 +20,10 @@ struct Attended {
 
 /// A batch of sequences to attend to, prepared once for all queries.
 ///
-/// Steps beyond a sequence's length are zero here, whatever they were, and get weight 0 and no
-/// gradient.
+/// Steps beyond a sequence's length are set to zero here, and get weight 0 and no gradient.
 struct AttentionMemory {
   Tensor values;  ///< [B, T, M]
-  Tensor keys;    ///< [B, T, K]: what queries are compared with; each attention has its own
+  Tensor keys;    ///< [B, T, K]: what queries are compared with, specific to each attention
   Tensor mask;    ///< [B, 1, T], 1 for a step, 0 for padding; undefined: no padding
 
   /// The number of sequences.
@@ -35,21 +34,21 @@ struct AttentionMemory {
 /// ShapeError for other shapes and for a length outside [0, T], UsageError for other types.
 AttentionMemory attention_memory(const char* who, const Sequence& sequence);
 
-/// `query` [N, features] as [B, N / B, features] for `keys` [B, ...]: row r asks about sequence r /
-/// (N / B). So the beams of a search, which lie next to each other, share one memory. Throws
-/// ShapeError when N is no multiple of B or there are other features.
+/// `query` [N, features] as [B, N / B, features] for `keys` [B, ...]: row r is a query to sequence
+/// r / (N / B). So the beams of a search, which are adjacent rows, share one memory. Throws
+/// ShapeError when N is not a multiple of B or the features differ.
 Tensor grouped_queries(const LayerName& who, const Tensor& query, std::int64_t features,
                        const Tensor& keys);
 
-/// The last part of every attention: scores [B, N / B, T] become weights by a softmax over the
-/// steps, and these the weighted mean of the values.
+/// The last part of every attention: a softmax over the steps turns scores [B, N / B, T] into
+/// weights, which give the weighted mean of the values.
 ///
 /// A sequence of length 0 has weights 0 and context 0.
 Attended attend(const Tensor& scores, const AttentionMemory& memory);
 
-/// An attention: parameters, the preparation of a memory, and the answer to queries [N, Q], N being
-/// a multiple of the memory's batch (see grouped_queries). `Memory` is AttentionMemory or a type of
-/// one's own.
+/// An attention: parameters, a function that prepares a memory, and one that answers queries [N,
+/// Q], N being a multiple of the memory's batch (see grouped_queries). `Memory` is AttentionMemory
+/// or your own type.
 ///
 ///     struct MyAttention {
 ///       using Memory = AttentionMemory;

@@ -39,8 +39,8 @@ double BeamSearch::score(double log_probability) const {
   return log_probability / length_penalty(step_, options_.length_penalty);
 }
 
-/// A log-probability only falls, so the best that a beginning can still come to is its own at the
-/// largest length.
+/// Log-probabilities only decrease, so the best score that a prefix can still reach is its own at
+/// the largest length.
 bool BeamSearch::may_improve(const Sequence& sequence) const {
   if (sequence.beams.empty()) {
     return false;
@@ -66,7 +66,7 @@ void BeamSearch::extend(Sequence& sequence, const Tensor& logits) {
   for (std::size_t i = 0; i < sequence.beams.size(); ++i) {
     read_row(who, logits, sequence.beams[i].row, step_, log_probabilities_);
     for (std::size_t token = 0; token < log_probabilities_.size(); ++token) {
-      // Tokens that the model forbids (logit -infinity) are none.
+      // Tokens that the model forbids (logit -infinity) are not candidates.
       if (const double p = log_probabilities_[token]; std::isfinite(p)) {
         candidates_.push_back(
             {sequence.beams[i].log_probability + p, i, static_cast<std::int64_t>(token)});
@@ -113,7 +113,7 @@ void BeamSearch::advance(const Tensor& logits) {
     }
     for (std::int64_t i = 0; i < options_.beams; ++i) {
       const std::int64_t row = b * options_.beams + i;
-      // Rows without a beginning are not read; they go on with what the sequence's first row has.
+      // Rows without a prefix are not read; they repeat the sequence's first row.
       parents[row] = b * before;
       tokens[row] = options_.end.value_or(old_token[b * before]);
       if (const auto at = static_cast<std::size_t>(i); at < sequence.beams.size()) {

@@ -6,39 +6,40 @@
 namespace rw {
 
 struct BeamOptions {
-  /// The token that ends a sequence; none: all have max_steps tokens.
+  /// The token that ends a sequence; if empty, every sequence has max_steps tokens.
   std::optional<std::int64_t> end = {};
   std::int64_t max_steps = 100;
-  /// How many beginnings are kept at each step.
+  /// How many prefixes are kept at each step.
   std::int64_t beams = 4;
-  /// How many sequences are returned for each of the batch, at most; fewer where fewer were found.
+  /// The maximum number of results for each sequence of the batch; there are fewer if fewer were
+  /// found.
   std::int64_t results = 1;
-  /// alpha of Wu et al. (2016): 0 compares log-probabilities as they are, more favours longer
+  /// alpha of Wu et al. (2016): 0 compares log-probabilities directly, larger values favour longer
   /// sequences.
   double length_penalty = 0.0;
 };
 
-/// A sequence found by a search and the score by which it was compared.
+/// A sequence found by a search, with the score used for comparison.
 struct BeamDecoded : Decoded {
   double score = 0;
 };
 
-/// By what the log-probability of a sequence of `length` tokens, the end token included, is divided
-/// to give its score (Wu et al. 2016): ((5 + length) / 6)^alpha.
+/// The score of a sequence of `length` tokens, the end token included, is its log-probability
+/// divided by this (Wu et al. 2016): ((5 + length) / 6)^alpha.
 double length_penalty(std::int64_t length, double alpha);
 
 namespace detail {
 
-/// The beams of all sequences of a batch. Its rows are B at first, then B times `beams`: those of a
-/// sequence next to each other.
+/// The beams of all sequences of a batch. There are B rows at first, then B times `beams`; the rows
+/// of a sequence are adjacent.
 class BeamSearch {
  public:
   BeamSearch(const Tensor& first, const BeamOptions& options);
 
   bool done() const;
   const Tensor& tokens() const { return tokens_; }
-  /// Reads the logits of all rows. Afterwards tokens() are those to read next, and parents() the
-  /// rows from which they go on.
+  /// Reads the logits of all rows. Afterwards tokens() are the tokens to read next, and parents()
+  /// the rows that they continue.
   void advance(const Tensor& logits);
   const Tensor& parents() const { return parents_; }
   std::vector<std::vector<BeamDecoded>> results() const;
@@ -89,17 +90,17 @@ class BeamSearch {
 
 }  // namespace detail
 
-/// The sequences of highest score, best first, for each of the batch, by beam search: at each step
-/// the `beams` most probable continuations of the beginnings kept so far are kept; those that end
-/// are put aside. score = log-probability / length_penalty.
+/// The sequences of highest score, best first, for each of the batch, by beam search: each step
+/// keeps the `beams` most probable continuations of the prefixes kept so far; those that end are
+/// collected as results. score = log-probability / length_penalty.
 ///
-/// The search goes on until no beginning can come to a better score than the results found, so with
-/// as many beams as there are beginnings the results are the best of all sequences, those cut off
-/// at max_steps included. One beam gives what greedy_decode gives. Of equal scores the one of the
-/// better beginning and the smaller token comes first.
+/// The search goes on until no prefix can reach a better score than the results found. So with as
+/// many beams as there are prefixes the results are the best of all sequences, including those cut
+/// off at max_steps. One beam gives the same as greedy_decode. Equal scores are ordered by the
+/// better prefix, then by the smaller token.
 ///
-/// From the second step on the step is called with B `beams` rows; those of one sequence are next
-/// to each other. `first`, errors and ended sequences as in greedy_decode; UsageError unless 1 <=
+/// From the second step on, `step` is called with B `beams` rows; the rows of one sequence are
+/// adjacent. `first`, errors and ended sequences are as in greedy_decode; UsageError unless 1 <=
 /// results <= beams and length_penalty >= 0.
 template <class State, DecodingStep<State> Step>
 std::vector<std::vector<BeamDecoded>> beam_search(Step&& step, State state, const Tensor& first,

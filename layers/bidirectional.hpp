@@ -7,7 +7,8 @@ namespace rw {
 
 /// Two recurrent layers over the same sequence, one from each end (Schuster & Paliwal 1997): x [T,
 /// B, input] -> y [T, B, output of forward + output of backward] when concatenated; otherwise both
-/// outputs have one size, which is y's. With lengths each sequence is read from its own last step.
+/// outputs and y have the same size. With lengths, the backward layer starts at each sequence's own
+/// last step.
 template <class Forward, class Backward = Forward>
 struct Bidirectional {
   static_assert(SequenceLayer<Forward> && SequenceLayer<Backward>,
@@ -18,7 +19,7 @@ struct Bidirectional {
       "Bidirectional: the second layer needs a member `Direction direction`, as Recurrent "
       "has");
 
-  /// The states of the two, each after its own last step.
+  /// The states of both layers, each after its own last step.
   struct State {
     typename detail::StateOf<Forward>::State forward;
     typename detail::StateOf<Backward>::State backward;
@@ -29,7 +30,7 @@ struct Bidirectional {
       visit("forward", forward);
       visit("backward", backward);
     }
-    /// Both halves having read the whole sequence (final_output).
+    /// The outputs of both halves after the whole sequence, merged (final_output).
     Tensor output() const {
       return merge_directions(merge, final_output(forward), final_output(backward));
     }
@@ -40,8 +41,8 @@ struct Bidirectional {
   Merge merge = Merge::concat;
 
   Bidirectional() = default;
-  /// Turns `second` round: it runs from the last step to the first. Throws UsageError where outputs
-  /// of different sizes would have to be merged element by element.
+  /// Makes `second` run from the last step to the first. Throws UsageError if outputs of different
+  /// sizes are to be merged element by element.
   Bidirectional(Forward first, Backward second, Merge how = Merge::concat)
       : forward(std::move(first)), backward(std::move(second)), merge(how) {
     backward.direction = Direction::backward;
@@ -57,7 +58,7 @@ struct Bidirectional {
     return forward.output_size() + (merge == Merge::concat ? backward.output_size() : 0);
   }
 
-  /// From the initial state. An Rng, in training, draws the dropout of the two.
+  /// From the initial state. An Rng, given in training, draws the dropout of both layers.
   std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
     return run(x, initial_state(detail::batch_of(name, x)), rng);
   }
@@ -75,7 +76,7 @@ struct Bidirectional {
  private:
   static constexpr const char* name = "bidirectional";
 
-  // Forward first, whatever order a compiler would choose: it is the order of runs and draws.
+  // Forward first, independent of the compiler's evaluation order: runs and draws have this order.
   std::pair<Tensor, State> run(const Sequence& x, State state, OptionalRng rng) const {
     auto ahead = detail::run_layer(name, forward, x, std::move(state.forward), rng);
     auto back = detail::run_layer(name, backward, x, std::move(state.backward), rng);

@@ -1,6 +1,6 @@
 #pragma once
-// A cell is one time step of a recurrent network, written as its forward pass; back-propagation
-// through time arises by itself.
+// A cell is one time step of a recurrent network, written as its forward pass; the tape does
+// back-propagation through time.
 
 #include <concepts>
 #include <tuple>
@@ -23,14 +23,13 @@ struct HiddenState {
   const Tensor& output() const { return h; }
 };
 
-/// A recurrent cell: parameters and one step, input first and state second, output first and state
-/// second.
+/// A recurrent cell: parameters and one step from input and state to output and state.
 ///
 ///     struct MyCell {
 ///       struct State {
 ///         Tensor h, c;
 ///         template <class Visit> void tensors(Visit&& visit) { visit("h", h); visit("c", c); }
-///         const Tensor& output() const { return h; }    // if y is part of the state
+///         const Tensor& output() const { return h; }    // only if y is part of the state
 ///       };
 ///       State initial_state(std::int64_t batch) const;  // usually zeros [batch, hidden]
 ///       std::int64_t output_size() const;               // features of y
@@ -39,8 +38,8 @@ struct HiddenState {
 ///     };
 ///
 /// x is [batch, input]; where sequences have ended, a step has fewer rows than the batch. The
-/// state's tensors are all [batch, ...]; their names are those of checkpoints and gradient_flow.
-/// What takes a Sequence runs over time, and is a layer.
+/// state's tensors are all [batch, ...]; checkpoints and gradient_flow use their names. A type that
+/// takes a Sequence runs over time, and is a layer.
 template <class C>
 concept Cell = HasParameters<C> && std::copyable<typename C::State> &&
     RecurrentState<typename C::State> &&
@@ -54,8 +53,8 @@ concept Cell = HasParameters<C> && std::copyable<typename C::State> &&
 
 /// A cell whose product with the input does not depend on the state. `project` maps the inputs of
 /// all steps at once, [T, batch, input] -> [T, batch, projected], and `step` takes one step from a
-/// projected input: one large product instead of T small ones. It has to treat each row by itself:
-/// rows of sequences of different lengths come as [1, rows, input].
+/// projected input: one large product instead of T small ones. `project` must treat each row
+/// independently: rows of sequences of different lengths come as [1, rows, input].
 template <class C>
 concept ProjectingCell = Cell<C> &&
     requires(const C& cell, const Tensor& x, const typename C::State& state) {
@@ -63,7 +62,7 @@ concept ProjectingCell = Cell<C> &&
   { cell.step(Tensor(x), state) } -> std::same_as<std::pair<Tensor, typename C::State>>;
 };
 
-/// States of several layers; memory comes from the pool.
+/// States of several layers, allocated from the pool.
 template <class State>
 using StateVector = std::vector<State, detail::PoolAllocator<State>>;
 
@@ -77,7 +76,7 @@ State detach(State state) {
 
 namespace detail {
 
-/// One sentence for each thing that keeps C from being a cell.
+/// One error message for each requirement of a cell that C does not meet.
 template <class C>
 struct CheckedCell {
   static constexpr bool has_state = requires {
@@ -116,7 +115,7 @@ struct CheckedCell {
       "cell: it takes a Sequence, so it is a layer already; use it as it is");
 };
 
-/// C::State; another where there is none, so that no further errors follow.
+/// C::State, or a placeholder if there is none, so that no further errors follow.
 template <class C>
 struct StateOf {
   using State = HiddenState;
@@ -134,7 +133,7 @@ inline constexpr bool is_tuple<std::tuple<Parts...>> = true;
 template <class>
 inline constexpr bool never = false;
 
-/// What a cell is called in messages.
+/// The name of a cell in messages.
 template <class C>
 constexpr const char* name_of_cell() {
   if constexpr (requires { C::name; }) {
@@ -146,19 +145,19 @@ constexpr const char* name_of_cell() {
 
 }  // namespace detail
 
-/// The output of the last layer after all its steps, [B, features], out of the state that a run
-/// gave: what a whole sequence has come to. Of a bidirectional layer that is the forward half after
-/// the last step and the backward half after the first, each having read the sequence to its end,
-/// merged as the layer merges its outputs; last_step(y) would take a backward half that has read
-/// one step. For a layer that runs forward it is last_step({y, lengths}), and for a length of 0
-/// what the run began with.
+/// The output of the last layer after all its steps, [B, features], taken from the state that a run
+/// returned: a summary of the whole sequence. For a bidirectional layer these are the forward half
+/// after the last step and the backward half after the first, each having read the whole sequence,
+/// merged as the layer merges its outputs; in last_step(y) the backward half has read only one
+/// step. For a forward layer it equals last_step({y, lengths}), and for a length of 0 it is the
+/// initial state's output.
 ///
 ///     auto [y, state] = lstm({x, lengths});
 ///     Tensor logits = head(final_output(state));
 ///
-/// A state whose output() says which of its tensors is the cell's output has one. Where the output
-/// is not in the state, as with ElmanCell and Residual, this does not compile, and a
-/// RecurrentNetwork with residual layers throws UsageError.
+/// The state's output() says which of its tensors is the cell's output. Where the output is not
+/// part of the state, as with ElmanCell and Residual, this does not compile, and a RecurrentNetwork
+/// with residual layers throws UsageError.
 template <RecurrentState State>
 Tensor final_output(const State& state) {
   if constexpr (std::same_as<State, Tensor>) {

@@ -6,7 +6,7 @@
 
 namespace rw {
 
-/// Options of a cell that needs nothing more.
+/// Options of a cell without further ones.
 struct CellOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;

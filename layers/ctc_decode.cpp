@@ -41,14 +41,14 @@ double log_add(double a, double b) {
                                : largest + std::log1p(std::exp(std::min(a, b) - largest));
 }
 
-/// Log-probabilities of the paths that spell a prefix and end in a blank, or do not.
+/// Log-probabilities of the paths of a prefix that end in a blank, and of those that do not.
 struct Ends {
   double blank = impossible;
   double label = impossible;
   double both() const { return log_add(blank, label); }
 };
 
-/// The prefixes of one sequence as a tree: each knows its last label and the prefix before that.
+/// The prefixes of one sequence as a tree: each stores its last label and the prefix before it.
 class PrefixTree {
  public:
   explicit PrefixTree(Size blank) : blank_(blank), prefixes_{{blank, none}}, kept_{0} {
@@ -99,7 +99,7 @@ class PrefixTree {
     Ends now{};
     Ends next{};
   };
-  /// What may be kept after this step: a kept prefix, or the continuation of one by `label`.
+  /// A candidate after this step: a kept prefix, or its continuation by `label`.
   struct Candidate {
     std::size_t at;
     Size label;
@@ -108,14 +108,14 @@ class PrefixTree {
     double score = impossible;
   };
 
-  /// Adds what `label` (or a blank) after the kept prefix `at` gives.
+  /// Accumulates the probability of `label` (or a blank) after the kept prefix `at`.
   void extend(std::size_t at, Size label, double p) {
     Prefix& prefix = prefixes_[at];
     if (label == blank_) {
       prefix.next.blank = log_add(prefix.next.blank, prefix.now.both() + p);
       return;
     }
-    // The same class again is the same label, unless a blank came between.
+    // A repeated class is the same label, unless there is a blank in between.
     const bool repeats = at != 0 && label == prefix.label;
     if (repeats) {
       prefix.next.label = log_add(prefix.next.label, prefix.now.label + p);
@@ -142,7 +142,7 @@ class PrefixTree {
       candidate.score = candidate.ends.both();
     }
     std::erase_if(candidates_, [](const Candidate& c) { return c.score == impossible; });
-    // Equal scores by prefix and label, so that a run can be repeated.
+    // Ties are broken by prefix and label, so that results are reproducible.
     const auto better = [](const Candidate& a, const Candidate& b) {
       return std::tuple(-a.score, a.at, a.continues, a.label) <
              std::tuple(-b.score, b.at, b.continues, b.label);

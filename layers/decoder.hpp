@@ -1,6 +1,6 @@
 #pragma once
-// A decoder: a recurrent network that writes tokens, each from those before it and from what an
-// encoder left.
+// A decoder: a recurrent network that generates tokens, each from the previous ones and from the
+// result of an encoder.
 
 #include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/autograd/operations/movement.hpp>
@@ -14,7 +14,7 @@
 
 namespace rw {
 
-/// The attention of a decoder that has none: the encoder's last state is all it gets to know.
+/// Stands for the attention of a decoder without one, which sees only the encoder's last state.
 struct NoAttention {
   struct Memory {};
   template <class Visit>
@@ -24,12 +24,12 @@ struct NoAttention {
 struct DecoderOptions {
   std::int64_t vocabulary = 0;
   std::int64_t features = 0;  ///< of a token's embedding
-  std::int64_t memory = 0;    ///< features of the memory, with attention only
+  std::int64_t memory = 0;    ///< features of the memory; only with attention
   DType dtype = DType::float32;
 };
 
-/// The inputs of a decoder that is to write `targets` [T, B]: `first` [B], then each target but the
-/// last. All int64.
+/// The inputs of a decoder for teacher forcing with `targets` [T, B]: `first` [B], then all targets
+/// except the last. All int64.
 Tensor shifted_targets(const Tensor& first, const Tensor& targets);
 
 namespace detail {
@@ -53,11 +53,10 @@ void check_decoder_memory(const DecoderOptions& options, bool attends);
 ///     y_t = network(x_t),   c_t = attention(y_t, memory)
 ///     a_t = tanh([y_t, c_t] W_c),   logits_t = a_t W + b
 ///
-/// The latter is input feeding (Luong et al. 2015).
-/// So the network needs as many inputs as the embedding has features, and with attention its own
-/// output_size() more, the size of a_t; a_0 is zero. That the attention of one step goes into the
-/// next is also how Bahdanau et al. (2015) have it. The network is always called without an Rng, so
-/// that its dropout, if it has any, does nothing here.
+/// The latter is input feeding (Luong et al. 2015). So the network has as many inputs as the
+/// embedding has features, plus, with attention, its own output_size(), the size of a_t; a_0 is
+/// zero. Bahdanau et al. (2015) also feed the attention of one step into the next. The network is
+/// always called without an Rng, so its dropout is inactive here.
 ///
 ///     Decoder<GRU, LuongAttention> decoder({.vocabulary = 12, .features = 16, .memory = 64},
 ///                                          GRU({.input = 16 + 64, .hidden = 64}, rng),
@@ -70,12 +69,12 @@ struct Decoder {
   using Memory = typename A::Memory;
   static constexpr bool attends = !std::same_as<A, NoAttention>;
 
-  /// All that a step needs from before. Its rows can be chosen and reordered (select_rows): the
-  /// memory, which no row changes, is not among its tensors.
+  /// What one step passes to the next. Its rows can be selected and reordered (select_rows); the
+  /// memory, which is the same for all steps, is not among its tensors.
   struct State {
     typename N::State network;
     Tensor attended = {};  // a_t [B, output_size]
-    Tensor weights = {};   // of the last step [B, S], to look at
+    Tensor weights = {};   // of the last step [B, S], for inspection
     Memory memory = {};
 
     template <class Visit>
@@ -114,7 +113,7 @@ struct Decoder {
     }
   }
 
-  /// The state before the first token: `from` is the network's, mostly the encoder's last.
+  /// The state before the first token; `from` is the network's, usually the encoder's last.
   State begin(typename N::State from) const requires(!attends) { return {std::move(from)}; }
   /// The same, and a memory to attend to: the outputs [S, B, features] of all steps of the encoder.
   State begin(typename N::State from, const Sequence& remembered) const requires attends {
@@ -131,16 +130,16 @@ struct Decoder {
     return {readout(y), std::move(next)};
   }
 
-  /// What a run over a whole target gave: logits [T, B, vocabulary], the weights [T, B, S] of the
-  /// attention (undefined without) and the state after the last step.
+  /// The result of a run over a whole target: logits [T, B, vocabulary], the attention weights [T,
+  /// B, S] (undefined without attention) and the state after the last step.
   struct Run {
     Tensor logits;
     Tensor weights;
     State state;
   };
 
-  /// Teacher forcing: reads the inputs int64 [T, B] (see shifted_targets), whatever it would have
-  /// said itself.
+  /// Teacher forcing: reads the inputs int64 [T, B] (see shifted_targets) instead of its own
+  /// predictions.
   Run teach(const Tensor& inputs, State state) const {
     detail::check_decoder_inputs(inputs, 2);
     const Tensor embedded = embedding(inputs);

@@ -62,7 +62,7 @@ Writing::Writing(const Tensor& first, const SamplingOptions& options, Rng& rng)
 
 void Writing::append(const Tensor& logits) {
   check_logits(who_, logits, tokens_.size(0), end_);
-  // The step may have kept the handle it was given.
+  // The step may have kept its handle to the tokens.
   tokens_ = tokens_.clone();
   auto* const tokens = tokens_.mutable_data<std::int64_t>();
   for (std::int64_t b = 0; b < tokens_.size(0); ++b) {

@@ -1,14 +1,14 @@
 #pragma once
-// Writing sequences with a model that gives the logits of one token after the other: the most
-// probable token each time, or a random one. Beam search is in beam_search.hpp.
+// Generates sequences with a model that returns the logits of one token at a time: greedily, or by
+// sampling. Beam search is in beam_search.hpp.
 //
 // The model is a step, any function
 //
 //     (const Tensor& tokens /* int64 [N] */, const State& state) -> pair of logits [N, V] and State
 //
-// and any State whose tensors have a row for each sequence (for_each_tensor); a Decoder is one. All
-// sequences of a batch are written at once. A sequence that has ended keeps its rows, is fed the
-// end token, and what the step says about it is not read. Nothing is recorded on a tape.
+// and any State whose tensors have a row for each sequence (for_each_tensor), for example a
+// Decoder. All sequences of a batch are generated together. A sequence that has ended keeps its
+// rows and is fed the end token; its logits are ignored. Nothing is recorded on a tape.
 
 #include <cstdint>
 #include <optional>
@@ -26,16 +26,16 @@ concept DecodingStep = requires(F& step, const Tensor& tokens, const State& stat
   { step(tokens, state) } -> std::convertible_to<std::pair<Tensor, State>>;
 };
 
-/// One sequence that was written: its tokens without the end token, and the logarithm of the
-/// probability that the model gives them, the end token included.
+/// A generated sequence: its tokens without the end token, and their log-probability under the
+/// model, with the end token.
 struct Decoded {
   std::vector<std::int64_t> tokens;
   double log_probability = 0;
-  bool ended = false;  ///< by the end token, not because max_steps was reached
+  bool ended = false;  ///< ended by the end token, not by max_steps
 };
 
 struct GreedyOptions {
-  /// The token that ends a sequence; none: all have max_steps tokens.
+  /// The token that ends a sequence; if empty, every sequence has max_steps tokens.
   std::optional<std::int64_t> end = {};
   std::int64_t max_steps = 100;
 };
@@ -44,35 +44,34 @@ struct SamplingOptions {
   /// As in GreedyOptions.
   std::optional<std::int64_t> end = {};
   std::int64_t max_steps = 100;
-  /// Logits are divided by it: below 1 the probable tokens become more so.
+  /// Logits are divided by it: values below 1 make probable tokens more probable.
   double temperature = 1.0;
-  /// Only the k most probable tokens are drawn from (Fan et al. 2018); 0: all.
+  /// Samples only from the k most probable tokens (Fan et al. 2018); 0: from all.
   std::int64_t top_k = 0;
-  /// Only the most probable tokens that together have probability p, at temperature and among the
-  /// k, are drawn from (nucleus sampling, Holtzman et al. 2020).
+  /// Samples only from the most probable tokens that together have probability p, after temperature
+  /// and top_k (nucleus sampling, Holtzman et al. 2020).
   double top_p = 1.0;
 };
 
 namespace detail {
 
-/// read_log_probabilities of one row; throws NonFiniteError, naming the step, where there are none.
+/// read_log_probabilities of one row; throws NonFiniteError, naming the step, if there are none.
 void read_row(const char* who, const Tensor& logits, std::int64_t row, std::int64_t step,
               std::vector<double>& log_probabilities);
 
-/// Throws UsageError or ShapeError unless `logits` are those of `rows` sequences and have a class
-/// for the end token.
+/// Throws UsageError or ShapeError unless `logits` have `rows` rows and a class for the end token.
 void check_logits(const char* who, const Tensor& logits, std::int64_t rows,
                   const std::optional<std::int64_t>& end);
 
 /// Throws unless `first` is int64 [B] and max_steps at least 0.
 void check_start(const char* who, const Tensor& first, std::int64_t max_steps);
 
-/// The sequences of a batch while they are written, a token each at a time.
+/// The sequences of a batch while they are generated, one token of each per step.
 class Writing {
  public:
   /// Takes the most probable token.
   Writing(const Tensor& first, const GreedyOptions& options);
-  /// Draws: one number for each sequence that has not ended, at every step.
+  /// Samples; draws one number for each sequence that has not ended, at every step.
   Writing(const Tensor& first, const SamplingOptions& options, Rng& rng);
 
   bool done() const { return unfinished_ == 0 || step_ == max_steps_; }
@@ -112,22 +111,21 @@ std::vector<Decoded> write(Writing writing, Step&& step, State state) {
 
 }  // namespace detail
 
-/// The most probable token at each step; of equal ones the first. `first` int64 [B] is what the
-/// model reads at first, such as a start token; it is not part of the result.
+/// Takes the most probable token at each step; ties go to the first. `first` int64 [B] is the
+/// model's first input, such as a start token; it is not part of the result.
 ///
-/// Throws UsageError for a negative max_steps, wrong types or an end token that is no class,
-/// ShapeError for other shapes, NonFiniteError for logits that hold a NaN or have no finite
-/// largest.
+/// Throws UsageError for a negative max_steps, wrong types or an end token outside the vocabulary,
+/// ShapeError for other shapes, NonFiniteError for logits with a NaN or without a finite maximum.
 template <class State, DecodingStep<State> Step>
 std::vector<Decoded> greedy_decode(Step&& step, State state, const Tensor& first,
                                    const GreedyOptions& options = {}) {
   return detail::write(detail::Writing(first, options), step, std::move(state));
 }
 
-/// Draws each token from the probabilities that the model gives, changed as the options say; a
-/// top_k beyond the vocabulary means all. The same seed gives the same tokens. log_probability is
-/// that of the model, without temperature and choice. Throws as greedy_decode does, and UsageError
-/// unless temperature > 0, top_k >= 0 and 0 < top_p <= 1.
+/// Samples each token from the model's probabilities, modified by the options; a top_k beyond the
+/// vocabulary means all. The same seed gives the same tokens. log_probability is that of the
+/// unmodified model. Throws as greedy_decode does, and UsageError unless temperature > 0, top_k >=
+/// 0 and 0 < top_p <= 1.
 template <class State, DecodingStep<State> Step>
 std::vector<Decoded> sample_decode(Step&& step, State state, const Tensor& first, Rng& rng,
                                    const SamplingOptions& options = {}) {

@@ -10,7 +10,7 @@ ElmanCell::ElmanCell(const Options& options, Rng& rng)
     : activation(options.activation), output_activation(options.output_activation) {
   check<UsageError>(options.output >= 1, "{}: got output {}, expected at least 1", name,
                     options.output);
-  // Each map by itself, since the bounds depend on its size.
+  // Each map separately, since the bounds depend on its size.
   w_x = Parameter(concat({xavier_uniform({options.input, options.hidden}, rng, options.dtype),
                           xavier_uniform({options.input, options.output}, rng, options.dtype)},
                          -1));

@@ -15,7 +15,7 @@ struct ElmanOptions {
   DType dtype = DType::float32;
 };
 
-/// Elman's recurrent cell with an output path of its own (Elman 1990): s' = f(x, s), o = g(x, s').
+/// Elman's recurrent cell with a separate output path (Elman 1990): s' = f(x, s), o = g(x, s').
 ///
 ///     [z v] = x W_x + b
 ///     s' = a(z + s W_h)
@@ -27,7 +27,7 @@ struct ElmanOptions {
 /// Throws UsageError for fewer than one output.
 struct ElmanCell {
   using Options = ElmanOptions;
-  /// The output is not part of it, so that final_output has none to give; last_step(y) has.
+  /// Does not contain the output, so final_output does not compile; use last_step(y).
   struct State {
     Tensor h;
 
@@ -63,7 +63,7 @@ struct ElmanCell {
   }
 };
 
-/// Stacked, optionally bidirectional Elman network with outputs of its own.
+/// Stacked, optionally bidirectional Elman network with separate outputs.
 using ElmanRNN = RecurrentNetwork<ElmanCell>;
 
 // Compiled once, with the cell's own functions.

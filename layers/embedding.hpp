@@ -14,8 +14,8 @@ struct EmbeddingOptions {
 /// Rows of a table: y[...] = table[indices[...]], indices int64 of any shape, table [vocabulary,
 /// features], y [..., features].
 ///
-/// The table starts normal with deviation 1. Throws ShapeError for an index outside [0,
-/// vocabulary).
+/// The table is initialised with a standard normal distribution. Throws ShapeError for an index
+/// outside [0, vocabulary).
 struct Embedding {
   Parameter table;
 

@@ -11,14 +11,14 @@ struct FullyConnectedOptions {
   std::int64_t input = 0;
   std::int64_t output = 0;
   std::int64_t hidden = 0;  // features of each layer in between
-  std::int64_t depth = 2;   // affine maps, the last included
+  std::int64_t depth = 2;   // number of affine maps
   Activation activation = Activation::tanh;
   bool bias = true;
   DType dtype = DType::float32;
 };
 
-/// A fully connected network of the last axis: affine maps with the activation between them, none
-/// after the last. x [..., input] -> y [..., output]; started as Linear.
+/// A fully connected network on the last axis: affine maps with the activation between them, but
+/// not after the last. x [..., input] -> y [..., output]; initialised as Linear.
 ///
 /// Throws UsageError for a size below 1 and ShapeError when x has another number of features.
 struct FullyConnected {

@@ -9,12 +9,12 @@
 
 namespace rw {
 
-/// An LSTM whose gates obey another formula: z = x W_x + b + h W_h, {h', {h', c'}} =
-/// Gates::step(z, {h, c}).
+/// An LSTM with another gate formula: z = x W_x + b + h W_h, {h', {h', c'}} = Gates::step(z, {h,
+/// c}).
 ///
 /// With n gates z is [B, n hidden], W_x [input, n hidden], W_h [hidden, n hidden], b [n hidden].
-/// W_x starts Xavier-uniform, each gate of W_h orthogonal, b as Gates::bias says, a number for each
-/// gate. A formula of your own goes in as the built-in ones do, NoForgetGates and CoupledGates.
+/// W_x starts Xavier-uniform, each gate of W_h orthogonal, b as Gates::bias says, one number per
+/// gate. To use your own formula, write a struct like NoForgetGates and CoupledGates.
 template <class Gates>
 struct GatedLstmCell {
   using Options = CellOptions;
@@ -57,7 +57,7 @@ struct GatedLstmCell {
   }
 };
 
-/// The first LSTM, which never forgets (Hochreiter & Schmidhuber 1997): z = [i g o],
+/// The original LSTM without forget gate (Hochreiter & Schmidhuber 1997): z = [i g o],
 ///
 ///     c' = c + sigmoid(i) tanh(g),   h' = sigmoid(o) tanh(c')
 struct NoForgetGates {
@@ -68,12 +68,12 @@ struct NoForgetGates {
   static std::pair<Tensor, State> step(const Tensor& z, const State& state);
 };
 
-/// Coupled input and forget gates, CIFG (Greff et al. 2017): what comes in takes the place of what
-/// is forgotten. z = [i g o],
+/// Coupled input and forget gates, CIFG (Greff et al. 2017): new input replaces what is forgotten.
+/// z = [i g o],
 ///
 ///     c' = (1 - sigmoid(i)) c + sigmoid(i) tanh(g),   h' = sigmoid(o) tanh(c')
 ///
-/// The input gate's bias starts at -1, which is the 1 of other forget gates.
+/// The input gate's bias starts at -1, which corresponds to a forget gate's bias of 1.
 struct CoupledGates {
   using State = LstmCell::State;
   static constexpr const char* name = "coupled_lstm";

@@ -31,7 +31,7 @@ bool is_on(const Tape& tape, const RecordedRun& run) {
   });
 }
 
-/// While alive, layers that run are not noted: a cell that runs again may hold some.
+/// While alive, layers that run are not recorded: a cell that runs again may contain some.
 struct PauseRecorder {
   detail::ThreadScope<StateRecorder> scope{detail::state_recorder, detail::state_recorders,
                                            nullptr};
@@ -45,7 +45,7 @@ double norm_of(const Tensor& x) {
     using Vector = Eigen::Matrix<decltype(type), Eigen::Dynamic, 1>;
     const Tensor dense = contiguous(x);
     const Eigen::Map<const Vector> values(dense.data<decltype(type)>(), dense.elements());
-    // In float64, and scaled by the largest: vanishing gradients are what this is about.
+    // In float64 and scaled by the largest element, so that vanishing gradients do not underflow.
     const double largest = values.template cast<double>().template lpNorm<Eigen::Infinity>();
     if (!values.allFinite() || largest == 0) {
       return values.allFinite() ? 0.0 : static_cast<double>(values.cwiseAbs().sum());
@@ -54,7 +54,7 @@ double norm_of(const Tensor& x) {
   });
 }
 
-/// A copy of `rows` in which those that `keep` denies are 0.
+/// A copy of `rows` with zeros in those for which `keep` is false.
 template <class Keep>
 Tensor masked(const Tensor& rows, const Keep& keep) {
   Tensor copy = detail::copy_of(rows);
@@ -178,8 +178,9 @@ Tensor GradientFlow::state_norms(int tensor) const {
   return Tensor::from<double>({steps()}, norms);
 }
 
-/// Steps as packed may hold rows of other steps of x, and those of one step of x may be spread over
-/// several; each is run backwards with the gradients of the rows that belong to the step asked for.
+/// A packed step may contain rows of several steps of x, and the rows of one step of x may be in
+/// several packed steps; each is run backwards with the gradients of only the rows that belong to
+/// the requested step.
 TensorList GradientFlow::contributions(std::int64_t step,
                                        std::span<const std::size_t> wanted) const {
   TensorList sums;

@@ -11,8 +11,8 @@
 namespace rw {
 namespace {
 
-/// A bar for each step, of many steps for the largest of a few; nothing for 0 and ! for what is no
-/// number.
+/// A bar for each step or, if there are many, for the largest of several neighbours; blank for 0
+/// and ! for NaN.
 std::string bars(const std::vector<double>& values, double low, double high) {
   constexpr std::array<const char*, 8> heights{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   constexpr std::size_t width = 60;
@@ -22,7 +22,7 @@ std::string bars(const std::vector<double>& values, double low, double high) {
     const std::size_t end = std::min(i + pool, values.size());
     double value = 0;
     for (std::size_t k = i; k < end; ++k) {
-      value = values[k] <= value ? value : values[k];  // and a NaN stays
+      value = values[k] <= value ? value : values[k];  // keeps a NaN
       if (std::isnan(value)) {
         break;
       }

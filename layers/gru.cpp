@@ -33,7 +33,7 @@ GruCell::State GruCell::initial_state(std::int64_t batch) const {
 }
 
 // Reset after the product: [x W_n + b_n | x W_r + b_r | x W_z + b_z | b_h]. The product with the
-// state belongs to the last three parts, which so lie side by side.
+// state goes to the last three parts, which are therefore adjacent.
 Tensor GruCell::project(const Tensor& x) const {
   if (reset == Reset::before) {
     return affine(name, x, w_x, bias);
@@ -46,7 +46,9 @@ Tensor GruCell::project(const Tensor& x) const {
   };
   const auto [b_gates, b_n] = split(or_zeros(bias, 3 * hidden), {2 * hidden, hidden});
   const Tensor start = concat({b_n, b_gates, or_zeros(bias_h, hidden)}, 0);
-  // Summed first, the gradient of x is the same whatever else has been added to it.
+  // The alias sums the gradients of both products before they reach x. So other contributions to x,
+  // such as a residual's, do not change how they round, and a sequence in a batch gets the same
+  // bits as alone (sequence_test, reset_before_merges_residuals_and_learned_states_as_if_alone).
   const Tensor rows = detail::alias("gru_input", x);
   return addmm_columns(addmm_columns(start, rows, w_gates, hidden), rows, w_n, 0);
 }

@@ -5,9 +5,8 @@
 
 namespace rw {
 
-/// Where a GRU's reset gate acts: on the recurrent product (`after`, as PyTorch and cuDNN have it)
-/// or on the state before it
-/// (`before`, as in the paper).
+/// Where a GRU's reset gate acts: on the recurrent product (`after`, as in PyTorch and cuDNN) or on
+/// the state before it (`before`, as in the paper).
 enum class Reset { after, before };
 
 struct GruOptions {
@@ -27,8 +26,8 @@ struct GruOptions {
 ///     n = tanh(x W_n + b_n + (r h) U_n)            reset before it
 ///     h' = (1 - z) n + z h
 ///
-/// Options put other functions in the place of tanh and sigmoid; the gates are then not computed
-/// in one pass with the rest.
+/// Options can replace tanh and sigmoid; the gates are then not computed in one fused pass with the
+/// rest.
 ///
 /// x [B, input], h [B, hidden], W_x = [W_r W_z W_n] [input, 3 hidden], W_h = [U_r U_z U_n] [hidden,
 /// 3 hidden], bias [3 hidden], bias_h = b_h [hidden] (reset after only). W_x starts Xavier-uniform,

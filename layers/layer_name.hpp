@@ -6,9 +6,8 @@
 
 namespace rw {
 
-/// What a layer is called in messages: its kind, and where one of its parameters has a name, which
-/// parameters(model) gives it, the layer's path in the model: "lstm (encoder/layers/1/cell)". Put
-/// together only when it is printed.
+/// The name of a layer in messages: its kind and, if parameters(model) has named its parameters,
+/// its path in the model: "lstm (encoder/layers/1/cell)". Formatted only when printed.
 class LayerName {
  public:
   explicit(false) LayerName(const char* kind) : kind_(kind) {}

@@ -11,14 +11,14 @@ struct LayerNormOptions {
   DType dtype = DType::float32;
 };
 
-/// Layer normalisation (Ba et al. 2016): every row to mean 0 and variance 1, then scaled and
-/// shifted feature by feature.
+/// Layer normalisation (Ba et al. 2016): normalises every row to mean 0 and variance 1, then scales
+/// and shifts each feature.
 ///
 ///     y = gain (x - m) / sqrt(v + epsilon) + bias
 ///
-/// m and v are mean and variance (divided by their number) over the last axis; x [..., features],
-/// gain and bias [features], y like x. The gain starts at 1, the bias at 0. Throws ShapeError when
-/// x has another number of features.
+/// m and v are mean and variance (divisor n) over the last axis; x [..., features], gain and bias
+/// [features], y like x. The gain starts at 1, the bias at 0. Throws ShapeError when x has another
+/// number of features.
 struct LayerNorm {
   using Options = LayerNormOptions;
 

@@ -18,10 +18,9 @@ struct LayerNormLstmOptions {
 ///     c' = sigmoid(f) c + sigmoid(i) tanh(g)
 ///     h' = sigmoid(o) tanh(gain_c N(c') + bias_c)
 ///
-/// N moves every row to mean 0 and variance 1 (standardize, with `epsilon`). gain_x, gain_h and b
-/// [4 hidden], gain_c and bias_c [hidden]; the one b stands for the three biases of the paper,
-/// which only ever occur as their sum. The gains start at 1, bias_c at 0; all else is as in
-/// LstmCell.
+/// N normalises every row to mean 0 and variance 1 (standardize, with `epsilon`). gain_x, gain_h
+/// and b [4 hidden], gain_c and bias_c [hidden]; b replaces the three biases of the paper, which
+/// occur only as a sum. The gains start at 1, bias_c at 0; everything else is as in LstmCell.
 struct LayerNormLstmCell {
   using Options = LayerNormLstmOptions;
   using State = LstmCell::State;

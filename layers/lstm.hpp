@@ -20,12 +20,12 @@ struct LstmOptions {
 ///     c' = sigmoid(f) c + sigmoid(i) tanh(g)
 ///     h' = sigmoid(o) tanh(c')
 ///
-/// Options put other functions in the place of tanh and sigmoid; the gates are then not computed
-/// in one pass with the rest.
+/// Options can replace tanh and sigmoid; the gates are then not computed in one fused pass with the
+/// rest.
 ///
 /// x [B, input], h and c [B, hidden], W_x [input, 4 hidden], W_h [hidden, 4 hidden], b [4 hidden],
 /// gates in the order i, f, g, o. W_x starts Xavier-uniform, each gate of W_h orthogonal, b zero
-/// but for the forget gate's part, which is 1 (Jozefowicz et al. 2015).
+/// except for the forget gate's part, which is 1 (Jozefowicz et al. 2015).
 struct LstmCell {
   struct State {
     Tensor h, c;
@@ -67,11 +67,11 @@ struct LstmCell {
   std::pair<Tensor, State> activated(const Tensor& z, const Tensor& c) const;
 };
 
-/// The formula of LstmCell by itself: the step from z = [i f g o] [B, 4 hidden].
+/// The formula of LstmCell alone: the step from z = [i f g o] [B, 4 hidden].
 struct LstmGates {
   using State = LstmCell::State;
   static constexpr const char* name = LstmCell::name;
-  static constexpr std::array<double, 4> bias = {0, 1, 0, 0};  // how each gate's bias starts
+  static constexpr std::array<double, 4> bias = {0, 1, 0, 0};  // initial bias of each gate
 
   static std::pair<Tensor, State> step(const Tensor& z, const State& state);
 };

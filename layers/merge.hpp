@@ -4,10 +4,10 @@
 
 namespace rw {
 
-/// How the outputs of two directions become one.
+/// How the outputs of two directions are combined.
 enum class Merge { concat, sum, mean, product };
 
-/// Both outputs [T, B, features] as one: beside each other, or element by element.
+/// Combines both outputs [T, B, features]: concatenated, or element by element.
 Tensor merge_directions(Merge merge, const Tensor& forward, const Tensor& backward);
 
 }  // namespace rw

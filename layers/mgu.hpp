@@ -5,7 +5,7 @@
 
 namespace rw {
 
-/// Minimal gated unit (Zhou et al. 2016), a GRU with one gate for both of its two.
+/// Minimal gated unit (Zhou et al. 2016), a GRU with a single gate instead of two.
 ///
 ///     f = sigmoid(x W_f + b_f + h U_f)
 ///     n = tanh(x W_n + b_n + (f h) U_n)

@@ -6,27 +6,27 @@
 namespace rw {
 
 struct MultiHeadAttentionOptions {
-  std::int64_t query = 0;   ///< features of what asks, and of the result
-  std::int64_t memory = 0;  ///< features of what is attended to; 0: as many as the query
+  std::int64_t query = 0;   ///< features of the queries and of the result
+  std::int64_t memory = 0;  ///< features of the memory; 0: as many as the query
   std::int64_t heads = 1;
   std::int64_t hidden = 0;  ///< of all heads together; 0: as many as the query
   bool bias = true;
   DType dtype = DType::float32;
 };
 
-/// Which steps a sequence that attends to itself may look at: all, or itself and those before it.
+/// Which steps a step may attend to in self-attention: all, or itself and earlier ones.
 enum class AttentionMask { none, causal };
 
-/// Scaled dot-product attention by several heads beside each other (Vaswani et al. 2017).
+/// Scaled dot-product attention with several heads in parallel (Vaswani et al. 2017).
 ///
 ///     Q = q W_q + b_q,   K = m W_k + b_k,   V = m W_v + b_v,   each split into heads of size d
 ///     head_i = softmax(Q_i K_i^T / sqrt(d)) V_i
 ///     y = [head_1 ... head_n] W_o + b_o
 ///
 /// W_q [query, hidden], W_k and W_v [memory, hidden], W_o [hidden, query], d = hidden / heads.
-/// Weights start Xavier-uniform, biases at zero. Three ways to call it: a sequence attends to
-/// itself, a sequence attends to another, or, as the attention of a Decoder, single queries do to a
-/// prepared memory. Padding has weight 0 and no gradient, whatever stands there.
+/// Weights start Xavier-uniform, biases at zero. There are three ways to call it: self-attention,
+/// attention of one sequence to another, and, as the attention of a Decoder, of single queries to a
+/// prepared memory. Padding has weight 0 and no gradient, whatever it holds.
 ///
 ///     MultiHeadAttention self({.query = 64, .heads = 4}, rng);
 ///     auto [y, weights] = self({x, lengths}, AttentionMask::causal);
@@ -43,7 +43,7 @@ struct MultiHeadAttention {
     Tensor values;  // [B, heads, S, d]
     Tensor mask;    // [B, 1, 1, S]; undefined: no padding
   };
-  /// y [T, B, query] and what each head looked at, weights [B, heads, T, S].
+  /// y [T, B, query] and each head's weights [B, heads, T, S].
   struct Result {
     Tensor y;
     Tensor weights;

@@ -8,7 +8,7 @@
 
 namespace rw {
 
-/// h' = A(z): the formula of RnnCell by itself.
+/// h' = A(z): the formula of RnnCell alone.
 template <Activation A = Activation::tanh>
 struct ElmanGates {
   using State = HiddenState;
@@ -20,14 +20,14 @@ struct ElmanGates {
   }
 };
 
-/// A cell whose affine maps are networks: z = F(x) + G(h), {y, state'} = Gates::step(z, state),
-/// where other cells have z = x W_x + b + h W_h (Pascanu et al. 2014, deep transition).
+/// A cell with networks instead of affine maps: z = F(x) + G(h), {y, state'} = Gates::step(z,
+/// state); other cells have z = x W_x + b + h W_h (Pascanu et al. 2014, deep transition).
 ///
-/// F and G are any layers of the last axis, such as FullyConnected or Linear: F maps `input`
+/// F and G are any layers on the last axis, such as FullyConnected or Linear: F maps `input`
 /// features and G `hidden` features to n hidden, with the n gates of ElmanGates, LstmGates,
-/// NoForgetGates, CoupledGates or your own. F runs once over the whole sequence. Biases are the
-/// networks' own affair, so that a forget gate starts half open. Throws ShapeError when a network
-/// gives another number of features.
+/// NoForgetGates, CoupledGates or your own. F runs once over the whole sequence. Biases are left to
+/// the networks, so a forget gate starts half open. Throws ShapeError when a network returns
+/// another number of features.
 template <class Gates, class F = FullyConnected, class G = F>
 struct NetworkCell {
   using State = typename Gates::State;
@@ -54,7 +54,7 @@ struct NetworkCell {
         state_network(sized(options.state_network, options.hidden, options), rng),
         hidden(options.hidden),
         dtype(options.dtype) {}
-  /// Of networks that are there already.
+  /// From existing networks.
   NetworkCell(F of_input, G of_state, std::int64_t hidden_features, DType type = DType::float32)
       : input_network(std::move(of_input)),
         state_network(std::move(of_state)),

@@ -11,7 +11,7 @@ namespace rw {
 ///     h' = sigmoid(o + p_o c') tanh(c')
 ///
 /// peephole = [p_i p_f p_o] [3 hidden] multiplies element by element and starts at zero, so that
-/// training starts from the plain LSTM; all else is as in LstmCell.
+/// training starts from the plain LSTM; everything else is as in LstmCell.
 struct PeepholeLstmCell {
   using Options = CellOptions;
   using State = LstmCell::State;

@@ -12,8 +12,8 @@ struct ProjectedLstmOptions {
   DType dtype = DType::float32;
 };
 
-/// LSTM with a recurrent projection (Sak et al. 2014), PyTorch's `proj_size`: many cells, few
-/// features to pass on.
+/// LSTM with a recurrent projection (Sak et al. 2014), PyTorch's `proj_size`: many cells, but few
+/// output features.
 ///
 ///     [i f g o] = x W_x + b + h W_h
 ///     c' = sigmoid(f) c + sigmoid(i) tanh(g)
@@ -21,7 +21,7 @@ struct ProjectedLstmOptions {
 ///
 /// h [B, projection], c [B, hidden], W_h [projection, 4 hidden], W_r [hidden, projection]; the
 /// output has `projection` features. Each gate of W_h starts with orthonormal rows or columns, W_r
-/// Xavier-uniform; all else is as in LstmCell. Throws UsageError for a projection below 1.
+/// Xavier-uniform; everything else is as in LstmCell. Throws UsageError for a projection below 1.
 struct ProjectedLstmCell {
   using Options = ProjectedLstmOptions;
   using State = LstmCell::State;

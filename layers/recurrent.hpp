@@ -14,9 +14,9 @@ namespace rw {
 
 /// Runs a cell over time: x [T, B, input] -> y [T, B, output], y_t, s_t = cell(x_t, s_{t-1}).
 ///
-/// x is a tensor or a Sequence with lengths: each sequence then ends by itself, and its last state
-/// is the one after its own last step. Direction::backward starts at the last step of each; outputs
-/// stay in the order of the inputs. T = 0 gives an empty output and, like a length of 0, the
+/// x is a tensor or a Sequence with lengths: each sequence then ends separately, and its last state
+/// is the one after its own last step. Direction::backward starts at each sequence's last step;
+/// outputs keep the order of the inputs. T = 0 gives an empty output and, like a length of 0, the
 /// initial state. Throws ShapeError when x does not have three axes or lengths or a state do not
 /// fit.
 template <class C>
@@ -26,19 +26,19 @@ struct Recurrent {
 
   C cell;
   Direction direction = Direction::forward;
-  /// Drawn anew in each run that is given an Rng.
+  /// New masks are drawn in each run that is given an Rng.
   RecurrentDropout dropout = {};
   /// A learned initial state: see learn_initial_state().
   std::vector<Parameter> start = {};
 
-  /// The cell's own, usually zeros; or the learned one, the same for each sequence.
+  /// The cell's own initial state, usually zeros, or the learned one, the same for each sequence.
   State initial_state(std::int64_t batch) const;
-  /// From now on the initial state is a parameter, which starts as the cell's.
+  /// Makes the initial state a parameter, initialised to the cell's own.
   void learn_initial_state();
   std::int64_t output_size() const { return cell.output_size(); }
 
-  /// The outputs of all steps and the state after the last, from the initial state. An Rng, in
-  /// training, draws `dropout`.
+  /// The outputs of all steps and the state after the last, from the initial state. An Rng, given
+  /// in training, draws `dropout`.
   std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
     return operator()(x, started(x), rng);
   }
@@ -49,8 +49,8 @@ struct Recurrent {
     }
   }
 
-  /// What a run gave, with the states after all steps: one state of tensors [T, B, ...], zeros in
-  /// the padding.
+  /// The result of a run and the states after all steps: one state of tensors [T, B, ...], with
+  /// zeros in the padding.
   struct Trace {
     Tensor y;
     State last;
@@ -77,7 +77,7 @@ struct Recurrent {
   std::pair<Tensor, State> run(const Sequence& x, State state, OptionalRng rng,
                                StateVector<State>* each = nullptr) const;
 
-  /// Runs `used`, which is the cell or stands for it.
+  /// Runs `used`, which is the cell or its copy with dropout.
   Tensor outputs(const C& used, const detail::Packing& packing, const Sequence& x,
                  detail::RunningRows& running, State& state, OptionalRng rng,
                  StateVector<State>* each, detail::RecordedRun* recorded) const;
@@ -174,7 +174,7 @@ Tensor Recurrent<C>::outputs(const C& used, const detail::Packing& packing, cons
     if (each == nullptr && recorded == nullptr) {
       state = loop.place(y, std::move(next));
     } else {
-      loop.put(y);  // what others see of the state stays apart from the outputs
+      loop.put(y);  // a state that others see must not share memory with the outputs
       state = std::move(next);
     }
   }

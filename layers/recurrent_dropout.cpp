@@ -19,7 +19,7 @@ Tensor dropped_matrix(const Tensor& w, const RecurrentDropout& dropout, Rng& rng
   if (dropout.states == 0) {
     return single;
   }
-  // One number for each unit that is read: for each row, or for each weight of a vector.
+  // One number per unit that is read: per row, or per weight of a vector.
   Shape units = w.shape();
   for (int axis = 1; axis < units.rank(); ++axis) {
     units = units.with(axis, 1);
@@ -43,7 +43,7 @@ Tensor zoneout(const Tensor& previous, const Tensor& next, double p, OptionalRng
   if (!rng) {
     return next + p * (previous - next);
   }
-  // The mask is 0 where a unit stays, which happens with probability p, and any other number else.
+  // The mask is 0 where a unit is kept, with probability p, and not 0 elsewhere.
   return where(dropout_mask(next.shape(), p, *rng, next.dtype()), next, previous);
 }
 

@@ -7,23 +7,22 @@
 
 namespace rw {
 
-/// What a recurrent layer drops at random in training. All are probabilities from 0 to 1.
+/// Dropout options of a recurrent layer, used in training. All are probabilities from 0 to 1.
 ///
-/// `states` and `weights` change the matrices through which a cell reads its state, once for a
-/// whole run: they cost nothing per step, and serve any cell that says which these are, where it
-/// lists them: visit("u", u, ParameterRole::recurrent). A parameter called "w_h" is taken for one
-/// without that. Of a network in a cell (NetworkCell) it is every matrix. A cell without any throws
-/// UsageError.
+/// `states` and `weights` modify the matrices through which a cell reads its state, once per run:
+/// they cost nothing per step, and work for any cell that marks these matrices where it lists them:
+/// visit("u", u, ParameterRole::recurrent). A parameter called "w_h" needs no mark. In a network
+/// inside a cell (NetworkCell) every matrix counts. A cell without any throws UsageError.
 struct RecurrentDropout {
   /// Variational dropout of the state (Gal & Ghahramani 2016): the same units of h are dropped at
-  /// all steps where the cell reads them. The mask is one on the rows of a recurrent matrix, so the
-  /// sequences of a batch share it; where there are several, each draws its own.
+  /// all steps where the cell reads them. The mask acts on the rows of a recurrent matrix, so the
+  /// sequences of a batch share it; each matrix draws its own.
   double states = 0.0;
   /// Dropout of single recurrent weights (Wan et al. 2013; Merity et al. 2018).
   double weights = 0.0;
-  /// Zoneout (Krueger et al. 2017): each unit of h keeps its previous value, drawn at each step
-  /// anew; without an Rng (evaluation) h is the expectation, p h' + (1 - p) h. An output that is
-  /// the state itself follows it.
+  /// Zoneout (Krueger et al. 2017): each unit of h keeps its previous value with this probability,
+  /// drawn separately at each step; without an Rng (evaluation) h is the expectation, p h' + (1 -
+  /// p) h. An output that is the state itself is changed with it.
   double zoneout = 0.0;
   /// Zoneout of the state's other tensors, such as the cell state of an LSTM.
   double zoneout_cell = 0.0;
@@ -35,12 +34,12 @@ namespace detail {
 void check_probabilities(const RecurrentDropout& dropout);
 /// The recurrent matrix `w` [units, ...] with its dropout.
 Tensor dropped_matrix(const Tensor& w, const RecurrentDropout& dropout, Rng& rng);
-/// Throws UsageError, in the name of the cell `who`, unless a recurrent matrix was found.
+/// Throws UsageError, naming the cell `who`, unless a recurrent matrix was found.
 void check_matrices_found(const char* who, bool found);
-/// next where a unit moves on, previous where it stays; the expectation without an Rng.
+/// `next` where a unit is updated, `previous` where it is kept; the expectation without an Rng.
 Tensor zoneout(const Tensor& previous, const Tensor& next, double p, OptionalRng rng);
 
-/// `cell` as it is for one run. Throws UsageError when it lists no recurrent matrix.
+/// `cell` with the dropout of one run. Throws UsageError when it lists no recurrent matrix.
 template <Cell C>
 C with_dropped_matrices(const C& cell, const RecurrentDropout& dropout, Rng& rng) {
   bool found = false;
@@ -54,7 +53,7 @@ C with_dropped_matrices(const C& cell, const RecurrentDropout& dropout, Rng& rng
   return changed;
 }
 
-/// Replaces what a step gave by what zoneout leaves of it.
+/// Applies zoneout to the result of a step.
 template <class State>
 void apply_zoneout(const State& before, Tensor& y, State& next, const RecurrentDropout& dropout,
                    OptionalRng rng) {

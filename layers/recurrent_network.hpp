@@ -8,23 +8,23 @@
 
 namespace rw {
 
-/// How a ready-made network is put together out of its cells.
+/// How a ready-made network is built from its cells.
 struct NetworkOptions {
   std::int64_t layers = 1;
   bool bidirectional = false;
-  /// Dropout of the outputs between layers, of which there have to be two.
+  /// Dropout of the outputs between layers; needs at least two layers.
   double dropout = 0.0;
-  /// What becomes of the outputs of the two directions.
+  /// How the outputs of the two directions are combined.
   Merge merge = Merge::concat;
-  /// Each layer but the first adds its input to its output.
+  /// Each layer except the first adds its input to its output.
   bool residual = false;
   /// The initial state of each layer is learned, the same for all sequences.
   bool learned_state = false;
-  /// `dropout` keeps one mask for all time steps (variational).
+  /// `dropout` uses one mask for all time steps (variational).
   bool same_dropout_over_time = false;
   /// Variational dropout of the network's input.
   double input_dropout = 0.0;
-  /// Of the states, weights and single steps of every layer.
+  /// Dropout of states and weights, and zoneout, in every layer.
   RecurrentDropout recurrent_dropout = {};
 };
 
@@ -56,12 +56,13 @@ struct CheckedNetworkCell : CheckedCell<C> {
 
 }  // namespace detail
 
-/// A ready-made stack of equal cells, one- or bidirectional, as most people want it: RNN, LSTM and
-/// GRU are this, and a cell of your own that is made of `Options` with `input` and `hidden` can be.
+/// A ready-made stack of equal cells, unidirectional or bidirectional: RNN, LSTM and GRU are such
+/// networks. Your own cell can be stacked too, if it is made from `Options` with `input` and
+/// `hidden`.
 ///
-/// The first options are each cell's, the second say how many cells there are and what is between
-/// them. x [T, B, input] -> y [T, B, output] with the cell's output size, mostly `hidden`, or
-/// [T, B, 2 output] when bidirectional and concatenated. x is a tensor or a Sequence with lengths.
+/// The first options configure each cell, the second how many cells there are and what is between
+/// them. x [T, B, input] -> y [T, B, output] with the cell's output size, usually `hidden`, or [T,
+/// B, 2 output] when bidirectional and concatenated. x is a tensor or a Sequence with lengths.
 /// States are listed layer by layer, forward before backward; final_output(state) is the output of
 /// the last layer after the last step.
 ///
@@ -81,7 +82,7 @@ class RecurrentNetwork {
   State initial_state(std::int64_t batch) const;
   std::int64_t output_size() const;
 
-  /// From the initial state. An Rng, in training, draws all dropout there is.
+  /// From the initial state. An Rng, given in training, draws all dropout.
   std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
     return run(x, initial_state(detail::batch_of(name, x)), rng);
   }

@@ -12,7 +12,7 @@ struct Residual {
       SequenceLayer<L>,
       "Residual: the layer must be a SequenceLayer; a cell becomes one as Recurrent<Cell>");
 
-  /// The layer's state. The output is not part of it, since it has x in it as well.
+  /// The layer's state. It does not contain the output, which includes x.
   struct State {
     typename detail::StateOf<L>::State layer;
 
@@ -27,7 +27,7 @@ struct Residual {
   State initial_state(std::int64_t batch) const { return {layer.initial_state(batch)}; }
   std::int64_t output_size() const { return layer.output_size(); }
 
-  /// From the initial state. An Rng, in training, draws the layer's own dropout.
+  /// From the initial state. An Rng, given in training, draws the layer's own dropout.
   std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
     return run(x, initial_state(detail::batch_of(name, x)), rng);
   }

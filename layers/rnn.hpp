@@ -5,7 +5,7 @@
 
 namespace rw {
 
-/// How the recurrent matrix of an Elman network starts.
+/// Initial value of the recurrent matrix of an Elman network.
 enum class RecurrentStart { orthogonal, identity };
 
 struct RnnOptions {
@@ -18,7 +18,7 @@ struct RnnOptions {
 };
 
 /// Options of an IRNN (Le et al. 2015): relu, and a recurrent matrix that starts as the identity,
-/// so that the state is kept until training says otherwise.
+/// so that the state initially persists.
 RnnOptions irnn(RnnOptions options);
 
 /// Elman's recurrent cell (Elman 1990): h' = a(x W_x + b + h W_h) with the activation a, tanh by
@@ -26,7 +26,7 @@ RnnOptions irnn(RnnOptions options);
 ///
 /// x [B, input], h [B, hidden], W_x [input, hidden], W_h [hidden, hidden], b [hidden]. W_x starts
 /// Xavier-uniform, W_h orthogonal, b zero. With RecurrentStart::identity, as in an IRNN, W_h starts
-/// as the identity and W_x normal with deviation 0.001.
+/// as the identity and W_x normal with standard deviation 0.001.
 struct RnnCell {
   using Options = RnnOptions;
   using State = HiddenState;

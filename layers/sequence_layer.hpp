@@ -11,7 +11,7 @@ namespace rw {
 
 namespace detail {
 
-/// What a layer is called with: a Sequence, or just the Tensor where it knows nothing of lengths.
+/// The argument of a layer: a Sequence, or just the Tensor if it does not support lengths.
 template <class L, class X, class State>
 concept RunsOver = requires(const L& layer, const X& x, State state) {
   { layer(x, std::move(state)) } -> std::same_as<std::pair<Tensor, State>>;
@@ -19,9 +19,9 @@ concept RunsOver = requires(const L& layer, const X& x, State state) {
 
 }  // namespace detail
 
-/// A layer that reads a sequence x [T, B, input] and gives y [T, B, output] with its state after
-/// the last step: Recurrent, Bidirectional, Stacked, Residual, the ready-made networks and the
-/// user's own, which can all be nested.
+/// A layer that maps a sequence x [T, B, input] to y [T, B, output] and the state after the last
+/// step: Recurrent, Bidirectional, Stacked, Residual, the ready-made networks and your own. All can
+/// be nested.
 ///
 ///     struct MyLayer {
 ///       using State = ...;                              // as a cell's, any number of tensors
@@ -31,8 +31,8 @@ concept RunsOver = requires(const L& layer, const X& x, State state) {
 ///       std::nullopt) const; template <class Visit> void parameters(Visit&& visit);
 ///     };
 ///
-/// A layer without dropout leaves the OptionalRng out; one that knows nothing of lengths takes a
-/// `const Tensor& x`, and can then not be given a Sequence with lengths.
+/// A layer without dropout omits the OptionalRng; one that does not support lengths takes a `const
+/// Tensor& x`, and then accepts no Sequence with lengths.
 template <class L>
 concept SequenceLayer = HasParameters<L> && requires {
   typename L::State;

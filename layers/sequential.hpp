@@ -11,11 +11,12 @@
 
 namespace rw {
 
-/// Feed-forward layers, of which each takes what the one before gives: y = f_n(... f_1(f_0(x))).
+/// Feed-forward layers in sequence, each applied to the output of the previous one: y = f_n(...
+/// f_1(f_0(x))).
 ///
-/// A layer is an Activation or anything that is called with a Tensor and gives one; what also takes
-/// an Rng, as Dropout does, gets it in training. Parameters are listed as "0", "1", ..., the
-/// numbers of the layers that have some.
+/// A layer is an Activation or anything that can be called with a Tensor and returns one; if it
+/// also takes an Rng, as Dropout does, it gets it in training. Parameters are listed under "0",
+/// "1", ..., the indices of the layers that have parameters.
 ///
 ///     Sequential net(Linear({.input = 8, .output = 32}, rng), Activation::relu, Dropout{0.1},
 ///                    Linear({.input = 32, .output = 2}, rng));
@@ -28,7 +29,7 @@ struct Sequential {
   Sequential() = default;
   explicit Sequential(L... each) requires(sizeof...(L) > 0) : layers(std::move(each)...) {}
 
-  /// An Rng, in training, draws the layers' own dropout.
+  /// An Rng, given in training, draws the layers' own dropout.
   Tensor operator()(const Tensor& x, OptionalRng rng = std::nullopt) const {
     Tensor y = x;
     std::apply([&](const L&... layer) { ((y = call(layer, y, rng)), ...); }, layers);

@@ -7,7 +7,7 @@
 
 namespace rw {
 
-/// Recurrent layers on top of each other: the outputs of one are the inputs of the next.
+/// A stack of recurrent layers: the outputs of one are the inputs of the next.
 ///
 ///     Stacked net(Recurrent<MyCell>{...}, Bidirectional(Recurrent<LstmCell>{...},
 ///     Recurrent<LstmCell>{...}));
@@ -62,9 +62,9 @@ struct Stacked {
   }
 };
 
-/// The states of equal layers on top of each other: a list of them, layer by layer, with what is to
-/// be known for final_output and for the names of a checkpoint. In a bidirectional RecurrentNetwork
-/// each layer has two, forward before backward.
+/// The states of a stack of equal layers, layer by layer, with the information that final_output
+/// and the names in a checkpoint need. In a bidirectional RecurrentNetwork each layer has two
+/// states, forward before backward.
 template <class Each>
 struct LayerStates : StateVector<Each> {
   using StateVector<Each>::StateVector;
@@ -109,12 +109,12 @@ struct Stacked<std::vector<L>> {
   using State = LayerStates<typename detail::StateOf<L>::State>;
 
   std::vector<L> layers;
-  /// Dropout between layers (not after the last) where an Rng is given, and whether it keeps one
-  /// mask for all time steps (variational dropout, Gal & Ghahramani 2016). Between the layers of a
-  /// single one there is nothing: that is a UsageError.
+  /// Dropout between layers (not after the last) if an Rng is given, and whether it uses one mask
+  /// for all time steps (variational dropout, Gal & Ghahramani 2016). With a single layer,
+  /// dropout_between is a UsageError.
   double dropout_between = 0.0;
   bool same_over_time = false;
-  /// Each layer but the first adds its input to its output, as Residual does.
+  /// Each layer except the first adds its input to its output, as Residual does.
   bool residual = false;
 
   State initial_state(std::int64_t batch) const {
@@ -128,8 +128,8 @@ struct Stacked<std::vector<L>> {
   }
   std::int64_t output_size() const { return layers.back().output_size(); }
 
-  /// From the initial state. An Rng, in training, draws dropout between layers, and the layers'
-  /// own.
+  /// From the initial state. An Rng, given in training, draws dropout between layers, and the
+  /// layers' own.
   std::pair<Tensor, State> operator()(const Sequence& x, OptionalRng rng = std::nullopt) const {
     return run(x, initial_state(detail::batch_of(name, x)), rng);
   }

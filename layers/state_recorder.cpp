@@ -37,7 +37,7 @@ void RecordedRun::note(std::int64_t number, const Tensor& x, const TensorList& b
   for (const Tensor& old : before) {
     step.before.push_back(old.detach());
     for (Tensor& tensor : after) {
-      if (tensor.same_as(old)) {  // handed through: this step's own from here on
+      if (tensor.same_as(old)) {  // passed through: from here on this step's own
         const bool is_output = y.same_as(tensor);
         tensor = handed_on(tensor);
         y = is_output ? tensor : y;
@@ -45,7 +45,7 @@ void RecordedRun::note(std::int64_t number, const Tensor& x, const TensorList& b
     }
   }
   step.computed = after;
-  // An output that is a state tensor stays one: their gradients are summed in the usual order.
+  // An output that is a state tensor stays one, so that gradients are summed in the usual order.
   bool is_state = false;
   TensorList states;
   for (Tensor& tensor : after) {

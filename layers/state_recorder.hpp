@@ -7,25 +7,25 @@ namespace rw {
 class GradientFlow;
 class Tape;
 
-/// While alive, every recurrent layer that runs on this thread notes each of its steps here, by
-/// itself or inside a stack, a bidirectional layer or a model made by hand: the input, the state
-/// before and after, and how to compute the step again. The innermost recorder counts.
+/// While alive, records each step of every recurrent layer that runs on this thread, alone or
+/// inside a stack, a bidirectional layer or a hand-written model: the input, the state before and
+/// after, and how to compute the step again. Only the innermost recorder is active.
 ///
 ///     Tape tape;
 ///     StateRecorder recorder;
-///     Tensor loss = ...;  // of what lstm(x) gives
+///     Tensor loss = ...;  // depends on lstm(x)
 ///     for (const GradientFlow& flow : gradient_flow(tape, loss, recorder)) {
 ///       fmt::print("{}", to_string(flow));
 ///     }
 ///
-/// Neither values nor gradients change. A layer that runs while no recorder is alive does no work
-/// for it. One that does keeps a copy of its cell's weights and all its states until clear() or the
-/// recorder's end. A run of no steps, or one that threw, is not noted.
+/// Values and gradients do not change. Without a live recorder, layers do no extra work. The
+/// recorder keeps a copy of each cell's weights and all states until clear() or its end. A run of
+/// no steps, or one that threw, is not recorded.
 class StateRecorder {
  public:
   StateRecorder() : scope_(detail::state_recorder, detail::state_recorders, this) {}
 
-  /// Number of runs since the beginning or clear().
+  /// Number of runs since construction or clear().
   std::size_t runs() const { return runs_.size(); }
   /// Forgets them.
   void clear() { runs_.clear(); }

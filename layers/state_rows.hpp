@@ -14,7 +14,7 @@ namespace detail {
 /// `old` with its rows `indices` taken from `fresh`, of the same shape.
 Tensor with_rows(const Tensor& old, const Tensor& indices, const Tensor& fresh);
 
-/// The tensors of a state in their order. Handles: the state itself stays as it is.
+/// Handles to the tensors of a state, in order.
 template <class State>
 TensorList tensors_of(State state) {
   TensorList list;
@@ -24,16 +24,16 @@ TensorList tensors_of(State state) {
 
 }  // namespace detail
 
-/// The rows `indices` (int64 [n]), in that order: branches a state, or puts it in another order, as
-/// the beams of a beam search need it. Throws ShapeError for an index that is not a row.
+/// The rows `indices` (int64 [n]), in that order: branches or reorders a state, for example for the
+/// beams of a beam search. Throws ShapeError for an index that is not a row.
 template <class State>
 State select_rows(State state, const Tensor& indices) {
   for_each_tensor(state, [&](Tensor& tensor) { tensor = index_select(tensor, indices); });
   return state;
 }
 
-/// `state` with the rows `indices` (int64 [n]) taken from `fresh`: starts single sequences of a
-/// batch anew, where the others carry their state on.
+/// `state` with the rows `indices` (int64 [n]) taken from `fresh`: restarts some sequences of a
+/// batch while the others keep their state.
 ///
 ///     state = reset_rows(detach(state), ended, lstm.initial_state(batch));
 template <class State>

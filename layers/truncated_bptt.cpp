@@ -3,7 +3,7 @@
 namespace rw::detail {
 namespace {
 
-/// `steps` zeros in front of the shape of one step.
+/// Zeros for `steps` steps, shaped like those of `model`.
 Tensor zero_steps(std::int64_t steps, const Tensor& model) {
   return zeros(model.shape().with(0, steps), model.dtype());
 }
@@ -18,8 +18,8 @@ OverlapInput::OverlapInput(const TruncationOptions& options, const Tensor& step_
                     "truncated bptt: got every = {} and back = {}, expected at least 0",
                     options.every, options.back);
   check<UsageError>(options.every > 0 || options.back == 0,
-                    "truncated bptt: got back = {} without every; how far back a gradient reaches "
-                    "needs to know after how many steps there is one",
+                    "truncated bptt: got back = {} without every; set every too, the number of "
+                    "steps between gradients",
                     options.back);
   check<UsageError>(overlap_ >= 0,
                     "truncated bptt: got back = {}, expected at least every = {}, the steps that "

@@ -20,32 +20,32 @@ struct TimeSteps {
 };
 
 struct TruncationOptions {
-  /// k1: a gradient is computed after so many steps; 0 means after each chunk, at its end.
+  /// k1: a gradient is computed after every k1 steps; 0 means at the end of each chunk.
   std::int64_t every = 0;
-  /// k2: it flows through so many steps; 0 means as many as `every`.
+  /// k2: the number of steps it flows through; 0 means as many as `every`.
   std::int64_t back = 0;
 };
 
 namespace detail {
 
-/// The steps that windows share: the last `overlap` ones that were seen, to be run again.
+/// The overlap of consecutive windows: the last `overlap` steps of input, to be run again.
 class OverlapInput {
  public:
-  /// Throws UsageError for windows that make no sense.
+  /// Throws UsageError for invalid options.
   OverlapInput(const TruncationOptions& options, const Tensor& step_like);
 
-  /// Where the group of new steps ends that begins with `begin`.
+  /// The end of the group of new steps that begins at `begin`.
   std::int64_t end_of_group(std::int64_t begin, std::int64_t length) const {
     return every_ == 0 ? length : std::min(begin + every_, length);
   }
   /// How many old steps the window after the next begins with, if the next has `fresh` new ones.
   std::int64_t kept_after(std::int64_t fresh) const { return std::min(overlap_, kept() + fresh); }
-  /// The old steps and then the new ones. Throws ShapeError when they do not go together.
+  /// The old steps and then the new ones. Throws ShapeError when their shapes do not match.
   Tensor window(const Tensor& fresh) const;
   /// Keeps the last steps of a window.
   void keep(const Tensor& window);
   void clear() { count_ = zeros({1}, DType::int64); }
-  /// Adds what a checkpoint needs.
+  /// Appends the state to save in a checkpoint.
   void append_state(StateList& list) const;
 
  private:
@@ -53,8 +53,7 @@ class OverlapInput {
 
   std::int64_t every_;
   std::int64_t overlap_;
-  Tensor
-      steps_;  // [overlap, ...], of which the last ones count; undefined until its shape is known
+  Tensor steps_;  // [overlap, ...], the last ones valid; undefined until the shape is known
   Tensor count_;  // int64 [1], how many
 };
 
@@ -63,9 +62,9 @@ void check_window(std::int64_t window, const Tensor& x);
 
 }  // namespace detail
 
-/// Truncated back-propagation through time, BPTT(k2; k1) (Williams & Peng 1990): streams that are
-/// too long to be played back as a whole are cut into chunks; the state goes on from one into the
-/// next as a constant, and a gradient flows through the last k2 steps only.
+/// Truncated back-propagation through time, BPTT(k2; k1) (Williams & Peng 1990): streams too long
+/// for one backward pass are cut into chunks; the state passes from one chunk to the next as a
+/// constant, and a gradient flows through the last k2 steps only.
 ///
 ///     TruncatedBptt bptt(lstm.initial_state(batch), {.every = 10, .back = 30});
 ///     for (const auto& chunk : bptt_batches(...)) {
@@ -76,34 +75,33 @@ void check_window(std::int64_t window, const Tensor& x);
 ///           [&](const Tensor& loss) { optimizer.step(); optimizer.zero_grad(); });
 ///     }
 ///
-/// Without options a gradient is computed at the end of each chunk, through all of it. Where k2 is
-/// larger than k1, each gradient's window begins k2 - k1 steps before its new steps, at a state
-/// that was kept; those steps are run again, with the weights as they are now, and have no loss of
-/// their own. So the gradient is exactly that of the loss of the new steps in the graph of the
-/// window. The last group of a chunk may have fewer than k1 new steps and the first windows of a
-/// stream fewer old ones; these windows are shorter than k2. Initial states count as constants, a
-/// learned one too.
+/// Without options a gradient is computed at the end of each chunk, through the whole chunk. If k2
+/// is larger than k1, each window begins k2 - k1 steps before its new steps, at a saved state;
+/// those steps are run again with the current weights, and have no loss. So the gradient is exactly
+/// that of the loss of the new steps in the graph of the window. The last group of a chunk may have
+/// fewer than k1 new steps and the first windows of a stream fewer old ones; these windows are
+/// shorter than k2. Initial states are treated as constants, even learned ones.
 ///
-/// The network is anything that is called with (x, state) and returns {y, state}: a layer, or a
-/// lambda around a whole model or one with dropout. Chunks may differ in length; x is [T, ...] with
-/// any further axes, such as token numbers [T, B].
+/// The network is any callable from (x, state) to {y, state}: a layer, or a lambda around a whole
+/// model or one with dropout. Chunks may differ in length; x is [T, ...] with any further axes,
+/// such as token numbers [T, B].
 template <class State>
 class TruncatedBptt {
  public:
-  /// Begins a stream with `start`. A checkpoint can be restored before the first chunk when k2 = k1
-  /// or `step_like` is given: one step of the input, whose shape and type count. Throws UsageError
-  /// for windows that make no sense.
+  /// Begins a stream with `start`. A checkpoint can be restored before the first chunk if k2 = k1
+  /// or if `step_like` is given: one step of the input, of which only shape and type matter. Throws
+  /// UsageError for invalid options.
   explicit TruncatedBptt(const State& start, const TruncationOptions& options = {},
                          const Tensor& step_like = {})
       : overlap_(options, step_like), carried_(copied(start)) {}
   TruncatedBptt(const TruncatedBptt&) = delete;
   TruncatedBptt& operator=(const TruncatedBptt&) = delete;
 
-  /// Goes on with the chunk `x`: for each group of k1 steps, runs the window, computes the loss of
-  /// the outputs of the new steps, `loss(y, steps) -> Tensor` (a single number), adds its gradient
-  /// to the parameters', and calls `update(loss)`, which usually lets the optimiser take its step
-  /// and forgets the gradient; if it doesn't, gradients add up. An exception leaves the state at
-  /// the beginning of its group.
+  /// Continues with the chunk `x`: for each group of k1 steps, runs the window, computes the loss
+  /// of the outputs of the new steps, `loss(y, steps) -> Tensor` (a single number), accumulates its
+  /// gradient in the parameters, and calls `update(loss)`, which usually calls the optimiser's
+  /// step() and zero_grad(); without zero_grad(), gradients accumulate. An exception leaves the
+  /// state at the beginning of its group.
   template <class Network, class Loss, class Update>
   void run(Network&& network, const Tensor& x, Loss&& loss, Update&& update) {
     const std::int64_t length = x.size(0);
@@ -113,17 +111,17 @@ class TruncatedBptt {
     }
   }
 
-  /// The state in which the next window begins: after the last step, or k2 - k1 steps before.
+  /// The state at which the next window begins: after the last step, or k2 - k1 steps earlier.
   const State& carried() const { return carried_; }
-  /// Begins anew with `start`. Sequences of a batch that have ended begin anew, one by one, with
-  /// restart(reset_rows(carried(), ended, fresh)), where k2 = k1.
+  /// Restarts with `start`. If k2 = k1, single sequences that have ended can be restarted with
+  /// restart(reset_rows(carried(), ended, fresh)).
   void restart(const State& start) {
     carried_ = copied(start);
     overlap_.clear();
   }
 
-  /// For checkpoints, between chunks: what is carried on. Throws UsageError where its shape is not
-  /// known yet (see the constructor).
+  /// For checkpoints between chunks: the state that is carried on. Throws UsageError if its shape
+  /// is not known yet (see the constructor).
   StateList state() {
     StateList list;
     const auto add = [&](const std::string& path, const Tensor& tensor) {
@@ -135,7 +133,7 @@ class TruncatedBptt {
   }
 
  private:
-  /// The values in memory of their own: restoring a checkpoint writes into it.
+  /// A copy of the values, because restoring a checkpoint overwrites them.
   static State copied(State state) {
     for_each_tensor(state, [](Tensor& tensor) { tensor = detail::copy_of(tensor); });
     return state;
@@ -146,7 +144,7 @@ class TruncatedBptt {
                   Update& update) {
     const Tensor window = overlap_.window(fresh);
     const std::int64_t length = window.size(0);
-    // The next window begins here, so that the state there is wanted as well.
+    // The next window begins here, so the state at this step is needed too.
     const std::int64_t cut = length - overlap_.kept_after(fresh.size(0));
     Tape tape;
     State state = carried_;
@@ -173,13 +171,14 @@ class TruncatedBptt {
   State carried_;
 };
 
-/// Truncation inside one run: adds to the parameters' gradients that of sum_t loss_t, in which the
-/// loss of step t reaches no further back than the state after step t - window, which counts as a
-/// constant like `start`. With window >= T it is the full gradient. Returns the sum and the state
-/// after the last step. Throws UsageError for a window or an x of no steps.
+/// Truncation inside one run: accumulates the gradient of sum_t loss_t in the parameters, where the
+/// loss of step t reaches no further back than the state after step t - window, which is treated as
+/// a constant, like `start`. With window >= T it is the full gradient. Returns the sum and the
+/// state after the last step. Throws UsageError for a window or an x of no steps.
 ///
-/// `loss(y, steps)` gives the loss of one step, a single number, of its outputs y [1, ...]. Costs
-/// about `window` times as much as a full backward pass; a TruncatedBptt with k1 > 1 costs less.
+/// `loss(y, steps)` returns the loss of one step, a single number, from its outputs y [1, ...].
+/// Costs about `window` times as much as a full backward pass; a TruncatedBptt with k1 > 1 costs
+/// less.
 template <class Network, class State, class Loss>
 std::pair<Tensor, State> truncated_backward(Network&& network, const Tensor& x, const State& start,
                                             std::int64_t window, Loss&& loss) {

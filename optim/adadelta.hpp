@@ -11,7 +11,7 @@ struct AdadeltaOptions {
   double weight_decay = 0;
 };
 
-/// Steps whose size follows that of earlier steps, as torch.optim.Adadelta:
+/// Steps scaled by the size of earlier steps, as torch.optim.Adadelta:
 ///
 ///     g = gradient + weight_decay w
 ///     mean_square = rho mean_square + (1 - rho) g^2
@@ -19,7 +19,7 @@ struct AdadeltaOptions {
 ///     mean_square_step = rho mean_square_step + (1 - rho) step^2
 ///     w -= learning_rate step
 ///
-/// Zeiler, "ADADELTA: an adaptive learning rate method", 2012, who has no learning rate. Throws
+/// Zeiler, "ADADELTA: an adaptive learning rate method", 2012, which has no learning rate. Throws
 /// UsageError for options out of range.
 class Adadelta : public Optimizer {
  public:

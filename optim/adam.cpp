@@ -48,7 +48,7 @@ void Adam::update(std::size_t i, Parameter& parameter) {
         [=](auto g, auto& w, auto& first, auto& second, auto& largest) {
           decay.apply(g, w);
           moments.advance(g, first, second);
-          // Without amsgrad `largest` reads as 0 each time, and a second moment is never less.
+          // Without amsgrad `largest` always reads as 0, and a second moment is never negative.
           largest = xsimd::max(largest, second);
           w -= step * first / (root_correction * xsimd::sqrt(largest) + epsilon);
         });

@@ -22,18 +22,18 @@ struct AdamOptions {
 ///     w -= learning_rate (first_moment / (1 - beta1^t)) / (sqrt(second_moment / (1 - beta2^t)) +
 ///     epsilon)
 ///
-/// t counts each parameter's own updates, so that one that joins late (unfrozen, or without
-/// gradient before) starts as all others did. Kingma and Ba, "Adam: a method for stochastic
+/// t counts each parameter's own updates, so that a parameter that joins late (unfrozen, or without
+/// gradient before) starts at t = 1 like all others. Kingma and Ba, "Adam: a method for stochastic
 /// optimization", 2015.
 ///
-/// With `amsgrad`, the rate of an element never grows again, which keeps some problems from
-/// diverging on which Adam does:
+/// With `amsgrad`, the learning rate of an element never increases, which prevents divergence on
+/// some problems where Adam diverges:
 ///
 ///     largest_second_moment = max(largest_second_moment, second_moment)
 ///
-/// takes the place of second_moment in the last line. Reddi, Kale and Kumar, "On the convergence of
-/// Adam and beyond", 2018, algorithm 2; the correction by beta2^t is not theirs, but that of
-/// torch.optim.Adam. Throws UsageError for options out of range.
+/// replaces second_moment in the last line. Reddi, Kale and Kumar, "On the convergence of Adam and
+/// beyond", 2018, algorithm 2; the correction by beta2^t is from torch.optim.Adam. Throws
+/// UsageError for options out of range.
 class Adam : public Optimizer {
  public:
   explicit Adam(ParameterList parameters, const AdamOptions& options = {});
@@ -48,7 +48,7 @@ class Adam : public Optimizer {
   void update(std::size_t i, Parameter& parameter) override;
 
   AdamOptions options_;
-  bool decoupled_;  // weight decay acts on the value itself instead of the gradient
+  bool decoupled_;  // weight decay acts on the value, not on the gradient
   std::vector<Tensor> first_moment_;
   std::vector<Tensor> second_moment_;
   std::vector<Tensor> largest_second_moment_;  // with amsgrad

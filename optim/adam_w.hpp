@@ -17,7 +17,7 @@ struct AdamWOptions {
 ///
 ///     w -= learning_rate weight_decay w
 ///
-/// and then Adam's rule is applied without decay. Loshchilov and Hutter, "Decoupled weight decay
+/// then Adam's rule is applied without decay. Loshchilov and Hutter, "Decoupled weight decay
 /// regularization", 2019. Throws UsageError for options out of range.
 class AdamW : public Adam {
  public:

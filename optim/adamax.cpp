@@ -16,7 +16,7 @@ Adamax::Adamax(ParameterList parameters, const AdamaxOptions& options)
 }
 
 bool Adamax::is_finite(std::size_t i, const Parameter& parameter) const {
-  // The difference of two gradients must be finite.
+  // The difference of two gradients must be finite as well.
   return detail::all_finite(parameter, decay_of(i), [](auto g) { return g + g; });
 }
 

@@ -5,7 +5,7 @@
 namespace rw {
 namespace {
 
-/// Both are dense.
+/// Copies between dense tensors.
 void copy(const Tensor& from, Tensor& to) {
   dispatch_floating(to.dtype(), [&](auto type) {
     using T = decltype(type);
@@ -25,10 +25,10 @@ AppliedValues::AppliedValues(const ParameterList& list, const std::vector<Tensor
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Tensor& value = list[i].parameter->value();
     check_shape(value.shape() == values[i].shape(),
-                "applied values: that of '{}' has shape {}, expected {}", list[i].path,
+                "applied values: the one for '{}' has shape {}, expected {}", list[i].path,
                 values[i].shape(), value.shape());
     check<UsageError>(value.dtype() == values[i].dtype() && values[i].is_contiguous(),
-                      "applied values: that of '{}' is {}, expected a dense {}", list[i].path,
+                      "applied values: the one for '{}' is {}, expected a dense {}", list[i].path,
                       name_of(values[i].dtype()), name_of(value.dtype()));
     own_.push_back({value, detail::copy_of(value)});
   }

@@ -6,32 +6,32 @@
 
 namespace rw {
 
-/// Other values in the parameters of a model, for as long as this lives:
+/// Replaces the values of a model's parameters for as long as this object lives:
 ///
 ///     {
 ///       const AppliedValues averaged = average.apply();
 ///       validate(model);
-///     }  // here the parameters have their own values again
+///     }  // from here on the parameters have their own values again
 ///
-/// Training must wait until then. A tape that used the parameters before refuses to run backwards
-/// (Note [Version counters]).
+/// Do not train before that. A tape that used the parameters before refuses to run backwards (Note
+/// [Version counters]).
 class [[nodiscard]] AppliedValues {
  public:
   /// Writes `values`, one for each parameter and of its shape and type. Throws ShapeError or
-  /// UsageError when one does not fit; nothing has changed then.
+  /// UsageError, without changing anything, when one does not fit.
   AppliedValues(const ParameterList& list, const std::vector<Tensor>& values);
   AppliedValues(const AppliedValues&) = delete;
   AppliedValues& operator=(const AppliedValues&) = delete;
   ~AppliedValues() { restore(); }
 
-  /// Puts the parameters' own values back now. Again: nothing.
+  /// Restores the parameters' own values now. A second call does nothing.
   void restore() noexcept;
-  /// Leaves the new values in the parameters for good.
+  /// Keeps the new values in the parameters permanently.
   void keep() { own_.clear(); }
 
  private:
   struct Own {
-    Tensor value;  // the parameter's, which it stays even if the parameter is replaced
+    Tensor value;  // the parameter's; kept even if the parameter gets another one
     Tensor copy;
   };
   std::vector<Own> own_;

@@ -28,7 +28,7 @@ class Asgd : public Optimizer {
  public:
   explicit Asgd(ParameterList parameters, const AsgdOptions& options = {});
 
-  /// The averages stand in the parameters until what this returns goes out of scope.
+  /// Puts the averages into the parameters until the returned object goes out of scope.
   [[nodiscard]] AppliedValues apply_average() const { return {parameters(), average_}; }
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
-// Averages of a model's weights over its training. Each is told after every step, and lends the
-// averages to the model:
+// Averages of a model's weights over its training. Call update() after every step, and apply() to
+// use the averages:
 //
 //     ParameterAverage average(parameters(model), {.decay = 0.999});
 //     ...
@@ -21,27 +21,27 @@
 
 namespace rw {
 
-/// What the averages share. They begin with the parameters' values: make them after a model has
-/// been loaded. They share the parameters, so that the model may be moved.
+/// Base class of the averages. An average starts with the parameters' values: create it after
+/// loading a model. It shares the parameters, so that the model may be moved.
 class WeightAverage {
  public:
   WeightAverage(const WeightAverage&) = delete;
   WeightAverage& operator=(const WeightAverage&) = delete;
 
-  /// The averages stand in the parameters until what this returns goes out of scope.
+  /// Puts the averages into the parameters until the returned object goes out of scope.
   [[nodiscard]] AppliedValues apply() const { return {parameters_.list(), averages_}; }
   /// Number of calls of update().
   std::int64_t updates() const { return *updates_.data<std::int64_t>(); }
-  /// "updates" (int64) and the averages, such as "average/cell/w_x". They share storage: writing
-  /// into them restores it.
+  /// "updates" (int64) and the averages, such as "average/cell/w_x". They share storage with this
+  /// object: writing into them restores it.
   StateList state() const { return state_; }
 
  protected:
   WeightAverage(std::string_view owner, std::string_view state_name, ParameterList list);
   ~WeightAverage() = default;
 
-  /// Counts an update. Throws UsageError when a parameter has another form than at first; nothing
-  /// has changed then.
+  /// Counts an update. Throws UsageError, without changing anything, when the shape or type of a
+  /// parameter has changed.
   std::int64_t count_update();
   /// average += rate (w - average)
   void move_averages(double rate);
@@ -57,8 +57,8 @@ class WeightAverage {
 
 struct ParameterAverageOptions {
   double decay = 0.999;
-  /// Whether the average is one of the values since construction only. Otherwise the values at
-  /// construction stay in it, with the weight decay^t.
+  /// Whether the average excludes the values at construction. Otherwise they are included with
+  /// weight decay^t.
   bool bias_correction = true;
 };
 
@@ -67,15 +67,16 @@ struct ParameterAverageOptions {
 ///     average += (1 - decay) / (1 - decay^t) (w - average)        with bias_correction, else
 ///     average += (1 - decay) (w - average)
 ///
-/// The first is decay-weighted like the second, but its weights add up to 1 over the t values seen:
-/// what Adam gets by dividing by 1 - decay^t. Throws UsageError unless 0 <= decay < 1. Polyak and
+/// The first has decaying weights like the second, but they sum to 1 over the t values seen, as in
+/// Adam after dividing by 1 - decay^t. Throws UsageError unless 0 <= decay < 1. Polyak and
 /// Juditsky, "Acceleration of stochastic approximation by averaging", 1992; the correction is that
 /// of Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
 class ParameterAverage : public WeightAverage {
  public:
   explicit ParameterAverage(ParameterList list, const ParameterAverageOptions& options = {});
-  /// Takes the parameters' values into the average. Call it after each step of the optimiser.
-  /// Throws UsageError when a parameter has another form than at first; nothing has changed then.
+  /// Includes the parameters' current values in the average. Call it after each step of the
+  /// optimiser. Throws UsageError, without changing anything, when the shape or type of a parameter
+  /// has changed.
   void update();
 
  private:
@@ -87,13 +88,13 @@ struct LookaheadOptions {
   double alpha = 0.5;
 };
 
-/// Slow weights that follow the optimiser's fast ones, and to which those return. At every
+/// Slow weights that follow the optimiser's fast ones, which are then reset to them. At every
 /// `period`-th update:
 ///
 ///     slow += alpha (w - slow)
 ///     w = slow
 ///
-/// apply() gives the slow weights. The optimiser keeps its own state. Throws UsageError unless
+/// apply() uses the slow weights. The optimiser's state does not change. Throws UsageError unless
 /// period >= 1 and 0 < alpha <= 1. Zhang et al., "Lookahead optimizer: k steps forward, 1 step
 /// back", 2019.
 class Lookahead : public WeightAverage {

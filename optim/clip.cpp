@@ -9,7 +9,7 @@
 namespace rw {
 namespace {
 
-/// Calls body(entry, gradient) for each gradient that counts.
+/// Calls body(entry, gradient) for each gradient to be clipped.
 template <class Body>
 void for_each_gradient(const ParameterList& list, Body&& body) {
   for (const NamedParameter& entry : list) {
@@ -72,8 +72,8 @@ double largest_of(const ParameterList& list) {
 
 /// The norm of all gradients. Throws NonFiniteError when it is not finite.
 double finite_norm(const char* who, const ParameterList& list) {
-  // Squares of float32 never leave float64's range; those of float64 may. A power of two scales
-  // without rounding.
+  // Squares of float32 values always fit in float64; squares of float64 values may not. Scaling by
+  // a power of two does not round.
   constexpr double smallest_safe = 1e-140;
   double norm = scaled_norm(list, 1);
   if (!(norm >= smallest_safe && std::isfinite(norm))) [[unlikely]] {

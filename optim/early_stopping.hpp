@@ -8,22 +8,23 @@
 namespace rw {
 
 struct BestValueOptions {
-  double min_delta = 0;   ///< an improvement must be greater
-  bool relative = false;  ///< min_delta is a part of |best|
+  double min_delta = 0;   ///< an improvement must be greater than this
+  bool relative = false;  ///< min_delta is a fraction of |best|
   bool maximize = false;  ///< greater values are better
 };
 
-/// The best of the values observed so far, and how long ago it was. NaN is never an improvement.
+/// The best value observed so far, and the number of observations since. NaN is never an
+/// improvement.
 class BestValue {
  public:
-  /// `owner` opens every message. Throws UsageError unless 0 <= min_delta < infinity.
+  /// `owner` starts every message. Throws UsageError unless 0 <= min_delta < infinity.
   explicit BestValue(const BestValueOptions& options = {}, std::string_view owner = "best value");
   BestValue(const BestValue&) = delete;
   BestValue& operator=(const BestValue&) = delete;
 
   /// Whether `value` is better than the best so far, by more than min_delta.
   bool observe(double value);
-  /// Infinity, or minus infinity when maximizing, before the first.
+  /// Infinity, or minus infinity when maximizing, before the first observation.
   double best() const { return best_.item(); }
   /// Observations since the best one, or since construction while there is none.
   std::int64_t waited() const { return *waited_.data<std::int64_t>(); }
@@ -44,8 +45,8 @@ struct EarlyStoppingOptions {
   bool maximize = false;
 };
 
-/// Says when to stop: after `patience` observations in a row that brought no improvement by more
-/// than min_delta.
+/// Says when to stop: after `patience` consecutive observations without an improvement by more than
+/// min_delta.
 ///
 ///     EarlyStopping stopping({.patience = 5});
 ///     ...
@@ -59,7 +60,7 @@ class EarlyStopping {
  public:
   explicit EarlyStopping(const EarlyStoppingOptions& options = {});
 
-  /// True when it is time to stop. NaN counts as no improvement.
+  /// Returns true when training should stop. NaN counts as no improvement.
   bool observe(double value);
   /// Whether the last observation was the best one yet.
   bool improved() const { return improved_; }

@@ -7,8 +7,8 @@
 
 namespace rw {
 
-/// What a training run gave: named series of values by step, in the order in which they began. A
-/// plain value; io/history_files.hpp writes it as a table and draws it.
+/// The record of a training run: named series of values by step, in the order in which they began.
+/// A plain value; io/history_files.hpp writes it as a table and plots it.
 ///
 ///     history.add("loss", epoch, loss);
 class History {
@@ -27,7 +27,7 @@ class History {
   /// Throws UsageError unless `step` is greater than the series' last one.
   void add(std::string_view name, std::int64_t step, double value);
 
-  /// Forgets all values at `step` and after it, for example to train again from there.
+  /// Erases all values from `step` on, for example to train again from there.
   void erase_from(std::int64_t step);
 
   const std::vector<Series>& series() const { return series_; }
@@ -35,7 +35,7 @@ class History {
   bool contains(std::string_view name) const { return find(name) != nullptr; }
   /// Throws UsageError when there is no such series.
   const std::vector<Point>& operator[](std::string_view name) const;
-  /// The newest value of a series. Throws UsageError when there is no such series.
+  /// The last value of a series. Throws UsageError when there is no such series.
   double last(std::string_view name) const { return (*this)[name].back().value; }
 
   friend bool operator==(const History&, const History&) = default;

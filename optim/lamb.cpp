@@ -49,7 +49,7 @@ void Lamb::update(std::size_t i, Parameter& parameter) {
     T* const first_moment = state_data<T>(first_moment_, i);
     T* const second_moment = state_data<T>(second_moment_, i);
 
-    // The direction is needed twice, and computing it twice takes no memory.
+    // The direction is needed twice; computing it twice saves the memory to store it.
     constexpr std::int64_t block = 1024;
     std::array<T, block> directions;
     double squares = 0;

@@ -12,8 +12,8 @@ struct LambOptions {
   double weight_decay = 1e-2;
 };
 
-/// Adam whose step is, for each parameter as a whole, as long as the learning rate's part of the
-/// parameter. At a parameter's t-th update, with Euclidean norms over all of its elements:
+/// Adam with steps whose norm, for each parameter as a whole, is the learning rate times the
+/// parameter's norm. At a parameter's t-th update, with Euclidean norms over all of its elements:
 ///
 ///     g = gradient
 ///     first_moment = beta1 first_moment + (1 - beta1) g

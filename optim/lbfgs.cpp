@@ -13,7 +13,7 @@
 
 namespace rw {
 namespace detail {
-/// A step and the change of the gradient over it.
+/// A step and the change of the gradient along it.
 struct LbfgsPair {
   Eigen::VectorXd move;
   Eigen::VectorXd gradient_change;
@@ -53,7 +53,7 @@ double largest(const VectorXd& vector) {
   return vector.size() == 0 ? 0 : vector.lpNorm<Eigen::Infinity>();
 }
 
-/// Calls body(parameter, first, n) for each parameter and its n places in a vector of all values.
+/// Calls body(parameter, first, n) for each parameter and its n entries in a vector of all values.
 template <class Body>
 void for_each_part(const ParameterList& list, Body&& body) {
   Eigen::Index first = 0;
@@ -74,7 +74,7 @@ VectorXd values_of(const ParameterList& list, Eigen::Index size) {
   return values;
 }
 
-/// Writes the trainable parameters. A frozen one may have its place in the history all the same.
+/// Writes the trainable parameters. Frozen ones still have entries in the history.
 void assign(const ParameterList& list, const VectorXd& values) {
   for_each_part(list, [&](const NamedParameter& entry, Eigen::Index first, Eigen::Index n) {
     if (entry.parameter->trainable()) {
@@ -91,7 +91,7 @@ void assign(const ParameterList& list, const VectorXd& values) {
 
 }  // namespace
 
-/// One call of step(): works on copies, so that it can fail.
+/// One call of step(). Works on copies, so that a failure changes nothing.
 class __attribute__((visibility("hidden"))) Lbfgs::Run {
  public:
   Run(Lbfgs& optimizer, const std::function<double()>& loss)
@@ -168,7 +168,7 @@ class __attribute__((visibility("hidden"))) Lbfgs::Run {
     });
   }
 
-  /// Moves `point`; false when no lower one can be found.
+  /// Moves `point` to a lower one; false if none can be found.
   bool iterate(LinePoint& point) {
     if (largest(point.gradient) <= options_.gradient_tolerance) {
       report_.converged = true;
@@ -194,7 +194,7 @@ class __attribute__((visibility("hidden"))) Lbfgs::Run {
         point, guess, {}, options_.max_evaluations - report_.evaluations);
     ++report_.iterations;
     if (next.t == 0) {
-      // Perhaps the history misleads; the gradient alone cannot.
+      // The history may be misleading; retry with the gradient alone.
       const bool had_history = !history_.empty();
       history_.clear();
       return had_history;
@@ -207,7 +207,7 @@ class __attribute__((visibility("hidden"))) Lbfgs::Run {
     return true;
   }
 
-  /// H stays positive definite only with pairs of positive curvature.
+  /// Keeps only pairs of positive curvature, so that H stays positive definite.
   void remember(VectorXd move, VectorXd gradient_change) {
     constexpr double rounding = std::numeric_limits<double>::epsilon();
     if (move.dot(gradient_change) > rounding * move.norm() * gradient_change.norm()) {

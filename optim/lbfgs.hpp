@@ -10,15 +10,15 @@
 namespace rw {
 
 struct LbfgsOptions {
-  double learning_rate = 1;          ///< first length that each line search tries
-  std::int64_t max_iterations = 20;  ///< line searches in a step
+  double learning_rate = 1;          ///< first step length that each line search tries
+  std::int64_t max_iterations = 20;  ///< line searches per step
   std::int64_t max_evaluations = 25;
-  std::int64_t history = 10;         ///< pairs of steps and changes of gradient that are kept
+  std::int64_t history = 10;         ///< number of pairs (step, change of gradient) kept
   double gradient_tolerance = 1e-7;  ///< on the largest element of the gradient
   double change_tolerance = 1e-9;    ///< on the loss, and on the largest change of an element
 };
 
-/// What a step of L-BFGS did.
+/// The outcome of a step of L-BFGS.
 struct LbfgsReport {
   double first_loss = 0;
   double last_loss = 0;
@@ -34,15 +34,15 @@ struct LbfgsReport {
 ///     direction = -H gradient,
 ///
 /// where H approximates the inverse of the Hessian, from the last `history` steps and the changes
-/// of the gradient over them. For losses that are a function of the parameters alone: the whole
-/// data, no dropout.
+/// of the gradient along them. Use it for losses that depend only on the parameters: computed on
+/// all data, without dropout.
 ///
 ///     Lbfgs optimizer(parameters(model));
 ///     const LbfgsReport report = optimizer.step([&] { return mse(model(x), y); });
 ///
 /// Its vectors are float64, whatever the parameters' types. It has no weight decay and no groups:
-/// add a penalty to the loss. Parameters that are frozen stay. The optimiser shares them, so that
-/// the model may be moved.
+/// add a penalty to the loss instead. Frozen parameters do not change. The optimiser shares the
+/// parameters, so that the model may be moved.
 ///
 /// Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989; line
 /// search: Nocedal and Wright, "Numerical optimization", 2006, section 3.5. Throws UsageError for
@@ -53,17 +53,17 @@ class Lbfgs {
   Lbfgs(const Lbfgs&) = delete;
   Lbfgs& operator=(const Lbfgs&) = delete;
 
-  /// Moves the parameters to a lower loss, by up to max_iterations iterations. `loss` is computed
-  /// again and again, each time on a tape of its own, and must be one number.
+  /// Moves the parameters to a lower loss, by up to max_iterations iterations. `loss` is evaluated
+  /// several times, each time on a separate tape, and must be one number.
   ///
-  /// The parameters' gradients are overwritten, and forgotten in the end. Throws NonFiniteError
-  /// when the first loss or gradient is not finite (a later one only shortens the line search),
-  /// UsageError when no parameter gets a gradient, UsageError or ShapeError when a parameter or
-  /// gradient has another form than when the optimiser was made, and what `loss` throws. After an
-  /// exception neither parameters nor state have changed.
+  /// The parameters' gradients are overwritten, and cleared at the end. Throws NonFiniteError when
+  /// the first loss or gradient is not finite (a later one only shortens the line search),
+  /// UsageError when no parameter gets a gradient, UsageError or ShapeError when the shape or type
+  /// of a parameter or gradient has changed, and whatever `loss` throws. After an exception neither
+  /// parameters nor state have changed.
   LbfgsReport step(const std::function<Tensor()>& loss);
-  /// The same for a `loss` that runs its backward passes itself, and returns the sum of the losses:
-  /// for data in several parts. It finds the gradients forgotten.
+  /// The same for a `loss` that runs its own backward passes and returns the sum of the losses, for
+  /// data in several parts. Gradients are cleared before each call.
   LbfgsReport step(const std::function<double()>& loss);
 
   /// Number of completed steps.

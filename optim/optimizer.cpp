@@ -37,11 +37,11 @@ void Optimizer::add_group(const ParameterGroup& group) {
   const auto is_ours = [&](const Group& other) { return other.name == group.name; };
   check<UsageError>(!group.name.empty() && group.name.find('/') == std::string::npos &&
                         std::none_of(groups_.begin(), groups_.end(), is_ours),
-                    "{}: '{}' is not a name for a group; expected one that no other group has, "
-                    "not empty, without '/'",
+                    "{}: '{}' cannot be a name for a group; expected a unique name, not empty, "
+                    "without '/'",
                     parameters_.owner(), group.name);
   check<UsageError>(group.contains && (group.learning_rate_factor || group.weight_decay),
-                    "{}: group '{}' says nothing; give `contains`, and a learning_rate_factor or a "
+                    "{}: group '{}' sets nothing; give `contains`, and a learning_rate_factor or a "
                     "weight_decay",
                     parameters_.owner(), group.name);
   check_option("learning_rate_factor", group.learning_rate_factor.value_or(1), 0);

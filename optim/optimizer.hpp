@@ -14,7 +14,7 @@
 
 namespace rw {
 
-/// Other settings for some of an optimiser's parameters.
+/// Different settings for some of an optimiser's parameters.
 struct ParameterGroup {
   std::string name;
   /// Which parameters: [](const NamedParameter& p) { return p.path.ends_with("bias"); }
@@ -23,41 +23,40 @@ struct ParameterGroup {
   std::optional<double> weight_decay = {};          ///< instead of the optimiser's
 };
 
-/// What all optimisers share: the parameters they change, the learning rate, and a step that
-/// happens whole or not at all.
+/// Base class of the optimisers: their parameters, the learning rate, and an all-or-nothing step.
 ///
 ///     Adam optimizer(parameters(model), {.learning_rate = 1e-3});
 ///     optimizer.zero_grad();
 ///     tape.backward(loss);
 ///     optimizer.step();
 ///
-/// Gradients add up until zero_grad(): several backward passes, each of its part of the loss,
-/// before one step() are one pass over a larger batch.
+/// Gradients accumulate until zero_grad(): several backward passes, each for a part of the loss,
+/// followed by one step() are equivalent to one pass over a larger batch.
 ///
 /// The optimiser shares the parameters: the model may be moved, or assigned to. A copy of the model
-/// has parameters of its own and needs an optimiser of its own. Each parameter has state from the
-/// beginning, whether trainable or not, so that it can be frozen and unfrozen, and a checkpoint be
-/// loaded into a fresh optimiser; leave out of the list what is never to be trained.
+/// has its own parameters and needs its own optimiser. Each parameter, trainable or not, has state
+/// from the beginning, so that it can be frozen and unfrozen, and checkpoints can be loaded into a
+/// new optimiser; omit parameters that are never trained from the list.
 class Optimizer {
  public:
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
   virtual ~Optimizer() = default;
 
-  /// Changes every trainable parameter that has a gradient, in place; one without gradient keeps
-  /// its value and state.
+  /// Updates every trainable parameter that has a gradient, in place; parameters without gradient
+  /// keep their value and state.
   ///
-  /// Throws UsageError when there is none at all, as after a forgotten backward pass or when the
-  /// model was copied since the optimiser was made; NonFiniteError when a gradient holds a NaN or
-  /// an infinity, or is so large that the rule's square of it overflows; UsageError or ShapeError
-  /// when a parameter or its gradient has another form than when the optimiser was made, or the
-  /// schedule gives no usable factor. After an exception neither parameters nor state have changed.
+  /// Throws UsageError when no parameter has a gradient, for example because the backward pass is
+  /// missing or the model was copied after the optimiser was made; NonFiniteError when a gradient
+  /// contains a NaN or an infinity, or is so large that its square overflows; UsageError or
+  /// ShapeError when the shape or type of a parameter or its gradient has changed, or the schedule
+  /// returns an invalid factor. After an exception neither parameters nor state have changed.
   void step();
 
-  /// The parameters that it changes, for example to clip their gradients.
+  /// The optimiser's parameters, for example to clip their gradients.
   const ParameterList& parameters() const { return parameters_.list(); }
 
-  /// Forgets all gradients, so that the next backward pass starts from zero.
+  /// Clears all gradients, so that the next backward pass starts from zero.
   void zero_grad() { rw::zero_grad(parameters_.list()); }
 
   /// The learning rate before schedule and groups.
@@ -66,21 +65,21 @@ class Optimizer {
   void set_learning_rate(double learning_rate);
 
   /// From the next step on, the learning rate is multiplied by schedule(steps()). A schedule is an
-  /// option, not state: give a resumed run's optimiser the same one.
+  /// option, not part of the state: set the same one in a resumed run.
   void set_schedule(Schedule schedule) { schedule_ = std::move(schedule); }
   /// learning_rate() times the schedule's factor: what the next step uses, before groups. Throws
   /// UsageError when the factor is negative or not finite.
   double scheduled_learning_rate() const;
 
-  /// Gives some parameters other settings:
+  /// Gives some parameters different settings:
   ///
   ///     optimizer.add_group({.name = "biases", .contains = is_bias, .weight_decay = 0});
   ///
-  /// A parameter may be in several groups: of each setting, the group added last that has it
-  /// counts. Throws UsageError when the group contains no parameter, sets nothing, has the name of
-  /// another, or a setting is out of range; nothing has changed then.
+  /// A parameter may be in several groups: for each setting, the last added group that has it wins.
+  /// Throws UsageError, without changing anything, when the group contains no parameter, sets
+  /// nothing, has the name of another, or a setting is out of range.
   void add_group(const ParameterGroup& group);
-  /// Of a group that has one. Throws UsageError when there is no such group.
+  /// The factor of a group that has one. Throws UsageError when there is no such group.
   double learning_rate_factor(std::string_view group) const;
   void set_learning_rate_factor(std::string_view group, double factor);
 
@@ -89,12 +88,12 @@ class Optimizer {
 
   /// "learning_rate" (float64), "step" (int64), the rule's tensors, such as "velocity/cell/w_x",
   /// and "learning_rate_factor/group" (float64) of the groups that have one. They share the
-  /// optimiser's storage: writing into them restores it. All other options are those that the
-  /// constructor and add_group() got.
+  /// optimiser's storage: writing into them restores it. All other options come from the
+  /// constructor and add_group().
   StateList state() const { return state_; }
 
  protected:
-  /// `name` opens every message. Throws UsageError when the list is empty or has a parameter or a
+  /// `name` starts every message. Throws UsageError when the list is empty or has a parameter or a
   /// path twice, or a number is out of range.
   Optimizer(std::string_view name, ParameterList parameters, double learning_rate,
             double weight_decay);
@@ -102,24 +101,24 @@ class Optimizer {
   /// Throws UsageError unless lower <= value < upper.
   void check_option(std::string_view option, double value, double lower,
                     double upper = std::numeric_limits<double>::infinity()) const;
-  /// As check_option, for a number that keeps a quotient from 0 / 0, in float32 too.
+  /// As check_option, for a number that must prevent 0 / 0, even in float32.
   void check_epsilon(double epsilon) const;
 
   /// One tensor for each parameter, of its shape and type, filled with `initial`; part of state()
   /// as "name/path".
   std::vector<Tensor> add_state(std::string_view name, double initial = 0);
-  /// The same, filled with the parameter's value.
+  /// The same, initialised with the parameter's value.
   std::vector<Tensor> add_copies(std::string_view name);
-  /// The same, of one integer (int64) or one number (float64) for each parameter.
+  /// The same, with one integer (int64) or one number (float64) for each parameter.
   std::vector<Tensor> add_counters(std::string_view name);
   std::vector<Tensor> add_numbers(std::string_view name, double initial);
 
-  /// The learning rate of the step that runs, for the i-th parameter.
+  /// The learning rate of the current step for the i-th parameter.
   double rate_of(std::size_t i) const;
   /// The weight decay of the i-th parameter.
   double decay_of(std::size_t i) const { return settings_[i].weight_decay; }
 
-  /// Element pointer of the i-th of `tensors`; null where the rule keeps no such state.
+  /// Element pointer of the i-th of `tensors`; null if the rule has no such state.
   template <Element T>
   static T* state_data(std::vector<Tensor>& tensors, std::size_t i) {
     return tensors.empty() ? nullptr : tensors[i].mutable_data<T>();
@@ -130,8 +129,8 @@ class Optimizer {
   }
 
  private:
-  /// Whether the i-th parameter's gradient, and whatever the rule makes of it, is finite. Changes
-  /// nothing.
+  /// Whether the i-th parameter's gradient, and everything that the rule computes from it, is
+  /// finite. Changes nothing.
   virtual bool is_finite(std::size_t i, const Parameter& parameter) const = 0;
   /// Applies the rule to the i-th parameter. Cannot fail.
   virtual void update(std::size_t i, Parameter& parameter) = 0;
@@ -152,7 +151,7 @@ class Optimizer {
   Schedule schedule_;
   Tensor learning_rate_;
   Tensor steps_;
-  double rate_ = 0;  // of the step that runs
+  double rate_ = 0;  // of the current step
   StateList state_;
 };
 

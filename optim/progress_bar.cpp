@@ -13,8 +13,8 @@
 namespace rw {
 namespace {
 
-/// How many columns of a terminal a byte of UTF-8 begins; characters of three bytes and more may be
-/// wide.
+/// How many terminal columns the character that starts with this UTF-8 byte takes, 0 for other
+/// bytes; characters of three bytes and more may be wide.
 std::size_t columns_of(char byte) {
   const auto b = static_cast<unsigned char>(byte);
   return b >= 0xe0 ? 2 : (b & 0xc0) == 0x80 ? 0 : 1;
@@ -36,7 +36,7 @@ std::string cut(std::string line, std::size_t columns) {
   return line;
 }
 
-/// At least 1. Asked for each time, because windows change.
+/// At least 1. Read each time, because windows are resized.
 std::size_t terminal_columns(std::FILE* terminal) {
   winsize size = {};
   if (::ioctl(::fileno(terminal), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
@@ -95,7 +95,7 @@ void ProgressBar::update(std::int64_t step, std::int64_t steps, double loss) {
     first_step_ = step;
     first_at_ = now;
   }
-  // Ten times a second is as often as one can read.
+  // Redraws at most ten times a second.
   if (now - drawn_at_ <= 0.1) {
     return;
   }
@@ -106,7 +106,7 @@ void ProgressBar::update(std::int64_t step, std::int64_t steps, double loss) {
     at_this_pace =
         (now - first_at_) / static_cast<double>(step - first_step_) * static_cast<double>(step);
   }
-  // The last column stays free: some terminals go to the next line as soon as it is written.
+  // Leaves the last column free: some terminals wrap as soon as it is written.
   fmt::print(output_, "\r{}\x1b[K",
              text(label_, step, steps, loss, at_this_pace, terminal_columns(output_) - 1));
   std::fflush(output_);

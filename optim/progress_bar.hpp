@@ -13,14 +13,13 @@ namespace rw {
 /// Seconds as minutes and seconds, rounded up: "1:05".
 std::string minutes(double seconds);
 
-/// How far a training has come, in the last line of a terminal:
+/// Shows the progress of training in the last line of a terminal:
 ///
 ///        lstm  [#########---------------------]  loss 0.12345   ETA 1:05
 ///
-/// The line is made as short as the terminal is narrow: first the bar, then the end. The time that
-/// is left is reckoned from what came after the first update, because the first step of a training
-/// prepares what the others use. Draws nothing where the output is not a terminal. Erase it before
-/// another line is written.
+/// The line is shortened to fit the terminal: first the bar, then the end. The remaining time is
+/// estimated from the steps after the first update, because the first step includes one-time setup.
+/// Draws nothing if the output is not a terminal. Erase it before writing another line.
 class ProgressBar {
  public:
   /// `output` may be null for none.
@@ -29,15 +28,15 @@ class ProgressBar {
   ProgressBar& operator=(const ProgressBar&) = delete;
   ~ProgressBar() { erase(); }
 
-  /// After `step` of `steps` steps; draws at most ten times a second. `steps` 0: not known yet, so
-  /// that there is neither a bar nor an ETA.
+  /// Call it after `step` of `steps` steps; draws at most ten times a second. If `steps` is 0, not
+  /// known yet, there is neither a bar nor an ETA.
   void update(std::int64_t step, std::int64_t steps, double loss);
   void erase();
-  /// Since it was made.
+  /// Seconds since construction.
   double seconds() const;
 
-  /// The line, when `step` of `steps` steps took `seconds`; without that, there is no ETA. It has
-  /// at most `columns` columns.
+  /// The line after `step` of `steps` steps that took `seconds`; without `seconds`, there is no
+  /// ETA. It has at most `columns` columns.
   static std::string text(std::string_view label, std::int64_t step, std::int64_t steps,
                           double loss, std::optional<double> seconds,
                           std::size_t columns = std::numeric_limits<std::size_t>::max());

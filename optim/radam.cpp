@@ -8,7 +8,7 @@
 namespace rw {
 namespace {
 
-/// r sqrt(1 - beta2^t), or 0 where the second moment is not to be used yet.
+/// r sqrt(1 - beta2^t), or 0 if the second moment is not used yet.
 double rectification(double beta2, double t) {
   const double correction = detail::bias_correction(beta2, t);
   const double limit = 2 / (1 - beta2) - 1;

@@ -13,7 +13,7 @@ struct RAdamOptions {
   bool decoupled_weight_decay = false;
 };
 
-/// Adam that does without its second moment while that rests on too few gradients, as
+/// Adam that omits its second moment while that is estimated from too few gradients, as
 /// torch.optim.RAdam. At a parameter's t-th update:
 ///
 ///     g = gradient + weight_decay w            or, with decoupled_weight_decay, g = gradient and
@@ -28,8 +28,8 @@ struct RAdamOptions {
 ///     else:
 ///       w -= learning_rate m
 ///
-/// Liu et al., "On the variance of the adaptive learning rate and beyond", 2020, with the authors'
-/// own threshold 5 for the paper's 4. Throws UsageError for options out of range.
+/// Liu et al., "On the variance of the adaptive learning rate and beyond", 2020, with the threshold
+/// 5 of the authors' code instead of the paper's 4. Throws UsageError for options out of range.
 class RAdam : public Optimizer {
  public:
   explicit RAdam(ParameterList parameters, const RAdamOptions& options = {});

@@ -46,7 +46,7 @@ bool ReduceOnPlateau::observe(double value) {
   cooldown = options_.cooldown;
   borne = 0;
   const double before = optimizer_.learning_rate();
-  // Never upwards, where the rate is below the least already.
+  // Never increases a rate that is already below the minimum.
   const double after =
       std::min(before, std::max(options_.factor * before, options_.min_learning_rate));
   optimizer_.set_learning_rate(after);

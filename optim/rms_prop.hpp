@@ -21,8 +21,8 @@ struct RmsPropOptions {
 ///     velocity = momentum velocity + g / (sqrt(mean_square - mean_gradient^2) + epsilon)
 ///     w -= learning_rate velocity
 ///
-/// A difference that rounding makes negative counts as 0, where PyTorch takes its root and gets
-/// NaN. Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centered:
+/// A difference that rounding makes negative is treated as 0; PyTorch takes its root and gets NaN.
+/// Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centered:
 /// Graves, "Generating sequences with recurrent neural networks", 2013. Throws UsageError for
 /// options out of range.
 class RmsProp : public Optimizer {

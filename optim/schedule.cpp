@@ -26,7 +26,7 @@ void check_level(std::string_view who, std::string_view what, double level) {
                     who, what, level);
 }
 
-/// From `from` at 0 to `to` at 1, along half a cosine.
+/// Half a cosine, from `from` at part = 0 to `to` at part = 1.
 double cosine(double from, double to, double part) {
   return to + (from - to) * (1 + std::cos(std::numbers::pi * part)) / 2;
 }

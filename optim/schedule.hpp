@@ -3,8 +3,8 @@
 //
 //     optimizer.set_schedule(warm_up(500) * cosine_decay(20'000));
 //
-// A schedule keeps nothing, and the optimiser's number of steps is in its checkpoint: a resumed run
-// goes on where it was.
+// A schedule has no state, and the optimiser's number of steps is in its checkpoint, so a resumed
+// run continues where it was.
 
 #include <concepts>
 #include <cstdint>
@@ -15,9 +15,8 @@
 
 namespace rw {
 
-/// The factor on the learning rate at a step, where step 0 is the first. Made by the functions
-/// below or from any callable `double(std::int64_t step)`, which must be a function of nothing but
-/// the step.
+/// The factor on the learning rate at a step; the first step is 0. Made by the functions below or
+/// from any callable `double(std::int64_t step)` that depends only on the step.
 class Schedule {
  public:
   /// Always 1.
@@ -29,18 +28,17 @@ class Schedule {
 
   double operator()(std::int64_t step) const { return function_ ? function_(step) : 1; }
 
-  /// This schedule for `steps` steps, and then `next` from its beginning. Throws UsageError for
-  /// steps < 0.
+  /// This schedule for `steps` steps, then `next` from its step 0. Throws UsageError for steps < 0.
   Schedule then(std::int64_t steps, Schedule next) const;
 
  private:
   std::function<double(std::int64_t)> function_;
 };
 
-/// Both at once: warm_up(500) * step_decay(10'000, 0.1).
+/// The product of both factors: warm_up(500) * step_decay(10'000, 0.1).
 Schedule operator*(Schedule a, Schedule b);
 
-// All of these throw UsageError for arguments out of the range given with them. s is the step.
+// All of these throw UsageError for arguments out of the stated range. s is the step.
 
 /// factor^floor(s / period), as torch.optim.lr_scheduler.StepLR. 0 < period, 0 < factor.
 Schedule step_decay(std::int64_t period, double factor = 0.1);
@@ -52,26 +50,25 @@ Schedule multi_step_decay(std::vector<std::int64_t> milestones, double factor = 
 /// factor^s, as ExponentialLR. 0 < factor.
 Schedule exponential_decay(double factor);
 
-/// Evenly from 1 at step 0 to `floor` at step `steps`, where it stays. 0 < steps, 0 <= floor.
+/// Linear from 1 at step 0 to `floor` at step `steps`, where it stays. 0 < steps, 0 <= floor.
 Schedule linear_decay(std::int64_t steps, double floor = 0);
 
-/// floor + (1 - floor) (1 + cos(pi s / steps)) / 2, and `floor` from step `steps` on, as
-/// CosineAnnealingLR up to there. 0 < steps, 0 <= floor.
+/// floor + (1 - floor) (1 + cos(pi s / steps)) / 2, and `floor` from step `steps` on; until then as
+/// CosineAnnealingLR. 0 < steps, 0 <= floor.
 Schedule cosine_decay(std::int64_t steps, double floor = 0);
 
-/// Cosine decay that starts anew: the first time after `period` steps, and each later period is
-/// `growth` times as long as the one before, as CosineAnnealingWarmRestarts. 0 < period,
-/// 1 <= growth, 0 <= floor. Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm
-/// restarts", 2017.
+/// Cosine decay with restarts, as CosineAnnealingWarmRestarts: the first period has `period` steps,
+/// and each later one is `growth` times as long as the one before. 0 < period, 1 <= growth, 0 <=
+/// floor. Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017.
 Schedule cosine_restarts(std::int64_t period, std::int64_t growth = 1, double floor = 0);
 
-/// start + (1 - start) (s + 1) / steps, and 1 from step `steps` - 1 on: the first step moves
-/// already. 0 < steps, 0 <= start.
+/// start + (1 - start) (s + 1) / steps, and 1 from step `steps` - 1 on; the first factor is not 0.
+/// 0 < steps, 0 <= start.
 Schedule warm_up(std::int64_t steps, double start = 0);
 
 struct OneCycleOptions {
-  std::int64_t steps = 0;      ///< length of the whole cycle; must be given
-  double rise = 0.3;           ///< part of the cycle in which the rate rises
+  std::int64_t steps = 0;      ///< length of the whole cycle; required
+  double rise = 0.3;           ///< fraction of the cycle in which the rate rises
   double start = 1.0 / 25;     ///< first factor
   double end = 1.0 / 250'000;  ///< last factor
 };

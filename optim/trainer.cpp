@@ -12,7 +12,7 @@
 namespace rw {
 namespace {
 
-/// From the weighted sum of several batches' gradients to their mean.
+/// Turns the weighted sum of several batches' gradients into their mean.
 void divide_gradients(const ParameterList& list, double weight) {
   for (const NamedParameter& entry : list) {
     if (!detail::takes_part(*entry.parameter)) {
@@ -42,8 +42,8 @@ double detail::checked_loss(std::string_view who, const WeightedLoss& loss) {
 
 void detail::fail_without_batches(std::string_view where) {
   throw UsageError(
-      fmt::format("{}: the batches have size() 0; there are no examples, or fewer than a batch "
-                  "holds, and drop_last leaves them out",
+      fmt::format("{}: the batches have size() 0; there are no examples, or drop_last dropped "
+                  "the only, incomplete batch",
                   where));
 }
 
@@ -75,7 +75,7 @@ Trainer::Trainer(Optimizer& optimizer, TrainerOptions options)
 }
 
 Trainer::Running::Running(Trainer& trainer) : trainer_(trainer) {
-  check<UsageError>(!trainer.bar_, "trainer: fit() was called while it runs already");
+  check<UsageError>(!trainer.bar_, "trainer: fit() was called while fit() is running");
   trainer.bar_.emplace(trainer.options_.label, trainer.options_.output);
   trainer.accumulated_ = 0;
   trainer.batches_done_ = 0;
@@ -87,7 +87,7 @@ Trainer::Running::~Running() {
   try {
     trainer_.print_kept_line();  // after an exception
   } catch (const std::exception&) {
-    trainer_.kept_line_.clear();  // the output is broken; there is an exception under way already
+    trainer_.kept_line_.clear();  // the output is broken, and another exception is in flight
   }
 }
 
@@ -125,7 +125,7 @@ void Trainer::forget_epoch() {
 
 void Trainer::fail_non_finite(const std::string& what) const {
   throw NonFiniteError(fmt::format(
-      "trainer: epoch {}, batch {}, step {}: {}; the weights are as the step before left them; "
+      "trainer: epoch {}, batch {}, step {}: {}; the weights are those of the previous step; "
       "lower the learning rate, or limit the gradients with clip_norm",
       epoch(), batches() + 1, optimizer_.steps() + 1, what));
 }
@@ -146,7 +146,7 @@ bool Trainer::train_on(const std::function<WeightedLoss()>& step) {
       first_weight_ = weight;
       accumulated_weight_ = 0;
     }
-    // As multiples of the first weight, so that batches of one size add up as they are.
+    // Relative to the first weight, so that batches of equal size accumulate without scaling.
     const double multiple = weight / first_weight_;
     tape.backward(multiple == 1 ? result.loss : result.loss * multiple);
     accumulated_weight_ += multiple;
@@ -185,8 +185,8 @@ void Trainer::update() {
 
 void Trainer::end_epoch() {
   check<UsageError>(batches() > 0,
-                    "trainer: there is no batch in epoch {}; a range that can be gone through only "
-                    "once must be made anew for each epoch, by a function",
+                    "trainer: there is no batch in epoch {}; a range that can be iterated only "
+                    "once must be created for each epoch, by a function",
                     epoch());
   if (accumulated_ > 0) {
     update();

@@ -1,6 +1,6 @@
 #pragma once
-// The loop of training. It does nothing that ten lines do not do as well; examples/trainer.cpp
-// shows both side by side.
+// The training loop. It does no more than ten lines of code; examples/trainer.cpp shows both side
+// by side.
 //
 //     Trainer trainer(optimizer, {.epochs = 20,
 //                                 .clip_norm = 1.0,
@@ -34,8 +34,8 @@
 
 namespace rw {
 
-/// The mean loss of a batch, and its weight in means over several batches: over how many examples,
-/// tokens or whatever else it was taken.
+/// The mean loss of a batch, and its weight in means over several batches: the number of examples,
+/// tokens or other terms in the mean.
 ///
 ///     trainer.fit(batches, [&](const Batch& batch) -> WeightedLoss {
 ///       return {sequence_cross_entropy(model(batch.x), batch.y, batch.lengths), batch.tokens};
@@ -51,8 +51,8 @@ struct WeightedLoss {
 
 namespace detail {
 
-/// How many examples a batch has, as far as one can see: the elements of a tensor of rank 1, which
-/// holds their numbers, or size(); else 1.
+/// The number of examples in a batch, if known: the elements of a tensor of rank 1 (their indices),
+/// or size(); otherwise 1.
 template <class Batch>
 double weight_of(Batch& batch) {
   if constexpr (std::same_as<std::remove_const_t<Batch>, Tensor>) {
@@ -64,7 +64,7 @@ double weight_of(Batch& batch) {
   }
 }
 
-/// What `step` makes of a batch, with its weight.
+/// The loss that `step` returns for a batch, with its weight.
 template <class Step, class Batch>
 WeightedLoss weighted_loss(Step& step, Batch& batch) {
   if constexpr (std::same_as<std::remove_cvref_t<decltype(step(batch))>, WeightedLoss>) {
@@ -77,13 +77,13 @@ WeightedLoss weighted_loss(Step& step, Batch& batch) {
 /// Throws UsageError unless the loss is one number, and its weight positive and finite.
 double checked_loss(std::string_view who, const WeightedLoss& loss);
 
-/// Throws UsageError: `range`, which has a size, is empty.
+/// Throws UsageError for an empty range of batches; `where` starts the message.
 [[noreturn]] void fail_without_batches(std::string_view where);
 
 }  // namespace detail
 
-/// The mean of the losses that `step` returns for the batches, weighed as Trainer::fit() does;
-/// nothing is recorded. Throws UsageError when there are none.
+/// The mean of the losses that `step` returns for the batches, weighted as in Trainer::fit();
+/// nothing is recorded. Throws UsageError when there are no batches.
 ///
 ///     .validate = [&] { return mean_loss(held_out, loss_of); }
 template <class Batches, class Step>
@@ -104,92 +104,91 @@ double mean_loss(Batches&& batches, Step&& step) {
 
 struct TrainerOptions {
   std::int64_t epochs = 1;
-  std::optional<double> clip_norm = {};  ///< greatest norm of all gradients together
-  /// Batches for one update: the gradient is the mean of theirs, weighed as fit() says, as that of
-  /// one batch as large as all together. At the end of an epoch an update may have fewer.
+  std::optional<double> clip_norm = {};  ///< maximum norm of all gradients together
+  /// Batches per update: the gradient is their weighted mean (see fit()), as for one batch as large
+  /// as all together. The last update of an epoch may have fewer.
   std::int64_t accumulate = 1;
-  /// Measures after each epoch what counts, for example the loss of other data; nothing is
-  /// recorded. Of several batches mean_loss() gives the mean. Without it, the mean loss of the
-  /// epoch's batches counts.
+  /// Returns the value to improve, called after each epoch, for example the loss on validation
+  /// data; nothing is recorded. For several batches use mean_loss(). Without it, the value is the
+  /// mean loss of the epoch's batches.
   std::function<double()> validate = {};
   bool maximize = false;               ///< greater values are better
-  double min_delta = 0;                ///< an improvement must be greater
-  std::function<void()> on_best = {};  ///< after each epoch that is better than all before it
-  /// Stop after so many epochs in a row without improvement.
+  double min_delta = 0;                ///< an improvement must be greater than this
+  std::function<void()> on_best = {};  ///< called after each epoch that is the best so far
+  /// Stop after this many consecutive epochs without improvement.
   std::optional<std::int64_t> patience = {};
-  /// Lower the learning rate when the value stops improving; `maximize` counts here too.
+  /// Lower the learning rate when the value stops improving; `maximize` applies here too.
   std::optional<ReduceOnPlateauOptions> plateau = {};
-  /// Saves the run from time to time, at the end and when it is interrupted, so that another
-  /// process can go on with it:
+  /// Saves the run at intervals, at the end and when it is interrupted, so that another process can
+  /// continue it:
   ///
   ///     .checkpoints = {.save = [&] { directory.save("model", model, "trainer", *trainer,
   ///                                                  "optimizer", optimizer, "batches", batches);
   ///                                                  },
   ///                     .every_minutes = 5}
   AutosaveOptions checkpoints = {};
-  /// Asked before each epoch and after each update: whether to stop now, for example because Ctrl-C
-  /// was pressed.
+  /// Whether to stop now, for example because Ctrl-C was pressed. Called before each epoch and
+  /// after each update.
   std::function<bool()> stop = {};
-  /// Gets lines about epochs, a last one that says why training ended and, if it is a terminal, a
-  /// progress bar; null for nothing.
+  /// Receives lines about epochs, a last line that says why training ended and, if it is a
+  /// terminal, a progress bar; null for no output.
   std::FILE* output = stdout;
-  /// Every so many epochs have a line, and the last, and each that is better than all before it; of
-  /// several such in a row only the last. 0: about twenty lines.
+  /// Prints a line every so many epochs, for the last epoch, and for each that is the best so far;
+  /// of several best epochs in a row only for the last. 0: about twenty lines.
   std::int64_t every = 0;
   std::string label = {};  ///< in front of every line
 };
 
-/// Trains whatever an optimiser's parameters belong to.
+/// Trains the model whose parameters the optimiser has.
 class Trainer {
  public:
-  /// The optimiser must outlive it; its schedule and groups work as ever. Throws UsageError for
+  /// The optimiser must outlive it; its schedule and groups work as usual. Throws UsageError for
   /// options out of range.
   Trainer(Optimizer& optimizer, TrainerOptions options);
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Trains for the epochs that are left. `batches` is what an epoch goes through: a range, such as
+  /// Trains for the remaining epochs. `batches` are the batches of an epoch: a range, such as
   /// Minibatches, or a function that returns one, called at the beginning of each epoch. For each
-  /// batch, with a tape alive, `step(batch)` returns the loss, a single number; it is played back,
-  /// gradients are clipped, and the optimiser updates the weights.
+  /// batch, with a tape alive, `step(batch)` returns the loss, a single number; then the backward
+  /// pass runs, gradients are clipped, and the optimiser updates the weights.
   ///
-  /// In means over batches, which are the epoch's loss and the gradient with `accumulate`, a batch
-  /// weighs as many examples as it has: the elements of a tensor of rank 1, as of Minibatches, or
-  /// size(), as of a vector of examples and of BpttBatch. Where neither says it, all batches weigh
-  /// the same: for batches of other kinds and losses that are means over tokens, let `step` return
-  /// a WeightedLoss.
+  /// In means over batches (the epoch's loss, and the gradient with `accumulate`), the weight of a
+  /// batch is its number of examples: the elements of a tensor of rank 1, as from Minibatches, or
+  /// size(), as of a vector of examples and of BpttBatch. Batches with neither have equal weights.
+  /// For other kinds of batches, and for losses that are means over tokens, let `step` return a
+  /// WeightedLoss.
   ///
-  /// Throws NonFiniteError when a loss or a gradient holds a NaN or an infinity, which says in
-  /// which epoch and step and leaves the weights and the optimiser as the step before left them;
-  /// UsageError when an epoch has no batch, a weight is not positive and finite, no parameter has a
-  /// gradient, or it is called within itself; and whatever `step` throws.
+  /// Throws NonFiniteError, naming epoch and step, when a loss or a gradient contains a NaN or an
+  /// infinity; the weights and the optimiser are then those of the previous step; UsageError when
+  /// an epoch has no batch, a weight is not positive and finite, no parameter has a gradient, or
+  /// fit() is already running; and whatever `step` throws.
   ///
-  /// After an exception, or when it was stopped, another call goes on: where `batches` remembers
-  /// its place and has position(), as Minibatches, with the batch after, otherwise with the epoch's
-  /// first.
+  /// After an exception or a stop, another call continues: with the next batch if `batches` keeps
+  /// its position() as Minibatches does, otherwise with the first batch of the epoch.
   template <class Batches, class Step>
   const History& fit(Batches&& batches, Step&& step);
 
-  /// Epochs that were trained whole.
+  /// Number of completed epochs.
   std::int64_t epochs_done() const { return *epochs_.data<std::int64_t>(); }
   /// Whether `patience` ended the training.
   bool stopped_early() const;
   /// Whether the option `stop` ended the last fit().
   bool interrupted() const { return interrupted_; }
-  /// Best value yet; infinity, or minus infinity when maximizing, before the first.
+  /// Best value so far; infinity, or minus infinity when maximizing, before the first epoch.
   double best() const { return stopping_.best(); }
 
   /// By epoch, from 1: "loss", the weighted mean over the batches; "validation"; "learning_rate",
   /// that of the epoch's last update. Not part of the state.
   const History& history() const { return history_; }
 
-  /// "epochs", "batches", "loss" and "weight" of the epoch that is under way, "stopping/..",
-  /// "plateau/..". A training that was saved after an update and loaded goes on bit for bit, if the
+  /// "epochs", "batches", "loss" and "weight" of the current epoch, "stopping/..", "plateau/..".
+  /// Training that was saved after an update and loaded continues bitwise identically, if the
   /// optimiser and batches were saved and loaded too.
   StateList state() const;
 
  private:
-  /// fit() is under way until the end of the scope.
+  /// Marks fit() as running until the end of the scope.
   class Running {
    public:
     explicit Running(Trainer& trainer);
@@ -225,7 +224,7 @@ class Trainer {
   Autosave autosave_;
   History history_;
   Tensor epochs_;                       // done
-  Tensor batches_;                      // of the epoch that is under way
+  Tensor batches_;                      // of the current epoch
   Tensor loss_;                         // the sum of their losses, each times its weight
   Tensor weight_;                       // the sum of their weights
   std::optional<ProgressBar> bar_;      // while fit() runs
@@ -235,7 +234,7 @@ class Trainer {
   std::int64_t batches_per_epoch_ = 0;  // 0: not known yet
   std::int64_t batches_done_ = 0;       // since fit() began
   double learning_rate_ = 0;            // of the last update
-  std::string kept_line_;               // of the best epoch, while the next may be better
+  std::string kept_line_;               // of the best epoch, dropped if the next is better
   bool interrupted_ = false;
 };
 
@@ -250,7 +249,7 @@ void Trainer::train_epoch(Range&& range, Step& step) {
   }
   if constexpr (requires { range.position(); }) {
     if (batches() > 0 && range.position() == 0) {
-      // What was stopped before had come to the end of an epoch.
+      // The previous call was stopped at the end of an epoch.
       end_epoch();
       return;
     }

@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(senseless_groups_are_refused) {
   check_contains(message({.name = "biases", .contains = all, .weight_decay = 0}), {"'biases'"});
   check_contains(message({.name = "", .contains = all, .weight_decay = 0}), {"name for a group"});
   check_contains(message({.name = "a/b", .contains = all, .weight_decay = 0}), {"'a/b'"});
-  check_contains(message({.name = "g", .contains = all}), {"'g' says nothing"});
+  check_contains(message({.name = "g", .contains = all}), {"'g' sets nothing"});
   check_contains(message({.name = "g", .contains = {}, .weight_decay = 0}), {"`contains`"});
   for (const double bad : {-1.0, not_a_number, infinity}) {
     check_contains(message({.name = "g", .contains = all, .weight_decay = bad}),

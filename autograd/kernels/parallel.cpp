@@ -4,8 +4,8 @@
 #include <rewind/autograd/kernels/parallel.hpp>
 #include <rewind/autograd/tensor/error.hpp>
 
-// Of libgomp, the OpenMP runtime that Debian's oneDNN runs on. Declared here instead of by <omp.h>
-// and pragmas, because clang's are for another runtime.
+// From libgomp, the OpenMP runtime that Debian's oneDNN uses. Declared here instead of using
+// <omp.h> and pragmas, because clang's are for another runtime.
 extern "C" {
 int omp_get_max_threads();
 int omp_get_thread_num();
@@ -18,8 +18,8 @@ void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned f
 namespace rw {
 namespace {
 
-// In a child of fork() only the thread that called it goes on. The team that it keeps for its next
-// parallel region is gone, and libgomp would wait for it.
+// In a child of fork() only the calling thread survives. Its thread team for the next parallel
+// region is gone, and libgomp would wait for it.
 bool is_forked = false;
 [[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { is_forked = true; });
 
@@ -64,7 +64,7 @@ struct Team {
 
 void run_part(void* data) {
   const Team& team = *static_cast<const Team*>(data);
-  // The runtime may give fewer threads than it was asked for.
+  // The runtime may provide fewer threads than requested.
   for (int i = omp_get_thread_num(); i < team.parts; i += omp_get_num_threads()) {
     team.body(team.task, i);
   }

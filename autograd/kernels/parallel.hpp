@@ -1,6 +1,6 @@
 #pragma once
-// The threads of OpenMP's runtime, which oneDNN's products run on as well, so that both keep the
-// same few threads awake.
+// Runs tasks on the threads of OpenMP's runtime, which oneDNN's products use as well, so that both
+// share the same few threads.
 
 #include <algorithm>
 #include <cstdint>
@@ -11,19 +11,19 @@
 
 namespace rw::detail {
 
-/// As many threads as a task of `work` units can use, each with at least `least` of them: waking
-/// one for less costs more than it saves.
+/// The number of threads that a task of `work` units can use, with at least `least` units each:
+/// waking a thread for fewer costs more than it saves.
 inline int worthwhile_threads(double work, double least) {
   return work < 2 * least
              ? 1
              : static_cast<int>(std::clamp(work / least, 1.0, static_cast<double>(threads())));
 }
 
-/// Calls body(task, i) for i in [0, threads), each on a thread of its own. `body` must not throw.
+/// Calls body(task, i) for i in [0, threads), each on its own thread. `body` must not throw.
 void run_on_threads(int threads, void (*body)(void* task, int i), void* task);
 
-/// Divides [0, size) into a part of whole blocks (the last may be shorter) for each of at most
-/// `threads` threads, and calls body(begin, count) for each part there. `body` must not throw.
+/// Divides [0, size) into parts of whole blocks (the last may be shorter) for at most `threads`
+/// threads, and calls body(begin, count) for each part on its thread. `body` must not throw.
 template <class Body>
 void run_in_parts(std::int64_t size, std::int64_t block, std::int64_t threads, const Body& body) {
   if (size == 0) {

@@ -1,18 +1,18 @@
-// float32 products, each in the fastest way by measurement (one core of an AVX-512 machine):
-// - a kernel of our own for tiny products, where oneDNN's dispatch costs more than the arithmetic
+// float32 products, each in the fastest measured way (one core of an AVX-512 machine):
+// - our own kernel for tiny products, where oneDNN's dispatch costs more than the arithmetic
 //   ([5, 4] x [4, 16]: 61 ns against 248 ns);
-// - dnnl_sgemm for most two-dimensional products; where a signal must not find it, other ways, one
-//   of which is another kernel of our own (Note [Signals during products], detail/onednn.hpp);
+// - dnnl_sgemm for most two-dimensional products; where a signal must not interrupt it, other
+//   kernels, one of them our own (Note [Signals during products], detail/onednn.hpp);
 // - cached matmul primitives for batches (64 of [16, 16] x [16, 16]: 63 GFLOP/s against 13 through
-//   sgemm), and for 16 rows or more times a transposed matrix that is met for the first time
-//   ([32, 1024] x [256, 1024]^T: 89 GFLOP/s against 51; with two threads 164 against 36; see Note
-//   [Packed weights] for the others).
+//   sgemm), and for 16 rows or more times a transposed matrix that is seen for the first time ([32,
+//   1024] x [256, 1024]^T: 89 GFLOP/s against 51; with two threads 164 against 36; see Note [Packed
+//   weights] for the others).
 //
 // Note [What oneDNN must not be given]: a zero size kills the process; a batch with a transposed
 // left side is silently wrong with three threads or more (oneDNN before 2.7.5); a primitive with
-// its own scratchpad must not run on another thread than its creator's. So empty products end
-// before oneDNN, a left side given to a primitive is never transposed, and primitives are kept per
-// thread with a scratchpad of ours.
+// its own scratchpad must not run on another thread than its creator's. So empty products never
+// reach oneDNN, the left side of a primitive is never transposed, and primitives are cached per
+// thread with our own scratchpad.
 
 #include <algorithm>
 #include <atomic>
@@ -32,11 +32,11 @@ using detail::fail;
 using detail::PrimitiveCache;
 using detail::ProductSizes;
 
-/// The number of threads worth waking: one for each 2^17 multiply-adds. Below that the wake-up
-/// costs more than it saves (1x512x128: 42 GFLOP/s on one thread, 22 on two). A matrix and a vector
-/// wait for memory, and a second thread gains nothing while one processor's cache holds the matrix
-/// (1x1024x512: 25 us on one thread, 22 on two; 1x2048x512: 57 and 44), but would have to be waited
-/// for at every step of a batch of one.
+/// The number of threads worth waking: one per 2^17 multiply-adds. Below that the wake-up costs
+/// more than it saves (1x512x128: 42 GFLOP/s on one thread, 22 on two). Matrix-vector products are
+/// memory-bound; while the matrix fits in one processor's cache a second thread gains little
+/// (1x1024x512: 25 us on one thread, 22 on two; 1x2048x512: 57 and 44), and every step of a batch
+/// of one would have to wait for it.
 int worthwhile_threads(const ProductSizes& sizes, std::int64_t batch) {
   const double work = static_cast<double>(sizes.m) * static_cast<double>(sizes.n) *
                       static_cast<double>(sizes.k) * static_cast<double>(batch);
@@ -51,16 +51,15 @@ dnnl_status_t sgemm(const ProductSizes& sizes, const MatrixView<float>& a,
                     c_stride);
 }
 
-/// Whether sgemm leaves the product to kernels that never move the stack pointer, however long the
-/// sums: those for a matrix and a vector, and for up to 15 rows and a transposed matrix.
+/// Whether sgemm uses kernels that never move the stack pointer, however long the sums: those for
+/// matrix-vector products, and for up to 15 rows times a transposed matrix.
 bool sgemm_leaves_stack_alone(const ProductSizes& sizes, const MatrixView<float>& a,
                               const MatrixView<float>& b) {
   return (sizes.m == 1 && !a.transposed) || (sizes.n == 1 && (b.transposed || b.stride == 1)) ||
          (sizes.m < 16 && !a.transposed && b.transposed && rw::detail::onednn::uses_avx512());
 }
 
-/// A product as a sum of products, whose sums are so short that sgemm's kernels leave the stack
-/// pointer alone.
+/// A product split along k into parts so short that sgemm's kernels do not move the stack pointer.
 dnnl_status_t multiply_in_short_sums(const ProductSizes& sizes, MatrixView<float> a,
                                      MatrixView<float> b, float* c, std::int64_t c_stride,
                                      bool accumulate) {
@@ -77,15 +76,15 @@ dnnl_status_t multiply_in_short_sums(const ProductSizes& sizes, MatrixView<float
   return status;
 }
 
-/// A product on the calling thread, by the fastest way that a signal may interrupt (Note [Signals
-/// during products]).
+/// A product on the calling thread, by the fastest kernel that a signal may interrupt (Note
+/// [Signals during products]).
 dnnl_status_t multiply_part(const ProductSizes& sizes, const MatrixView<float>& a,
                             const MatrixView<float>& b, float* c, std::int64_t c_stride,
                             bool accumulate) {
   if (sizes.k <= rw::detail::onednn::longest_safe_sum() || sgemm_leaves_stack_alone(sizes, a, b)) {
     return sgemm(sizes, a, b, c, c_stride, accumulate);
   }
-  // From here on the two system calls cost less than two hundredths of the product.
+  // From this size on the two system calls cost less than 2 % of the product.
   constexpr std::int64_t enough_to_block_signals = 1 << 25;
   if (sizes.m * sizes.n * sizes.k >= enough_to_block_signals) {
     const rw::detail::SignalsBlocked blocked;
@@ -100,8 +99,8 @@ dnnl_status_t multiply_part(const ProductSizes& sizes, const MatrixView<float>& 
   return multiply_in_short_sums(sizes, a, b, c, c_stride, accumulate);
 }
 
-/// A product in parts of the result's rows or columns, one for each thread. oneDNN's own sharing of
-/// sgemm allocates memory for every call; inside a parallel region it does not share.
+/// A product split by the result's rows or columns, one part per thread. oneDNN's own parallel
+/// sgemm allocates memory in every call; inside a parallel region it runs on one thread.
 void multiply_shared(const ProductSizes& sizes, const MatrixView<float>& a,
                      const MatrixView<float>& b, float* c, std::int64_t c_stride, bool accumulate) {
   const bool by_columns = sizes.n >= sizes.m;
@@ -120,7 +119,7 @@ void multiply_shared(const ProductSizes& sizes, const MatrixView<float>& a,
       status = result;
     }
   };
-  constexpr std::int64_t block = 16;  // parts begin where the kernels' blocks do
+  constexpr std::int64_t block = 16;  // parts are aligned to the kernels' blocks
   const std::int64_t shared = by_columns ? sizes.n : sizes.m;
   const int threads = shared <= block ? 1 : worthwhile_threads(sizes, 1);
   if (threads == 1) {
@@ -134,12 +133,12 @@ void multiply_shared(const ProductSizes& sizes, const MatrixView<float>& a,
   }
 }
 
-/// Gives a matrix of at most one row, whose stride means nothing, one that oneDNN accepts.
+/// Gives a matrix of at most one row, whose stride is irrelevant, a stride that oneDNN accepts.
 void settle_stride(MatrixView<float>& view) {
   if (view.rows <= 1) view.stride = view.cols;
 }
 
-/// Views a column without gaps as the row that its transpose is.
+/// Views a transposed column without gaps as a row.
 void settle_row(MatrixView<float>& view) {
   if (view.transposed && view.cols == 1 && view.stride == 1) {
     view = {view.data, 1, view.rows, view.rows};
@@ -154,8 +153,9 @@ void multiply_checked(const ProductSizes& sizes, MatrixView<float> a, MatrixView
   settle_stride(b);
   settle_row(a);
   if (sizes.m == 1) c_stride = sizes.n;
-  // Above 512 rows sgemm is level, and ragged sequences would make too many primitives. Below 2^20
-  // multiply-adds a primitive gains little, and oneDNN allocates memory whenever it executes one.
+  // Above 512 rows sgemm is equally fast, and sequences of different lengths would need too many
+  // primitives. Below 2^20 multiply-adds a primitive gains little, and oneDNN allocates memory
+  // whenever it executes one.
   const bool prefers_primitive = b.transposed && !a.transposed && sizes.m >= 16 && sizes.m <= 512 &&
                                  sizes.n > 1 && sizes.m * sizes.n * sizes.k >= 1 << 20;
   const bool done = prefers_primitive && PrimitiveCache::of_this_thread().execute(
@@ -165,7 +165,7 @@ void multiply_checked(const ProductSizes& sizes, MatrixView<float> a, MatrixView
   if (!done) multiply_shared(sizes, a, b, c, c_stride, accumulate);
 }
 
-/// The products of a batch one by one, small ones on several threads.
+/// Computes the products of a batch separately, small ones on several threads.
 void multiply_one_by_one(const ProductSizes& sizes, const MatrixBatch<float>& a,
                          const MatrixBatch<float>& b, std::int64_t batch, float* c,
                          std::int64_t c_stride, std::int64_t c_distance, bool accumulate) {
@@ -193,7 +193,8 @@ void multiply_one_by_one(const ProductSizes& sizes, const MatrixBatch<float>& a,
   if (status != dnnl_success) fail(status, sizes, batch);
 }
 
-/// Whether `batch` matrices lie one after the other or side by side, which is all oneDNN describes.
+/// Whether `batch` matrices are stored one after the other or side by side, the only layouts that
+/// oneDNN can describe.
 bool is_regular(std::int64_t batch, std::int64_t rows, std::int64_t cols, std::int64_t stride,
                 std::int64_t distance) {
   return distance >= rows * stride || (distance >= cols && stride >= batch * distance);
@@ -219,7 +220,7 @@ void multiply_batched(MatrixBatch<float> a, MatrixBatch<float> b, std::int64_t b
     if (!a.first.transposed) a.first.stride = a.distance;
     c_stride = c_distance;
   }
-  // One right matrix for all: the left ones, if they follow each other, are one tall matrix.
+  // With one right matrix for all, contiguous left matrices form one tall matrix.
   const bool is_one_product = b.distance == 0 && !a.first.transposed && a.distance >= sizes.k &&
                               a.distance == sizes.m * a.first.stride &&
                               c_distance == sizes.m * c_stride;
@@ -232,7 +233,7 @@ void multiply_batched(MatrixBatch<float> a, MatrixBatch<float> b, std::int64_t b
   if (sizes.m == 1) c_stride = sizes.n;
   const auto& [left, a_distance] = a;
   const auto& [right, b_distance] = b;
-  // A primitive's overhead is paid once for the batch; for single rows the tiny kernel stays ahead.
+  // A primitive's overhead is paid once per batch; for single rows the tiny kernel is still faster.
   const bool worth_primitive =
       !detail::is_tiny(sizes, right.transposed) || (batch >= 8 && sizes.m > 1);
   const bool takes_primitive =

@@ -1,7 +1,7 @@
 #pragma once
-// Matrix products on plain memory: float32 through oneDNN and kernels of our own, float64 through
-// Eigen. Nothing here knows a tensor or a tape. Copies of a weight in the layout that is faster to
-// read are its callers' business (Note [Packed weights], tape/packed_weights.hpp).
+// Matrix products on plain memory: float32 with oneDNN and our own kernels, float64 with Eigen.
+// Independent of tensors and tapes; callers pack weights (Note [Packed weights],
+// tape/packed_weights.hpp).
 
 #include <algorithm>
 #include <cstdint>
@@ -26,8 +26,8 @@ struct MatrixView {
   std::int64_t op_cols() const { return transposed ? rows : cols; }
 };
 
-/// Matrices of one form, item i beginning at first.data + i * distance; distance 0 repeats one
-/// matrix.
+/// Matrices of one shape and stride; item i begins at first.data + i * distance, and distance 0
+/// repeats one matrix.
 template <class T>
 struct MatrixBatch {
   MatrixView<T> first;
@@ -42,12 +42,12 @@ struct MatrixBatch {
 
 /// c = op(a) op(b), or c += op(a) op(b) where `accumulate` is set; op(a) is [m, k], op(b) [k, n]
 /// and c [m, n] with rows `c_stride` apart. Without `accumulate` the old content of c is never
-/// read. k = 0 gives zeros. NaN and infinity propagate as IEEE arithmetic says. c must not overlap
-/// a or b.
+/// read. k = 0 gives zeros. NaN and infinity propagate as in IEEE arithmetic. c must not overlap a
+/// or b.
 ///
-/// Safe to call from any thread, and to be interrupted by a signal. Chooses its number of OpenMP
-/// threads by the work, up to the caller's limit. Throws ShapeError for sizes or strides that do
-/// not fit, Error for a failure of oneDNN.
+/// May be called from any thread and interrupted by signals. Chooses the number of OpenMP threads
+/// by the work, up to the caller's limit. Throws ShapeError for sizes or strides that do not fit,
+/// Error if oneDNN fails.
 template <class T>
 void multiply(MatrixView<T> a, MatrixView<T> b, T* c, std::int64_t c_stride, bool accumulate);
 
@@ -121,7 +121,7 @@ ProductSizes checked_sizes(const MatrixBatch<T>& a, const MatrixBatch<T>& b, std
   return sizes;
 }
 
-/// The product over k = 0: zeros, unless they would be added.
+/// The product for k = 0: writes zeros unless accumulating.
 template <class T>
 void write_empty_sum(const ProductSizes& sizes, T* c, std::int64_t c_stride, bool accumulate) {
   if (accumulate) return;

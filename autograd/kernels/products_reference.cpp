@@ -1,13 +1,13 @@
-// float64 products on Eigen: what gradient checks use, and the oracle of the float32 kernels.
+// float64 products with Eigen, for gradient checks and as the reference for the float32 kernels.
 
 #if defined(__GNUC__) && !defined(__clang__)
-// g++ 12 takes its own AVX-512 intrinsics, once inlined, for uses of uninitialised memory.
+// g++ 12 reports its own inlined AVX-512 intrinsics as uses of uninitialised memory.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 
-// Eigen's threads wait for each other in a loop that never yields: on a busy machine a product
-// takes a hundred times as long. The oracle stays on one thread.
+// Eigen's threads wait for each other in a loop that never yields, so on a busy machine a product
+// takes a hundred times as long. The reference runs on one thread.
 #define EIGEN_DONT_PARALLELIZE
 
 #include <Eigen/Core>
@@ -20,11 +20,11 @@ namespace {
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Stride = Eigen::OuterStride<>;
 
-// Note [Rows by themselves]
-// Eigen sums a row of a product in another order, and so rounds otherwise, depending on how many
-// rows there are and which of them it is. A sequence must not see which others stand in its batch:
-// here each row of the result is a product by itself, unless the left side is transposed, where
-// rows are features. float32 promises nothing of the kind.
+// Note [Independent rows]
+// In Eigen, the order in which a row of a product is summed, and so its rounding, depends on the
+// number of rows and the row's index. But a sequence's result must not depend on the other
+// sequences in its batch: here each row of the result is a separate product, unless the left side
+// is transposed, where rows are features. float32 makes no such guarantee.
 
 /// Calls `use` with op(view) as an Eigen expression.
 template <class Use>
@@ -62,7 +62,7 @@ void multiply(MatrixView<double> a, MatrixView<double> b, double* c, std::int64_
         write(result, left * right, accumulate);
         return;
       }
-      for (std::int64_t i = 0; i < sizes.m; ++i) {  // Note [Rows by themselves]
+      for (std::int64_t i = 0; i < sizes.m; ++i) {  // Note [Independent rows]
         write(result.row(i), left.row(i) * right, accumulate);
       }
     });

@@ -1,6 +1,6 @@
 #pragma once
-// Products so small that the dispatch of oneDNN costs more than their arithmetic; internal to
-// products.cpp. Row by row, the columns in vector registers.
+// Products so small that oneDNN's dispatch costs more than the arithmetic; internal to
+// products.cpp. Works row by row, with the columns in vector registers.
 
 #include <algorithm>
 #include <array>
@@ -21,8 +21,8 @@ inline constexpr std::int64_t tiny_copy = 256;
 
 constexpr std::int64_t padded(std::int64_t n) { return (n + lanes - 1) / lanes * lanes; }
 
-/// Whether `multiply_tiny` is the fastest way: few rows, little work, counted in whole vectors, and
-/// few numbers to copy first. No size may be 0.
+/// Whether `multiply_tiny` is fastest: few rows, little work (in whole vectors), and few numbers to
+/// copy first. No size may be 0.
 inline bool is_tiny(const ProductSizes& sizes, bool b_transposed) {
   const auto [m, n, k] = sizes;
   if (m > 32 || (b_transposed && m < 4) || n > tiny_work || k > tiny_work) return false;
@@ -48,7 +48,7 @@ void multiply_columns(const float* a, std::int64_t a_step, const float* b, std::
   for (std::size_t v = 0; v < vectors; ++v) total[v].store_unaligned(c + v * Batch::size);
 }
 
-/// Copies columns [first, n) of op(b) to rows of whole vectors, the rest of which is zero.
+/// Copies columns [first, n) of op(b) to rows of whole vectors, padded with zeros.
 inline void copy_columns(const ProductSizes& sizes, const MatrixView<float>& b, std::int64_t first,
                          float* copy) {
   const std::int64_t width = padded(sizes.n - first);
@@ -67,7 +67,7 @@ inline void multiply_tiny(const ProductSizes& sizes, const MatrixView<float>& a,
                           bool accumulate) {
   const auto [m, n, k] = sizes;
   const std::int64_t whole = n / lanes * lanes;
-  // Read in place are the whole vectors of a matrix as stored; everything else is copied first.
+  // Whole vectors of an untransposed matrix are read in place; everything else is copied first.
   const std::int64_t in_place = b.transposed ? 0 : whole;
   const std::int64_t copy_width = padded(n - in_place);
   alignas(64) std::array<float, tiny_copy> copy;

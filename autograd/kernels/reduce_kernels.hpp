@@ -1,5 +1,5 @@
 #pragma once
-// Reductions of one column after the other, several of them at a time, and of single rows.
+// Reductions over columns, several at a time, and over single rows.
 
 #include <algorithm>
 #include <array>
@@ -14,10 +14,10 @@
 
 namespace rw::kernels {
 
-// Note [Sums that overflow on the way]
-// A float32 partial sum (Note [Accurate sums]) can overflow though the sum of all terms, or their
+// Note [Overflow of partial sums]
+// A float32 partial sum (Note [Accurate sums]) can overflow although the sum of all terms, or their
 // mean, fits the type: the mean of 64 times 3e38 is 3e38. The total is then infinite or NaN, so
-// only such totals are added up again, term by term in float64. Finite ones cost nothing more, and
+// only such totals are summed again, term by term in float64. Finite totals cost nothing extra and
 // keep their bits. A float64 sum that overflows stays infinite.
 
 /// (x_0 + x_step + ... + x_((n-1) step)) / divisor, without partial sums in T.
@@ -30,7 +30,7 @@ template <class To, class T>
   return static_cast<To>(total / divisor);
 }
 
-/// (x_0 + ... + x_(n-1)) / divisor (Note [Sums that overflow on the way]).
+/// (x_0 + ... + x_(n-1)) / divisor (Note [Overflow of partial sums]).
 template <class To, class T>
 To divided_sum_of_row(const T* x, std::int64_t n, double divisor) {
   const double total = sum_row(x, n);
@@ -38,8 +38,8 @@ To divided_sum_of_row(const T* x, std::int64_t n, double divisor) {
                                                            : sum_again<To>(x, n, 1, divisor);
 }
 
-/// to[c] = (sum over rows of x[row][c]) / divisor (Notes [Accurate sums] and [Sums that overflow on
-/// the way]).
+/// to[c] = (sum over rows of x[row][c]) / divisor (Notes [Accurate sums] and [Overflow of partial
+/// sums]).
 template <class To, class T>
 void sum_columns(const T* x, std::int64_t rows, std::int64_t step, std::int64_t columns,
                  double divisor, To* to) {
@@ -96,7 +96,7 @@ void extremes_of_columns(const T* x, std::int64_t rows, std::int64_t step, std::
   }
 }
 
-/// What to subtract before exp: the largest element, or 0 where that would give infinity -
+/// The value to subtract before exp: the largest element, or 0 if that would give infinity -
 /// infinity.
 template <class T>
 T shift_of(T largest) {
@@ -148,8 +148,8 @@ void logsumexp_of_columns(const T* x, std::int64_t rows, std::int64_t step, std:
   }
 }
 
-/// Where the first NaN, or else the first of the largest (Pick = Larger) or smallest, of n >= 1
-/// elements lies.
+/// The index of the first NaN, or else of the first largest (Pick = Larger) or smallest, of n >= 1
+/// elements.
 template <class Pick, class T>
 std::int64_t index_of_extreme(const T* x, std::int64_t n) {
   const T extreme = extreme_of_row<Pick>(x, n);

@@ -1,5 +1,5 @@
 #pragma once
-// Walks along one contiguous row, a register at a time, and the sums and maxima that reductions,
+// Loops over one contiguous row, one register at a time, and the sums and maxima that reductions,
 // softmax and losses share.
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace rw::kernels {
 template <class T>
 inline constexpr auto lanes = static_cast<std::int64_t>(simd::Batch<T>::size);
 
-/// `count` <= lanes elements; the other lanes hold 0.
+/// Loads `count` <= lanes elements; the other lanes hold 0.
 template <class T>
 [[gnu::always_inline]] inline simd::Batch<T> load(const T* from, std::int64_t count) {
   return count == lanes<T> ? simd::Batch<T>::load_unaligned(from)
@@ -45,10 +45,10 @@ template <class T, class Body>
 }
 
 // Note [Accurate sums]
-// A running float32 sum of 10^7 equal terms is wrong in the first digit: small terms vanish against
-// the large sum. Here float32 partial sums hold at most a few dozen terms each, and only they are
-// added up, in float64. The relative error of a sum of positive terms stays below 10^-6 whatever
-// their number, at the speed of the memory.
+// A running float32 sum of 10^7 equal terms is wrong in the first digit, because small terms are
+// lost against the large sum. Here float32 partial sums have at most a few dozen terms each, and
+// are summed in float64. The relative error of a sum of positive terms stays below 10^-6 whatever
+// their number, at memory speed.
 
 /// Sum of the elements of the registers term(begin, count) that cover n elements (Note [Accurate
 /// sums]).
@@ -118,7 +118,7 @@ double sum_row(const T* x, std::int64_t n) {
   return total;
 }
 
-/// The larger (or smaller) of two numbers or registers; NaN if either is.
+/// The larger (or smaller) of two numbers or registers; NaN if either is NaN.
 struct Larger {
   template <class T>
   static bool is_better(T a, T b) {
@@ -148,7 +148,7 @@ struct Smaller {
   }
 };
 
-/// The largest (Pick = Larger) or smallest of n >= 1 elements; NaN if any is.
+/// The largest (Pick = Larger) or smallest of n >= 1 elements; NaN if any is NaN.
 template <class Pick, class T>
 T extreme_of_row(const T* x, std::int64_t n) {
   using V = simd::Batch<T>;
@@ -169,7 +169,7 @@ T extreme_of_row(const T* x, std::int64_t n) {
   if (i + lanes<T> <= n) {
     a = Pick::batch(a, V::load_unaligned(x + i));
   }
-  // The last register may overlap elements seen before, which changes nothing.
+  // The last register may overlap earlier elements, which does not change the result.
   a = Pick::batch(Pick::batch(a, b), V::load_unaligned(x + n - lanes<T>));
   alignas(64) std::array<T, V::size> values;
   a.store_aligned(values.data());

@@ -1,7 +1,7 @@
 #pragma once
-// One register of numbers and what can be done with it. NaN in, NaN out, everywhere: comparisons
-// are written so that a NaN operand reaches the result; xsimd 8.1's `!=` is false for a NaN on AVX,
-// so isnan() asks for it. The only file that knows which version of xsimd it stands on, 8 to 13.
+// One SIMD register of numbers and its functions. All functions propagate NaN: comparisons are
+// written so that a NaN operand reaches the result; xsimd 8.1's `!=` is false for a NaN on AVX, so
+// isnan() detects it. The only file that depends on the version of xsimd, 8 to 13.
 
 #include <bit>
 #include <cmath>
@@ -34,8 +34,8 @@ Scalar<V> sum_of_lanes(V x) {
   }
 }
 
-/// a b + c and c - a b, rounded once where the processor can: xsimd 8.1 does not know the
-/// instructions of AVX-512.
+/// a b + c and c - a b, rounded once if the processor can: xsimd 8.1 does not use the instructions
+/// of AVX-512.
 template <class V>
 V fma(V a, V b, V c) {
 #if XSIMD_WITH_AVX512F
@@ -116,8 +116,7 @@ struct ExpConstants<double> {
   static constexpr int mantissa = 52;
 };
 
-/// `x` limited to [low, high]. The order of operands matters: x86 gives the second where one is
-/// NaN.
+/// `x` clamped to [low, high]. The order of operands matters: x86 returns the second if one is NaN.
 template <class V>
 V limited(V x, Scalar<V> low, Scalar<V> high) {
   return xsimd::max(V(low), xsimd::min(V(high), x));
@@ -127,7 +126,7 @@ V limited(V x, Scalar<V> low, Scalar<V> high) {
 template <class V>
 V power_of_two(V k) {
   using C = ExpConstants<Scalar<V>>;
-  // The sum leaves k + bias in its last bits, from where it moves to the exponent's place.
+  // The sum has k + bias in its last bits; the shift moves it to the exponent.
   return std::bit_cast<V>(std::bit_cast<Bits<V>>(k + V(C::to_bits)) << C::mantissa);
 }
 
@@ -165,19 +164,18 @@ struct Exponential {
   }
 };
 
-// xsimd's exp gives 0 for results below the normal range and infinity from 88.4 on (float), where
+// xsimd's exp returns 0 for results below the normal range and infinity from 88.4 on (float), where
 // e^x is still finite.
 template <class V>
 V exp(V x) {
   using C = ExpConstants<Scalar<V>>;
   const Exponential<V> e(limited(x, C::zero, C::infinite));
-  // In two factors, of which neither leaves the range of normal numbers where their product does.
+  // In two factors that stay in the range of normal numbers even where their product does not.
   const V half = xsimd::nearbyint(e.k * V(Scalar<V>(0.5)));
   return (V(1) + e.p) * power_of_two(half) * power_of_two(e.k - half);
 }
 
-/// The same, but for 0 instead of results below the normal range, and infinity from 2^127.5
-/// (2^1023.5) on.
+/// The same, but 0 for results below the normal range, and infinity from 2^127.5 (2^1023.5) on.
 template <class V>
 V exp_normal(V x) {
   using C = ExpConstants<Scalar<V>>;
@@ -189,7 +187,7 @@ template <class V>
 V expm1(V x) {
   using C = ExpConstants<Scalar<V>>;
   const Exponential<V> e(limited(x, C::minus_one, C::infinite));
-  // 2^k may lie just above the range of numbers when e^x does not.
+  // 2^k may be just above the range of numbers when e^x is not.
   const V k = xsimd::min(V(Scalar<V>(std::numeric_limits<Scalar<V>>::max_exponent - 1)), e.k);
   const V factor = power_of_two(k);
   return simd::fma(factor, e.p, factor - V(1)) * (e.k - k + V(1));  // k is at most one less
@@ -204,7 +202,7 @@ struct LogConstants<float> {
   static constexpr std::uint32_t fraction = 0x007fffff;   // all bits of the mantissa
   static constexpr std::uint32_t integer = 0x4b000000;    // bits of 2^23
   static constexpr float integer_bias = 8388608.0f + 127;
-  static constexpr float rescale = 23;  // log2 of what makes a number normal
+  static constexpr float rescale = 23;  // log2 of the factor that makes a number normal
   static constexpr float rescaled = 0x1p23f;
 };
 template <>
@@ -229,7 +227,7 @@ struct Logarithm {
     using C = LogConstants<Scalar<V>>;
     const Bits<V> bits = std::bit_cast<Bits<V>>(x) + Bits<V>(C::one - C::root_half);
     const Bits<V> exponent = bits >> ExpConstants<Scalar<V>>::mantissa;
-    // As the last bits of 2^23 (2^52), an integer is a number after one subtraction.
+    // An integer in the last bits of 2^23 (2^52) becomes a number by one subtraction.
     k = std::bit_cast<V>(exponent | Bits<V>(C::integer)) - V(C::integer_bias);
     f = std::bit_cast<V>((bits & Bits<V>(C::fraction)) + Bits<V>(C::root_half)) - V(1);
   }
@@ -267,8 +265,8 @@ V log_everywhere(V x, V y) {
 }
 
 // Not xsimd's: xsimd 8.1's does not compile for AVX-512 without optimisation (its select() of
-// integers hands a batch to a macro of g++'s), and for double reads the exponent of a number below
-// the normal range before it scales it.
+// integers passes a batch to a macro of g++), and for double it reads the exponent of a subnormal
+// number before scaling it.
 template <class V>
 V log(V x) {
   using C = LogConstants<Scalar<V>>;
@@ -282,7 +280,7 @@ template <class V>
 V log1p(V x) {
   const V u = V(1) + x;
   const Logarithm<V> parts(u);
-  // log(1 + x) - log(u), to the first order: what u lost by rounding.
+  // log(1 + x) - log(u), to first order: the rounding error of u.
   const V lost = xsimd::select(parts.k >= V(2), V(1) - (u - x), x - (u - V(1)));
   return log_everywhere(u, parts.value(lost / u));
 }
@@ -317,7 +315,7 @@ V by_lane(Function function, V x, W... y) {
   return V::load_aligned(values[0]);
 }
 
-/// Within 3 ulp for float. xsimd's erf for double is off by up to 68 ulp, and NaN for large
+/// Within 3 ulp for float. xsimd's erf for double has errors up to 68 ulp, and is NaN for large
 /// arguments.
 template <class V>
 V erf(V x) {
@@ -329,8 +327,8 @@ V erf(V x) {
 }
 
 /// 1 - erf(x) without cancellation, within 5 ulp. float: (1 + 2x) e^(x^2) erfc(x) is a polynomial
-/// in (x - 2) / (x + 2) for x >= 0 (Shepherd & Laframboise 1981; coefficients of our own, for x
-/// <= 10.1, where the result rounds to 0).
+/// in (x - 2) / (x + 2) for x >= 0 (Shepherd & Laframboise 1981; our own coefficients, for x <=
+/// 10.1, where the result rounds to 0).
 template <class V>
 V erfc(V x) {
   if constexpr (sizeof(Scalar<V>) == 4) {
@@ -344,8 +342,8 @@ V erfc(V x) {
       p = simd::fma(p, q, V(c));
     }
     const V scaled = (V(1) + p) / (V(1) + (a + a));
-    // a^2 = h^2 + (a - h)(a + h), where h has so few digits that its square is exact: the rounding
-    // of a^2 would cost e^(-a^2) two digits.
+    // a^2 = h^2 + (a - h)(a + h), where h has so few digits that its square is exact: rounding a^2
+    // would cost e^(-a^2) two digits.
     const V shift(49152.0f);  // 1.5 * 2^15: h is a multiple of 2^-8
     const V h = (a + shift) - shift;
     const V e = simd::exp(-(h * h));
@@ -382,7 +380,7 @@ V pow(V x, V y) {
   return xsimd::select(xsimd::isnan(x) | xsimd::isnan(y), x + y, power);
 }
 
-/// The number of lanes where the compiler is to know that all of them are meant.
+/// The number of lanes as a constant, so that the compiler knows that all are used.
 template <class T>
 using AllLanes = std::integral_constant<std::size_t, Batch<T>::size>;
 
@@ -390,7 +388,7 @@ template <class T>
 Batch<T> load_part(const T* from, AllLanes<T>) {
   return Batch<T>::load_unaligned(from);
 }
-/// `n` <= lanes elements; the other lanes hold 0.
+/// Loads `n` <= lanes elements; the other lanes hold 0.
 template <class T>
 Batch<T> load_part(const T* from, std::size_t n) {
 #if XSIMD_WITH_AVX512F

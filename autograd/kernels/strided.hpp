@@ -1,5 +1,5 @@
 #pragma once
-// Plain loops over rows that lie apart: simple enough for the compiler to vectorise.
+// Simple loops over rows with gaps between them, which the compiler can vectorise.
 
 #include <algorithm>
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace rw::kernels {
 
-/// Rows of a length that the compiler knows: each is a move or two.
+/// Copies rows of a length known at compile time, with one or two moves each.
 template <std::size_t Columns, class T>
 void copy_short_rows(T* to, std::int64_t to_stride, const T* from, std::int64_t from_stride,
                      std::int64_t rows) {

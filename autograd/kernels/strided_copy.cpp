@@ -95,7 +95,7 @@ void for_each(T* to, const T* from, const Walk& walk, const Body& body) {
 template <class T>
 using Register = xsimd::make_sized_batch_t<T, 16 / sizeof(T)>;
 
-/// A square of registers, its rows turned into columns.
+/// Transposes a square of registers.
 template <class T>
 void exchange(std::array<Register<T>, 16 / sizeof(T)>& rows) {
   if constexpr (sizeof(T) == 8) {
@@ -109,9 +109,9 @@ void exchange(std::array<Register<T>, 16 / sizeof(T)>& rows) {
   }
 }
 
-/// to[r to_stride + c] = from[c from_stride + r]. Whole cache lines are read and written, with a
-/// tile between them: when strides are powers of two, the lines of a tile displace one another from
-/// the cache before their other elements have been used.
+/// to[r to_stride + c] = from[c from_stride + r]. Whole cache lines are read and written, through a
+/// tile: when strides are powers of two, the lines of a tile would evict each other from the cache
+/// before all their elements are used.
 template <class T>
 void transpose_matrix(T* to, std::int64_t to_stride, const T* from, std::int64_t from_stride,
                       std::int64_t rows, std::int64_t columns) {
@@ -191,7 +191,7 @@ void copy_on_this_thread(T* to, const T* from, const Walk& walk) {
 
 template <class T>
 void copy_strided(T* to, const T* from, const Walk& walk) {
-  constexpr double least_bytes = 0x1p16;  // for a thread: a microsecond or two
+  constexpr double least_bytes = 0x1p16;  // per thread: one or two microseconds
   double bytes = sizeof(T);
   for (int i = 0; i < walk.rank; ++i) {
     bytes *= static_cast<double>(walk.sizes[static_cast<std::size_t>(i)]);
@@ -203,7 +203,7 @@ void copy_strided(T* to, const T* from, const Walk& walk) {
     *to = *from;
     return;
   }
-  constexpr std::int64_t side = 16;  // of the tiles of a transposition, which stay whole
+  constexpr std::int64_t side = 16;  // of a transposition's tiles, which are not split
   const int threads = rw::detail::worthwhile_threads(bytes, least_bytes);
   rw::detail::run_in_parts(
       walk.sizes[0], side, threads, [&](std::int64_t begin, std::int64_t count) {

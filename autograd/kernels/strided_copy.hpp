@@ -1,6 +1,6 @@
 #pragma once
-// Copying between any two orders of the same elements: the kernel of permute, flip and whatever
-// else only moves values.
+// Copies between any two orders of the same elements: the kernel of permute, flip and other
+// operations that only move values.
 
 #include <array>
 #include <cstdint>
@@ -14,18 +14,18 @@ namespace rw::kernels {
 
 using Strides = std::array<std::int64_t, Shape::max_rank>;
 
-/// Elements from one index to the next along each axis, for rows `row_stride` apart.
+/// The stride of each axis in elements, for rows `row_stride` apart.
 Strides strides_of(const Shape& shape, std::int64_t row_stride);
 inline Strides strides_of(const Tensor& x) { return strides_of(x.shape(), x.row_stride()); }
 
-/// A walk over `rank` axes of two arrays at once; strides may be negative.
+/// An iteration over `rank` axes of two arrays at once; strides may be negative.
 struct Walk {
   int rank = 0;
   Strides sizes{};
   Strides to{};
   Strides from{};
 
-  /// Adds an innermost axis; axes of size 1, and such that continue the axis before without a gap
+  /// Adds an innermost axis; axes of size 1, and axes that continue the previous one without a gap
   /// in both arrays, cost nothing.
   void add_axis(std::int64_t size, std::int64_t to_stride, std::int64_t from_stride);
   /// Removes axis `axis`.

@@ -10,22 +10,22 @@
 #include <rewind/autograd/operations/views.hpp>
 #include <rewind/autograd/tape/record.hpp>
 
-// The losses of class indices: cross_entropy and nll, and cross_entropy with probabilities, which
-// is composed.
+// Losses over class indices, cross_entropy and nll, and cross_entropy with probabilities, which is
+// composed of other operations.
 
 namespace rw {
 namespace {
 
-/// The plain part of a loss over class indices; what its gradient rule captures.
+/// The options of a loss over class indices that its gradient rule captures.
 struct ClassLoss {
   const char* who;
   std::int64_t ignore_index;
   double smoothing;
   Reduction reduction;
-  double scale = 1;  // what each row's loss is multiplied by when they are added up
+  double scale = 1;  // factor of each row's loss in the sum
 };
 
-/// Weights by class; a single 1 stands for all of them.
+/// Weights by class, or a single 1 for all classes.
 template <class T>
 struct ClassWeights {
   explicit ClassWeights(const Tensor& weights)
@@ -40,7 +40,7 @@ struct ClassWeights {
   std::int64_t step;
 };
 
-/// factor * cost, where a cost of -log 0 does not count for a factor of 0.
+/// factor * cost, but 0 for a factor of 0 even if the cost is -log 0.
 double times(double factor, double cost) {
   return factor == 0 && std::isinf(cost) ? 0 : factor * cost;
 }
@@ -87,8 +87,8 @@ void check_target(const char* who, std::int64_t target, std::int64_t row, std::i
               target, row, classes);
 }
 
-/// Calls row_loss(r, t) for the rows that count; puts the losses, or their sum or mean, into a new
-/// tensor, and sets loss.scale.
+/// Calls row_loss(r, t) for the rows that are not ignored; puts the losses, or their sum or mean,
+/// into a new tensor, and sets loss.scale.
 template <class T, class RowLoss>
 Tensor reduce_rows(ClassLoss& loss, const Tensor& x, const Tensor& targets,
                    const ClassWeights<T>& weights, RowLoss&& row_loss) {
@@ -121,7 +121,7 @@ Tensor reduce_rows(ClassLoss& loss, const Tensor& x, const Tensor& targets,
   return value;
 }
 
-/// What the gradient needs of one row of logits, so that e^(x - largest) * inverse_sum is its
+/// The statistics of one row of logits for the gradient: e^(x - largest) * inverse_sum is its
 /// softmax.
 template <class T>
 struct RowStatistics {
@@ -151,7 +151,7 @@ double cross_entropy_row(const T* x, std::int64_t classes, std::int64_t t,
       return total;
     };
     double others = add_up(std::multiplies<>{});
-    if (std::isnan(others)) {  // perhaps of a weight of 0 for a masked class
+    if (std::isnan(others)) {  // perhaps from a weight of 0 for a masked class
       others = add_up(times);
     }
     loss += factors.uniform * others;
@@ -184,7 +184,7 @@ void cross_entropy_gradient_row(double dy, const T* x, std::int64_t classes, std
   dx[t] -= static_cast<T>(dy * factors.target);
 }
 
-/// The gradient as one pass over the rows.
+/// Computes the gradient in one pass over the rows, in place.
 template <class T>
 void cross_entropy_gradient(const ClassLoss& loss, const Tensor& dy, const Tensor& x,
                             const Tensor& targets, const Tensor& weights, const Tensor& statistics,
@@ -276,7 +276,7 @@ Tensor cross_entropy_of_indices(const Tensor& logits, const Tensor& indices,
                        const Tensor& w, const Tensor& s) {
                   const auto recorded = [&] {
                     const WeightedTargets q = weighted_targets(loss, x.shape(), x.dtype(), t, w);
-                    // Values in ignored rows, even NaN, must not reach their gradient.
+                    // The content of ignored rows, even NaN, must not reach their gradient.
                     const Tensor p = softmax(where(q.counts, x, 0));
                     return (p * q.sum - q.q) * by_rows(loss, dy, x.shape());
                   };

@@ -14,7 +14,7 @@ namespace {
 
 using namespace kernels::ctc;
 
-/// What the backward pass needs of the forward one, float64.
+/// What the backward pass needs from the forward pass, float64.
 struct Trellis {
   Tensor alpha;  // [B, T, margin + states]: log-probability of the paths up to a step and state
   Tensor rows;   // [B, T, 2]: largest logit, and log sum e^(logit - largest)
@@ -68,7 +68,7 @@ CtcStates make_states(const Tensor& logits, const Tensor& targets, const Lengths
   return states;
 }
 
-/// What each sequence's loss, and so its gradient, is multiplied by.
+/// The factor of each sequence's loss, and so of its gradient.
 double share_of(const CtcOptions& options, const CtcStates& states, Size b) {
   if (options.reduction != Reduction::mean) {
     return 1;
@@ -78,7 +78,7 @@ double share_of(const CtcOptions& options, const CtcStates& states, Size b) {
   return 1 / (static_cast<double>(batch) * static_cast<double>(std::max<Size>(1, labels)));
 }
 
-/// The same for the gradient alone.
+/// The factor of the gradient alone.
 double share_of_gradient(const CtcOptions& options, const CtcStates& states, Size b, double log_p) {
   if (log_p == -infinity) {
     return options.zero_infinity ? 0 : std::numeric_limits<double>::quiet_NaN();
@@ -115,7 +115,7 @@ Tensor find_loss(const Tensor& x, const CtcStates& states, Trellis& trellis,
   return value;
 }
 
-/// The gradient of the logits.
+/// Computes the gradient of the logits in place.
 template <bool Accumulate, class T>
 void ctc_gradient(const CtcOptions& options, const Tensor& dy, const Tensor& x,
                   const CtcStates& states, const Trellis& trellis,
@@ -140,7 +140,7 @@ void ctc_gradient(const CtcOptions& options, const Tensor& dy, const Tensor& x,
       run_backward(q, alpha, rows, log_p,
                    [&](Size t) { add_gradient_of_step<Accumulate>(q, t, dloss, rows, dx(t)); });
     }
-    // Padding in front lies before step 0.
+    // Padding in front has negative steps.
     for (Size t = -q.begin; !Accumulate && t < x.size(0) - q.begin; ++t) {
       if (t < 0 || t >= q.steps) {
         std::fill_n(dx(t), x.columns(), T(0));
@@ -149,7 +149,7 @@ void ctc_gradient(const CtcOptions& options, const Tensor& dy, const Tensor& x,
   }
 }
 
-/// The same, made of recordable operations.
+/// The same with recordable operations.
 Tensor recorded_gradient(const CtcOptions& options, const Tensor& dy, const Tensor& x,
                          const CtcStates& states, const Tensor& log_p) {
   const Size batch = x.size(1);

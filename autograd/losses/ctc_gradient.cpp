@@ -9,18 +9,18 @@
 #include <rewind/autograd/operations/views.hpp>
 
 // The gradient of a CTC loss as recordable operations on all sequences of the batch at once, for
-// derivatives of derivatives. The same recursions as in ctc.cpp (Note [States of a path] in
-// detail/ctc.hpp), with masks in place of the lengths.
+// higher derivatives. The same recursions as in ctc.cpp (Note [States of a path] in
+// detail/ctc.hpp), with masks instead of lengths.
 
 namespace rw::detail {
 namespace {
 
 using Size = std::int64_t;
 
-// In place of log 0: e^this is 0, but differences of such numbers are not NaN.
+// Used for log 0: its exponential is 0, but differences of such numbers are not NaN.
 constexpr double impossible = -1e30;
 
-/// The constants of the recursions, of the logits' type but for the indices.
+/// The constants of the recursions, of the logits' type except for the indices.
 struct Masks {
   Tensor index;    // int64 [T, B, states]: the class of each state
   Tensor starts;   // [B, states]: 0 where a path may start, else impossible
@@ -78,7 +78,7 @@ Masks make_masks(const Tensor& x, const CtcStates& states) {
   return masks;
 }
 
-/// Log-probabilities [B, states] of what comes from `n` states before (n < 0: from states later).
+/// Log-probabilities [B, states] shifted by `n` states (n < 0: back).
 Tensor moved(const Tensor& x, Size n, const Tensor& nowhere) {
   const Size width = x.size(1);
   const Size by = std::min(n < 0 ? -n : n, width);
@@ -94,7 +94,7 @@ Tensor join(const Tensor& x, Size direction, const Tensor& allowed, const Tensor
       stack({x, moved(x, direction, nowhere), moved(x, 2 * direction, nowhere) + allowed}, 0), {0});
 }
 
-/// [T, B, 1]: 1 where a sequence has a step, 0 in the padding, which is behind.
+/// [T, B, 1]: 1 where a sequence has a step, 0 in the padding at the end.
 Tensor step_mask(const Tensor& logits, const CtcStates& states) {
   const Size batch = logits.size(1);
   Tensor mask = zeros({logits.size(0), batch, 1}, logits.dtype());
@@ -110,7 +110,7 @@ Tensor step_mask(const Tensor& logits, const CtcStates& states) {
   return mask;
 }
 
-/// Each sequence's steps moved so that the padding in front of it comes behind it, or moved back.
+/// Moves each sequence's padding from the front to the end, or back.
 Tensor rotated(const Tensor& x, const CtcStates& states, bool back) {
   const Size steps = x.size(0);
   const Size batch = x.size(1);
@@ -128,7 +128,7 @@ Tensor rotated(const Tensor& x, const CtcStates& states, bool back) {
   return gather(x, from, 0);
 }
 
-/// The gradient of sequences whose padding is behind, finite but meaningless there.
+/// The gradient of sequences padded at the end; finite but meaningless in the padding.
 Tensor gradient_in_front(const Tensor& x, const CtcStates& states) {
   const Size steps = x.size(0);
   const Masks masks = make_masks(x, states);
@@ -150,7 +150,7 @@ Tensor gradient_in_front(const Tensor& x, const CtcStates& states) {
         where(select(masks.is_last, 0, t), masks.ends, join(ahead, -1, masks.leaps, masks.nowhere));
   }
   const Tensor all = logsumexp(at(alpha, 0) + at(beta, 0), {1}, true);
-  // Without any path the posterior is 0, instead of a quotient of two vanishing numbers.
+  // Without any path the posterior is 0 instead of a quotient of two vanishing numbers.
   const Tensor log_p = where(all > impossible / 2, all, 0);
   const Tensor posterior = exp(stack(std::span<const Tensor>(alpha), 0) +
                                stack(std::span<const Tensor>(beta), 0) - log_p);
@@ -164,7 +164,7 @@ Tensor recorded_ctc_gradient(const Tensor& logits, const CtcStates& states, cons
     return zeros_like(logits);
   }
   const Tensor mask = step_mask(logits, states);
-  // What stands in the padding, NaN too, must not reach any gradient.
+  // The content of the padding, even NaN, must not reach any gradient.
   const Tensor x = where(mask, rotated(logits, states, false), 0);
   return rotated(where(mask, gradient_in_front(x, states) * slope, 0), states, true);
 }

@@ -7,14 +7,14 @@
 
 namespace rw {
 
-/// On which side of a sequence the steps stand that fill it up to the length of its batch.
+/// The side of a sequence on which it is padded to the length of its batch.
 enum class Padding { after, before };
 
-/// How many steps of each sequence of a padded batch [T, B, ...] are its own, and on which side the
-/// padding stands. `lengths` is int64 [B], each from 0 to T; undefined (Tensor()) means T for all.
+/// The length of each sequence of a padded batch [T, B, ...], and the side of the padding.
+/// `lengths` is int64 [B], each from 0 to T; undefined (Tensor()) means T for all.
 ///
-/// A tensor of lengths turns into one by itself, with the padding behind; so does whatever has both
-/// members, such as a Sequence:
+/// A tensor of lengths converts to one implicitly, with padding at the end; so does any type with
+/// both members, such as a Sequence:
 ///
 ///     Tensor loss = sequence_mse(y, target, lengths);
 ///     Tensor loss = sequence_mse(y, target, {lengths, Padding::before});

@@ -26,7 +26,7 @@ void check_equal_shapes(const char* who, const Tensor& prediction, const Tensor&
               who, prediction.shape(), target.shape());
 }
 
-/// In a formula: share * distance, where an infinite distance does not count for a share of 0.
+/// In a formula: share * distance, but 0 for a share of 0 even if the distance is infinite.
 constexpr auto share_of_distance = [](auto share, auto distance) {
   const auto absent = equal(share, 0) * equal(distance, std::numeric_limits<double>::infinity());
   return share * where(absent, 0, distance);
@@ -52,8 +52,8 @@ Tensor huber(const Tensor& prediction, const Tensor& target, double delta, Reduc
   check_equal_shapes("huber", prediction, target);
   check<UsageError>(delta > 0, "huber: delta is {}, expected more than 0", delta);
   const auto formula = [](auto x, auto y, auto limit) {
-    // The error and delta are chosen before they are multiplied: an infinity of the part that does
-    // not count would make the slope NaN.
+    // Selects error and delta before multiplying: an infinity in the unused branch would make the
+    // gradient NaN.
     const auto e = x - y;
     const auto is_near = abs(e) <= limit;
     const auto near = where(is_near, e, 0);
@@ -66,8 +66,8 @@ Tensor huber(const Tensor& prediction, const Tensor& target, double delta, Reduc
 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options) {
   check_equal_shapes("bce_with_logits", logits, targets);
-  // Written with comparisons instead of max and | |, so that the slope at 0, where those have none,
-  // is s(0) - y as well.
+  // Written with comparisons instead of max and | |, which have no gradient at 0, so that it is
+  // s(0) - y there too.
   if (!options.pos_weight.defined()) {
     const auto formula = [](auto x, auto y) {
       const auto positive = x > 0;
@@ -94,7 +94,7 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOpt
 Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction) {
   check_equal_shapes("kl_div", log_q, p);
   const auto formula = [](auto lq, auto q) {
-    // Chosen before they are used, so that the slopes are finite as well where p is 0.
+    // Selected before use, so that gradients are finite where p is 0 too.
     const auto none = equal(q, 0);
     return q * (log(where(none, 1, q)) - where(none, 0, lq));
   };

@@ -1,6 +1,6 @@
 #pragma once
-// Losses. Each takes what the model gives first and what it should have given second. An empty
-// batch has loss 0 under every reduction but `none`.
+// Losses. Each takes the model's output first and the target second. An empty batch has loss 0
+// under every reduction but `none`.
 //
 // Scores, log-probabilities and differences may be infinite, such as the logits of classes that are
 // masked out by -infinity. 0 log 0 is 0: a term whose probability or weight is 0 is 0, with zero
@@ -13,12 +13,12 @@
 
 namespace rw {
 
-/// What becomes of the loss terms: kept apart, added up, or averaged.
+/// How loss terms are reduced: not, summed, or averaged.
 enum class Reduction { none, sum, mean };
 
 struct CrossEntropyOptions {
-  /// [C], of the logits' type: what each class counts. Undefined: every class counts 1. A constant:
-  /// gets no gradient.
+  /// [C], of the logits' type: the weight of each class. Undefined: 1 for all. A constant: gets no
+  /// gradient.
   Tensor weights = {};
   /// Rows with this class index have no loss and no gradient (class indices only).
   std::int64_t ignore_index = -100;
@@ -33,12 +33,13 @@ struct CrossEntropyOptions {
 ///
 /// `logits` is [..., C]. `targets` is either int64 class indices [...], q being 1 at the target, or
 /// probabilities [..., C] of the logits' type. With class indices the whole loss is one operation;
-/// a perfect prediction gives exactly 0, none gives less. `none` gives [...]; `mean` divides by the
-/// sum of the targets' weights over the rows that are not ignored (class indices; 0 where that sum
-/// is 0) or by the number of rows (probabilities), as PyTorch does. The value is finite wherever
-/// the true one fits the type (probabilities: and log softmax does); a row without a softmax, which
-/// holds +infinity or only -infinity, gives NaN. Throws ShapeError for sizes that do not fit or a
-/// target outside [0, C), whose row it names; UsageError for a wrong type or smoothing.
+/// a perfect prediction gives exactly 0, and no prediction gives less. `none` gives [...]; `mean`
+/// divides by the sum of the targets' weights over the rows that are not ignored (class indices; 0
+/// where that sum is 0) or by the number of rows (probabilities), as PyTorch does. The value is
+/// finite wherever the true one fits the type (probabilities: and log softmax does); a row without
+/// a softmax, which holds +infinity or only -infinity, gives NaN. Throws ShapeError for sizes that
+/// do not fit or a target outside [0, C), whose row it names; UsageError for a wrong type or
+/// smoothing.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
                      const CrossEntropyOptions& options = {});
 
@@ -53,11 +54,11 @@ struct NllOptions {
 /// Reductions and errors as in cross_entropy, which equals nll(log_softmax(logits), targets).
 Tensor nll(const Tensor& log_probabilities, const Tensor& targets, const NllOptions& options = {});
 
-/// Squared error (prediction - target)^2. The shapes must be equal, here and in the losses below:
-/// none broadcasts by accident.
+/// Squared error (prediction - target)^2. The shapes must be equal, here and in the losses below,
+/// to prevent accidental broadcasting.
 Tensor mse(const Tensor& prediction, const Tensor& target, Reduction reduction = Reduction::mean);
 
-/// Absolute error |prediction - target|; slope 0 where they are equal.
+/// Absolute error |prediction - target|; gradient 0 where they are equal.
 Tensor l1(const Tensor& prediction, const Tensor& target, Reduction reduction = Reduction::mean);
 
 /// e^2 / 2 where |e| <= delta, delta (|e| - delta / 2) elsewhere, with e = prediction - target
@@ -73,7 +74,7 @@ struct BceOptions {
 
 /// Binary cross-entropy -(w y log s(x) + (1 - y) log(1 - s(x))) with s the logistic function,
 /// computed from the logits x as max(x, 0) - x y + log(1 + e^-|x|) (for w = 1), which neither
-/// overflows nor cancels. An infinite logit with the target that it is certain of has loss 0.
+/// overflows nor cancels. An infinite logit that agrees with its target has loss 0.
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options = {});
 
 /// Kullback-Leibler divergence terms p (log p - log_q); these and their gradients of any order are

@@ -9,7 +9,7 @@
 namespace rw {
 namespace {
 
-/// The first largest of n elements, or -1 if there is none or any is NaN.
+/// The index of the first largest of n elements, or -1 if there is none or any is NaN.
 template <class T>
 std::int64_t winner(const T* x, std::int64_t n) {
   std::int64_t best = n == 0 ? -1 : 0;
@@ -80,7 +80,7 @@ double accuracy(const Tensor& scores, const Tensor& targets, const AccuracyOptio
 }
 
 std::int64_t edit_distance(std::span<const std::int64_t> a, std::span<const std::int64_t> b) {
-  // row[j] is the distance between what was read of a and the first j elements of b.
+  // row[j] is the distance between the part of a read so far and the first j elements of b.
   std::vector<std::int64_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::int64_t{0});
   for (const std::int64_t element : a) {

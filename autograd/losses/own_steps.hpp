@@ -5,13 +5,13 @@
 
 namespace rw::detail {
 
-/// The lengths [batch] of a batch's sequences as a dense int64 tensor; `lengths` undefined stands
-/// for `longest` everywhere. `who` and `name` say in messages whose argument it is. Throws
-/// UsageError for another type, ShapeError for another shape or a length outside [0, longest].
+/// The lengths [batch] of a batch's sequences as a dense int64 tensor; undefined `lengths` mean
+/// `longest` for all. `who` and `name` name function and argument in messages. Throws UsageError
+/// for another type, ShapeError for another shape or a length outside [0, longest].
 Tensor checked_lengths(const char* who, const char* name, const Tensor& lengths, std::int64_t batch,
                        std::int64_t longest);
 
-/// The steps [begin(b), end(b)) of a padded batch that are sequence b's own.
+/// The steps [begin(b), end(b)) of a padded batch that belong to sequence b.
 class OwnSteps {
  public:
   /// Checks as checked_lengths does.

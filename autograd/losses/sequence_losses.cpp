@@ -9,7 +9,7 @@
 namespace rw {
 namespace {
 
-/// Checks that x is [T, B, ...] and returns which steps are its sequences' own.
+/// Checks that x is [T, B, ...] and returns which steps belong to its sequences.
 detail::OwnSteps own_steps(const char* who, const Tensor& x, const Lengths& lengths) {
   check<UsageError>(is_floating(x.dtype()), "{}: got an int64 tensor, expected float32 or float64",
                     who);
@@ -17,7 +17,7 @@ detail::OwnSteps own_steps(const char* who, const Tensor& x, const Lengths& leng
   return {who, "lengths", lengths, x.size(1), x.size(0)};
 }
 
-/// [T, B, 1...] of x's rank: how much a term of each step counts, 0 in the padding.
+/// [T, B, 1...] of x's rank: the weight of each step's terms, 0 in the padding.
 Tensor step_factors(const Tensor& x, const detail::OwnSteps& own, SequenceReduction reduction) {
   const std::int64_t steps = x.size(0);
   const std::int64_t batch = x.size(1);
@@ -55,7 +55,7 @@ Tensor added(const Tensor& terms, SequenceReduction reduction) {
   return reduction == SequenceReduction::none ? terms : sum(terms);
 }
 
-/// Terms times factors; one whose factor is 0 does not count, NaN and infinities too.
+/// Terms times factors; 0 where the factor is 0, even for NaN and infinities.
 Tensor counted(const Tensor& terms, const Tensor& factors) {
   const auto formula = [](auto x, auto factor) {
     return factor * where(not_equal(factor, 0), x, 0);
@@ -86,8 +86,8 @@ Tensor masked_targets(const char* who, const Tensor& logits, const Tensor& targe
   return masked;
 }
 
-/// [T, B]: what each token's loss is multiplied by to give the mean of the sequences' means; the
-/// tokens weigh what their targets do.
+/// [T, B]: the factor of each token's loss in the mean of the sequences' means; tokens are weighted
+/// by their targets' weights.
 Tensor sequence_mean_factors(const Tensor& logits, const Tensor& targets, const Tensor& weights,
                              std::int64_t ignore_index) {
   const std::int64_t steps = targets.size(0);
@@ -158,7 +158,7 @@ Tensor sequence_mse(const Tensor& prediction, const Tensor& target, const Length
               "reshape() or expand() one of them",
               prediction.shape(), target.shape());
   const detail::OwnSteps own = own_steps("sequence_mse", prediction, lengths);
-  // The error is chosen before it is squared, so that a NaN in the padding reaches no slope.
+  // Selects the error before squaring, so that a NaN in the padding reaches no gradient.
   const auto formula = [](auto x, auto y, auto factor) {
     const auto e = where(not_equal(factor, 0), x - y, 0);
     return factor * e * e;

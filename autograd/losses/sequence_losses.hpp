@@ -1,8 +1,7 @@
 #pragma once
-// Losses over a batch of sequences of different lengths, padded to one length T: a sequence's own
-// steps count, the first lengths[b] or, with padding in front, the last (Lengths). What stands in
-// the other places, NaN too, changes neither value nor gradients, and their own gradient is exactly
-// 0.
+// Losses over a batch of sequences of different lengths, padded to one length T: only a sequence's
+// own steps count, the first lengths[b] or, with padding in front, the last (Lengths). The content
+// of the padding, even NaN, changes neither values nor gradients; its own gradient is exactly 0.
 //
 // Every function throws ShapeError for sizes that do not fit and for a length outside [0, T], which
 // it names, and UsageError for a wrong type.
@@ -14,10 +13,10 @@
 
 namespace rw {
 
-/// What becomes of the loss terms of a batch of sequences.
+/// How the loss terms of a batch of sequences are reduced.
 enum class SequenceReduction {
-  none,           ///< kept apart; 0 where there is padding
-  sum,            ///< added up
+  none,           ///< not reduced; 0 in the padding
+  sum,            ///< summed
   token_mean,     ///< the mean over all tokens of the batch: long sequences count more
   sequence_mean,  ///< the mean over the sequences of the mean over their tokens: all count the same
 };
@@ -33,7 +32,7 @@ struct SequenceLossOptions {
 };
 
 /// Cross-entropy of each step's softmax(logits) with its target: logits [T, B, C], targets int64
-/// [T, B], of which those in the padding are not read.
+/// [T, B], which are not read in the padding.
 ///
 /// Both means are weighted by the targets' weights, as cross_entropy's is. A sequence without
 /// tokens (length 0, or every target ignored) has no mean and does not count in `sequence_mean`; a

@@ -25,8 +25,8 @@ void check_some(const char* name, std::span<const TensorRef> tensors) {
   }
 }
 
-/// Copies the tensors into `y`, each one `size(tensor)` indices of `axis` further; `to` has y's
-/// strides along the tensors' axes.
+/// Copies the tensors into `y`, each `size(tensor)` indices of `axis` after the previous one; `to`
+/// has y's strides along the tensors' axes.
 template <class Size>
 void fill(Tensor& y, int axis, const kernels::Strides& to, std::span<const TensorRef> tensors,
           const Size& size) {
@@ -51,7 +51,7 @@ void check_fits(std::size_t i, const Shape& shape, const Shape& model, int front
               model, front);
 }
 
-/// `y`, which holds the tensors one after another along axis `front`.
+/// Records `y`, the tensors concatenated along axis `front`.
 Tensor record_concat(std::span<const TensorRef> tensors, int front, Tensor y) {
   std::int64_t* ends = nullptr;
   if (detail::context.tape != nullptr) {

@@ -18,7 +18,7 @@ void check_arguments(const char* who, double p, DType dtype) {
 /// `threshold`.
 template <class T>
 void fill_mask(T* to, std::int64_t n, std::uint64_t threshold, T kept, Rng& rng) {
-  // A table, because a branch that is taken at random costs more than drawing the bits.
+  // A table, because mispredicted branches would cost more than drawing the bits.
   const std::array<T, 2> choices = {T(0), kept};
   const auto choice = [&](std::uint64_t bits) { return choices[bits >= threshold ? 1 : 0]; };
   std::array<std::uint64_t, 512> bits;

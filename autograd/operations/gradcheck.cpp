@@ -23,7 +23,7 @@ Tensor irregular(const Shape& shape, double salt) {
   return weights;
 }
 
-/// The things to differentiate by: inputs and parameters alike.
+/// The variables of differentiation: inputs and parameters.
 class Variables {
  public:
   Variables(const char* who, const std::vector<Tensor>& inputs, const ParameterList& parameters)
@@ -51,7 +51,7 @@ class Variables {
     return i < inputs_.size() ? inputs_[i].mutable_data<double>()
                               : parameters_[i - inputs_.size()].parameter->mutable_data<double>();
   }
-  /// What to ask gradients for, given the inputs as watched on a tape.
+  /// The tensors whose gradients are requested, given the inputs as watched on a tape.
   std::vector<TensorRef> targets(const std::vector<Tensor>& watched) const {
     std::vector<TensorRef> refs(watched.begin(), watched.end());
     for (const NamedParameter& entry : parameters_) {
@@ -79,8 +79,8 @@ std::vector<Tensor> watch_all(Tape& tape, const std::vector<Tensor>& inputs) {
 
 Tensor weighted_sum(const Tensor& y, double salt) { return sum(y * irregular(y.shape(), salt)); }
 
-/// The gradients; zeros where `loss` depends on nothing recorded: then the differences must be zero
-/// as well.
+/// The gradients; zeros if `loss` depends on nothing recorded: then the differences must be zero
+/// too.
 std::vector<Tensor> gradient_or_zeros(Tape& tape, const Tensor& loss,
                                       const std::vector<TensorRef>& targets,
                                       const GradientOptions& options = {}) {
@@ -144,7 +144,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0;
 }
 
-/// The loss of `function` on the variables, recorded on a tape of its own.
+/// The loss of `function` on the variables, recorded on its own tape.
 struct RecordedLoss {
   Tape tape;
   std::vector<Tensor> watched;
@@ -195,7 +195,7 @@ GradcheckResult gradgradcheck(const TensorFunction& function, const std::vector<
       variables, analytic,
       [&] {
         RecordedLoss run(function, variables);
-        // Not recorded: where a rule's two ways to run disagree, so do the derivatives.
+        // Not recorded: if the two ways to run a rule disagree, so do the derivatives.
         return first_derivatives(run.tape, run.loss, run.targets, false).item();
       },
       options, "gradgradcheck");

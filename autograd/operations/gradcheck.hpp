@@ -9,8 +9,8 @@
 
 namespace rw {
 
-/// A function to check: its inputs, in order, to one tensor of any shape. Must give the same result
-/// when called again.
+/// A function to check, from its inputs, in order, to one tensor of any shape. Must return the same
+/// result when called again.
 using TensorFunction = std::function<Tensor(const std::vector<Tensor>&)>;
 
 struct GradcheckOptions {
@@ -28,7 +28,7 @@ struct GradcheckResult {
 };
 
 /// Compares the gradient of `function` with central differences, for every element of every input
-/// and of every parameter that it uses: |analytic - numeric| <= absolute + relative |numeric|.
+/// and of every given parameter: |analytic - numeric| <= absolute + relative |numeric|.
 ///
 /// The outputs are summed with irregular weights, because a symmetric loss hides mistakes that
 /// cancel. Also checks that a second backward pass gives the same bits. Inputs and parameters must

@@ -7,25 +7,24 @@
 
 namespace rw::detail {
 
-/// concat(parts, 0), made while the parts come: each is copied to its place at once, while it is
-/// still in the processor's caches. What reads the part afterwards can read it there, where it lies
-/// beside the others, so that its own memory is free again.
+/// concat(parts, 0), built as the parts arrive: each is copied to its place immediately, while it
+/// is still in the caches. Later readers can read the part there, so that its own memory is freed.
 class GrowingConcat {
  public:
-  /// Of `parts` tensors that have `size` indices of axis 0 together.
+  /// For `parts` tensors with `size` indices of axis 0 in total.
   GrowingConcat(std::size_t parts, std::int64_t size) : parts_(parts), size_(size) {}
 
-  /// Takes part `i`, the indices [begin, end); they may come in any order. Returns the same values,
-  /// with the same gradient, in their place. Whoever hands on both must not let either be
-  /// overwritten (Note [Products in place]). Throws as concat does.
+  /// Adds part `i`, the indices [begin, end); parts may come in any order. Returns the same values,
+  /// with the same gradient, in their place. If both are passed on, neither may be overwritten
+  /// (Note [Products in place]). Throws as concat does.
   const Tensor& put(std::size_t i, std::int64_t begin, std::int64_t end, const Tensor& part);
-  /// The whole, once all parts are there; a result of its own, also of one part.
+  /// The whole, after all parts; a separate result even for one part.
   Tensor finish();
 
  private:
   TensorList parts_;
   std::int64_t size_;
-  Tensor whole_;  // undefined before the first part came
+  Tensor whole_;  // undefined before the first part
 };
 
 }  // namespace rw::detail

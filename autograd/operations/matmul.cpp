@@ -61,7 +61,7 @@ Tensor multiply_batch(const MatrixOperand& a, const MatrixOperand& b) {
   return c;
 }
 
-/// Adds a b to the gradient of `input`.
+/// Accumulates a b in the gradient of `input`.
 void add_product_to_gradient(Gradients& d, int input, const MatrixOperand& a,
                              const MatrixOperand& b) {
   if (!d.add_product(input, a, b)) {
@@ -69,7 +69,7 @@ void add_product_to_gradient(Gradients& d, int input, const MatrixOperand& a,
   }
 }
 
-/// d(op(a)) = dy op(b)^T and d(op(b)) = op(a)^T dy, each turned round again where op transposes.
+/// d(op(a)) = dy op(b)^T and d(op(b)) = op(a)^T dy, each transposed again where op transposes.
 void add_gradients(const Tensor& dy, Gradients& d, const MatrixOperand& a, const MatrixOperand& b) {
   if (a.transposed) {
     add_product_to_gradient(d, 0, b, transposed(dy));
@@ -101,7 +101,7 @@ Tensor matmul(const MatrixOperand& a, const MatrixOperand& b) {
     return recorded_product(a, b, multiply_matrices(a, b));
   }
   if (sb.rank() == 2 && !a.transposed) {
-    // One matrix on the right: all leading axes of the left are rows of one product.
+    // With one matrix on the right, all leading axes of the left are rows of one product.
     const Tensor rows = reshape(a.tensor, Shape{sa.rows(), sa.columns()});
     return reshape(matmul(rows, b), sa.with(-1, columns_of(b)));
   }
@@ -114,10 +114,10 @@ Tensor matmul(const MatrixOperand& a, const MatrixOperand& b) {
 
 namespace {
 
-/// A new matrix for a sum of `columns` columns, and zeros where it is wider (Note [Rows of a
-/// multiple of 4 KiB]).
+/// A new matrix for a sum of `columns` columns; extra columns are zero (Note [Rows of a multiple of
+/// 4 KiB]).
 Tensor make_sum(std::int64_t rows, std::int64_t columns, DType dtype) {
-  constexpr std::int64_t few_rows = 16;  // products read them at once
+  constexpr std::int64_t few_rows = 16;  // products read so many at once
   const std::int64_t stride = rows < few_rows ? columns : detail::good_row_stride(columns, dtype);
   Tensor y = detail::make_tensor(Shape{rows, stride}, dtype);
   if (stride > columns) {
@@ -142,7 +142,8 @@ Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t firs
     using T = decltype(type);
     T* const to = reinterpret_cast<T*>(y.body().data);
     if (!in_place) {
-      // The product is added onto c (or onto the bias in every row), so that c is read once.
+      // The product accumulates onto a copy of c (or of the bias in every row), so that c is read
+      // once.
       kernels::Walk walk;
       walk.add_axis(y.rows(), y.row_stride(), c.rank() == 1 ? 0 : c.row_stride());
       walk.add_axis(width, 1, 1);
@@ -165,7 +166,7 @@ Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t firs
   return slice(y, 1, 0, width);
 }
 
-/// `c` with its leading axes as rows; nobody else can read it afterwards if nobody could before.
+/// `c` with its leading axes as rows; it may be overwritten if `c` may.
 Tensor as_rows(Tensor c) {
   const bool exclusive = detail::may_be_overwritten(c);
   Tensor rows = reshape(c, Shape{c.rows(), c.columns()});
@@ -183,7 +184,7 @@ void check_addmm(const char* who, const Tensor& c, const Tensor& a, const Tensor
                     name_of(a.dtype()));
 }
 
-/// Any number of leading axes: they become rows.
+/// As add_product, for any number of leading axes, which become rows.
 Tensor add_product_of_rows(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first) {
   if (a.rank() == 2) {
     return add_product(std::move(c), a, b, first);

@@ -16,7 +16,7 @@ namespace rw {
 Tensor matmul(const MatrixOperand& a, const MatrixOperand& b);
 
 namespace detail {
-/// addmm and addmm_columns of a handle of their own.
+/// addmm and addmm_columns, which take `c` by value.
 Tensor sum_with_product(Tensor c, const Tensor& a, const Tensor& b);
 Tensor sum_with_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first);
 }  // namespace detail
@@ -24,23 +24,23 @@ Tensor sum_with_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t
 /// c + a b, as one operation: a [m, k] and b [k, n] matrices, c [m, n], or [n] to be added to every
 /// row (a bias).
 ///
-/// `a` may have more leading axes, which become rows: [..., k] x [k, n] -> [..., n]. Given its part
-/// of a projected sequence with std::move, a cell's step has the product added in place. Throws
-/// ShapeError when sizes differ.
+/// `a` may have more leading axes, which become rows: [..., k] x [k, n] -> [..., n]. If a cell's
+/// step moves in its part of a projected sequence, the product is added in place. Throws ShapeError
+/// when sizes differ.
 template <TensorLike C>
 Tensor addmm(C&& c, const Tensor& a, const Tensor& b) {
   return detail::sum_with_product(detail::take_over(std::forward<C>(c)), a, b);
 }
 
 /// The same with a wider c [m, N] (or [N]): the product is added to its columns from `first` on,
-/// the others stay as they are.
+/// the others do not change.
 template <TensorLike C>
 Tensor addmm_columns(C&& c, const Tensor& a, const Tensor& b, std::int64_t first) {
   return detail::sum_with_product(detail::take_over(std::forward<C>(c)), a, b, first);
 }
 
-/// Not for a const tensor given with std::move, such as a part of `const auto [a, b] =
-/// split<2>(z)`: nothing can be added in place of it. Declare it without const.
+/// Deleted for std::move of a const tensor, such as a part of `const auto [a, b] = split<2>(z)`,
+/// which cannot be overwritten. Declare it without const.
 template <TensorLike C>
 requires std::same_as<C, const Tensor>
 void addmm(C&& const_tensor_given_with_move, const Tensor& a, const Tensor& b) = delete;
@@ -52,9 +52,9 @@ void addmm_columns(C&& const_tensor_given_with_move, const Tensor& a, const Tens
 // Note [Products in place]
 // Recurrent projects the inputs of all steps at once and gives each step its part as an exclusive
 // tensor (Note [Ownership], tensor/ownership.hpp); split marks the parts of a tensor that was moved
-// into it. If a step moves such a tensor, or one that owns its memory alone, into addmm, the product
-// is added in place. The result takes over the memory, and in the backward pass its gradient is
-// that part of the sequence's gradient: nothing is copied either way. For a cell that keeps or reads
-// its input elsewhere, addmm copies.
+// into it. If a step moves such a tensor, or one that owns its memory alone, into addmm, the
+// product is added in place. The result takes over the memory, and in the backward pass its
+// gradient is that part of the sequence's gradient: nothing is copied either way. For a cell that
+// keeps or reads its input elsewhere, addmm copies.
 
 }  // namespace rw

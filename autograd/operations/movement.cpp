@@ -17,8 +17,7 @@ std::span<const int> first(const Order& order, int rank) {
   return {order.data(), static_cast<std::size_t>(rank)};
 }
 
-/// Whether the axes of more than one element keep their order, so that the elements stay where they
-/// are.
+/// Whether the axes of more than one element keep their order, so that no element moves.
 bool keeps_elements(const Shape& shape, std::span<const int> axes) {
   int previous = -1;
   for (const int axis : axes) {
@@ -86,7 +85,7 @@ Tensor flipped(const Tensor& x, unsigned axes) {
 }
 
 /// `lanes` running sums of `n` elements each, `step` apart; the lanes start `stride` apart. Groups
-/// of them run side by side, because every sum waits for its own last addition. Sum is double for
+/// of them run in parallel, because every sum waits for its own last addition. Sum is double for
 /// floating types, unsigned for integers, where overflow wraps.
 template <std::int64_t group, class Sum, class T>
 void running_sums(T* to, const T* from, std::int64_t lanes, std::int64_t stride, std::int64_t n,

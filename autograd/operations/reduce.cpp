@@ -131,7 +131,7 @@ Tensor truth_over(const char* who, const Tensor& x, Axes axes, bool keep, double
   return extreme_over<Pick>(not_equal(x, 0), r);
 }
 
-/// The axes that are reduced as one axis in front of all others: [n, ...].
+/// Moves the reduced axes to the front, as one axis: [n, ...].
 Tensor with_reduced_axes_in_front(const Tensor& x, const ReductionPlan& r) {
   std::vector<int> order;
   for (const bool reduced : {true, false}) {
@@ -177,7 +177,7 @@ Tensor var(const Tensor& x, Axes axes, bool keep, double correction) {
 }
 
 Tensor stddev(const Tensor& x, Axes axes, bool keep, double correction) {
-  plan("stddev", x, axes, keep);  // errors in its own name
+  plan("stddev", x, axes, keep);  // so that errors name stddev
   return fuse(
       "stddev", [](auto v) { return where(equal(v, 0), 0, sqrt(v)); },
       var(x, axes, keep, correction));
@@ -198,7 +198,7 @@ Tensor norm(const Tensor& x, Axes axes, bool keep, double p) {
     const Tensor magnitude = abs(x);
     return record_extreme("norm", magnitude, extreme_over<kernels::Larger>(magnitude, r), r);
   }
-  // The slopes of a power of 0 are left out: the first is 0, and the second may be infinite.
+  // Drops the gradients of a power of 0: the first is 0, and the second may be infinite.
   const Tensor powers = fuse(
       "power", [](auto v, auto k) { return where(equal(v, 0), 0, pow(abs(v), k)); }, x, p);
   return fuse(
@@ -212,7 +212,7 @@ Tensor prod(const Tensor& x, Axes axes, bool keep) {
     return record_sum("sum", x, r, 1.0) + 1.0;
   }
   Tensor product = with_reduced_axes_in_front(x, r);
-  Tensor rest;  // the factors that found no partner
+  Tensor rest;  // the factors without a partner
   for (std::int64_t n = r.count; n > 1; n /= 2) {
     if (n % 2 == 1) {
       const Tensor last = slice(product, 0, n - 1, n);

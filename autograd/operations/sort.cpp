@@ -15,7 +15,7 @@ struct Entry {
   std::int64_t index;
 };
 
-/// Whether `a` comes before `b`: by value, NaNs behind all, and as they stand where that is equal.
+/// Whether `a` comes before `b`: by value, NaNs last, ties by position.
 template <class T>
 bool precedes(const Entry<T>& a, const Entry<T>& b, bool descending) {
   const T& first = descending ? b.value : a.value;
@@ -28,7 +28,7 @@ bool precedes(const Entry<T>& a, const Entry<T>& b, bool descending) {
   return a_is_nan == b_is_nan ? a.index < b.index : b_is_nan;
 }
 
-/// Where the first `k` elements of `axis` stand once it is in order.
+/// The original indices of the first `k` elements of `axis` in sorted order.
 Tensor places_in_order(const Tensor& x, int axis, std::int64_t k, bool descending) {
   Tensor places = detail::make_tensor(x.shape().with(axis, k), DType::int64);
   if (places.elements() == 0) {

@@ -1,6 +1,6 @@
 #pragma once
-// Order along an axis. Equal elements keep their order, -0 and 0 being equal; NaNs come last
-// whichever way is asked for. The gradient of a value goes to the element that it is.
+// Sorting along an axis. It is stable, with -0 equal to 0; NaNs come last in either direction. The
+// gradient of a value goes to the element that it was.
 
 #include <cstdint>
 
@@ -8,7 +8,7 @@
 
 namespace rw {
 
-/// Elements and where they stood: values = gather(x, indices, axis).
+/// Elements and their original indices: values = gather(x, indices, axis).
 struct Sorted {
   Tensor values;
   Tensor indices;  ///< int64, of the shape of values
@@ -20,8 +20,8 @@ struct Sorted {
 ///     auto [values, indices] = sort(scores, -1, true);
 Sorted sort(const Tensor& x, int axis = -1, bool descending = false);
 
-/// The `k` largest elements along the last axis, largest first: x [..., n] -> [..., k]. What
-/// sort(x, -1, true) has in front. Throws ShapeError unless 0 <= k <= n.
+/// The `k` largest elements along the last axis, largest first: x [..., n] -> [..., k]. The first k
+/// results of sort(x, -1, true). Throws ShapeError unless 0 <= k <= n.
 Sorted topk(const Tensor& x, std::int64_t k);
 
 }  // namespace rw

@@ -23,7 +23,7 @@ Tensor view(const Tensor& x, const Shape& shape, std::int64_t row_begin, std::in
                            dense_result ? shape.columns() : link.row_stride);
 }
 
-/// A slice that the layout cannot express: parts of `outer` blocks.
+/// A slice that a view cannot express: copies the parts of `outer` blocks.
 Tensor copied_slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
   const Shape shape = x.shape();
   const Tensor dense = contiguous(x);
@@ -43,7 +43,7 @@ Tensor copied_slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t 
                 });
 }
 
-/// The part [begin, end) of `axis`, which exists and holds it.
+/// The part [begin, end) of `axis`; both are checked by the caller.
 Tensor part_of_axis(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
   const Shape& shape = x.shape();
   if (begin == 0 && end == shape[axis]) {

@@ -1,8 +1,8 @@
 #pragma once
 // Views: slices, column slices and reshapes share storage, record nothing and cost nothing. Their
-// gradient is that part of the whole's (Note [Gradients of views], tape/detail/gradient_slot.cpp).
-// Where the layout (rows a fixed distance apart, contiguous within) cannot
-// express the result, these functions copy instead.
+// gradient is a part of the whole's gradient (Note [Gradients of views],
+// tape/detail/gradient_slot.cpp). If the layout (contiguous rows at a fixed stride) cannot express
+// the result, these functions copy instead.
 
 #include <array>
 #include <cstdint>
@@ -16,11 +16,11 @@
 
 namespace rw {
 
-/// The same elements in row-major order as `shape`: `x` itself where it has that shape. Throws
-/// ShapeError when the counts differ.
+/// The same elements in row-major order with shape `shape`; `x` itself if it has that shape. Throws
+/// ShapeError when the numbers of elements differ.
 Tensor reshape(const Tensor& x, const Shape& shape);
-/// The same, where one size may be -1, which stands for what the others leave: reshape(x [6, 4],
-/// {-1, 3}) is [8, 3]. Throws ShapeError where no size, or more than one, would do.
+/// The same, where one size may be -1 and is computed from the others: reshape(x [6, 4], {-1, 3})
+/// is [8, 3]. Throws ShapeError if no size, or more than one, is possible.
 Tensor reshape(const Tensor& x, std::initializer_list<std::int64_t> sizes);
 
 /// `x` with a new axis of size 1 in front of `axis` (0 <= axis <= rank).
@@ -41,12 +41,12 @@ Tensor select(const Tensor& x, int axis, std::int64_t index);
 TensorList split(const Tensor& x, int parts, int axis = -1);
 
 namespace detail {
-/// Slices of the sizes `sizes` into `parts`; of the one size axis / parts without them.
+/// Slices of `sizes` into `parts`; of equal sizes if `sizes` is empty.
 void split_into(Tensor x, std::span<const std::int64_t> sizes, int axis, std::span<Tensor> parts);
 }  // namespace detail
 
-/// The same with the number known at compile time: auto [i, f, g, o] = split<4>(z). A tensor given
-/// with std::move hands on to its parts that nobody else reads them (Note [Products in place]).
+/// The same with the number known at compile time: auto [i, f, g, o] = split<4>(z). Moving x in
+/// marks the parts as exclusively owned if x was (Note [Products in place]).
 template <int Parts, TensorLike T>
 std::array<Tensor, std::size_t{Parts}> split(T&& x, int axis = -1) {
   std::array<Tensor, std::size_t{Parts}> parts;
@@ -61,8 +61,8 @@ std::array<Tensor, Parts> split(T&& x, const std::int64_t (&sizes)[Parts], int a
   detail::split_into(detail::take_over(std::forward<T>(x)), sizes, axis, parts);
   return parts;
 }
-/// Not for a const tensor given with std::move: nothing can be taken over from it. Declare it
-/// without const.
+/// Deleted for std::move of a const tensor, which cannot pass on its memory. Declare it without
+/// const.
 template <int Parts, TensorLike T>
 requires std::same_as<T, const Tensor>
 void split(T&& const_tensor_given_with_move, int axis = -1) = delete;
@@ -72,10 +72,10 @@ void split(T&& const_tensor_given_with_move, const std::int64_t (&sizes)[Parts],
            int axis = -1) = delete;
 
 namespace detail {
-/// `x` as the result of an operation of its own: what is added to its gradient is summed before it
-/// reaches x.
+/// `x` as the result of a separate operation: contributions to its gradient are summed before they
+/// reach x.
 Tensor alias(const char* name, const Tensor& x);
-/// Zeros of `shape` with `x` in the part [begin, end) of `axis`; the adjoint of slice.
+/// Zeros of `shape` with `x` in the part [begin, end) of `axis`; the gradient of slice.
 Tensor place(const Tensor& x, const Shape& shape, int axis, std::int64_t begin, std::int64_t end);
 }  // namespace detail
 

@@ -41,7 +41,7 @@ MatrixOperand PackedWeights::packed(const MatrixOperand& b, std::int64_t rows) {
   const bool is_slow =
       b.transposed ||
       (rows >= enough_rows && good_row_stride(x.row_stride(), x.dtype()) != x.row_stride());
-  // float64 would round otherwise by the number of rows (Note [Rows by themselves]).
+  // float64 would round otherwise by the number of rows (Note [Independent rows]).
   if (!is_slow || x.rank() != 2 || x.elements() == 0 || x.dtype() != DType::float32) {
     return b;
   }

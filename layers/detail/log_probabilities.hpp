@@ -8,7 +8,7 @@
 
 namespace rw::detail {
 
-/// log softmax of row `row` of `logits`, in float64; false where the row holds a NaN or has no
+/// log softmax of row `row` of `logits`, in float64; false if the row contains a NaN or has no
 /// finite largest logit, so that there are no probabilities.
 bool read_log_probabilities(const Tensor& logits, std::int64_t row,
                             std::vector<double>& log_probabilities);

@@ -42,8 +42,8 @@ Tensor masked_softmax(const Tensor& scores, const Tensor& mask) {
   if (!mask.defined()) {
     return softmax(scores);
   }
-  // A finite number, but so far below every score that its exponential is 0. Where nothing counts
-  // all are equal here, hence the second mask.
+  // A finite number, but so far below every score that its exponential is 0. In a row that is
+  // masked out completely all scores are equal, hence the second mask.
   const double nothing = scores.dtype() == DType::float32 ? -1e38 : -1e308;
   return masked(softmax(masked(scores, mask, nothing)), mask, 0);
 }

@@ -33,7 +33,7 @@ Packing::Packing(const char* who, const Sequence& sequence, Direction direction)
   order_ = indices(batch_);
   auto* const order = order_.mutable_data<std::int64_t>();
   std::iota(order, order + batch_, std::int64_t{0});
-  // Ties by number instead of stable_sort, which allocates.
+  // Breaks ties by index instead of using stable_sort, which allocates.
   std::sort(order, order + batch_, [&](std::int64_t a, std::int64_t b) {
     return length[a] != length[b] ? length[a] > length[b] : a < b;
   });
@@ -67,9 +67,9 @@ Packing::Packing(const char* who, const Sequence& sequence, Direction direction)
   }
 }
 
-// The projected inputs of several steps make one efficient product; those of a long sequence would
-// fall out of the processor's caches before their steps come, in both directions. Hence chunks:
-// enough rows for the product, and not much more; all of about the same size.
+// Projecting the inputs of several steps is one efficient product, but those of a long sequence
+// would be evicted from the caches before their steps use them, forward and backward. Hence chunks
+// of about equal size, with enough rows for the product and not many more.
 std::pair<std::int64_t, std::int64_t> Packing::next_chunk(std::int64_t done) const {
   constexpr std::int64_t enough_rows = 512;
   // Rows of the next n steps.

@@ -5,20 +5,20 @@
 namespace rw::detail {
 
 // Note [Packed sequences]
-// A batch of sequences of different lengths is run without its padding. The sequences are put in
-// order, longest first, so that those which still run at a step are always the first ones; the rows
-// of their steps then follow each other, step after step, [N, features] with N the sum of the
-// lengths. A step works on the rows of one piece of that, and the state loses its last rows where
-// sequences end. To run from the last step to the first, each sequence is packed the other way
-// round. Whatever is done row by row gives each sequence the values that it has alone.
+// A batch of sequences of different lengths is run without its padding. The sequences are sorted,
+// longest first, so that those still running at a step are always the first ones; the rows of all
+// steps are then stored one step after another, [N, features] with N the sum of the lengths. A step
+// works on one slice of these rows, and the state loses its last rows where sequences end. To run
+// from the last step to the first, each sequence is packed in reverse. Every row-wise operation
+// gives each sequence the same values as it would alone.
 //
-// Where all lengths are equal to T, nothing is moved and a piece of steps is a view.
+// If all lengths equal T, nothing is moved and a slice of steps is a view.
 class Packing {
  public:
-  /// Throws ShapeError, in the name of `who`, unless the steps have three axes and the lengths fit.
+  /// Throws ShapeError, naming `who`, unless the steps have three axes and the lengths fit.
   Packing(const char* who, const Sequence& sequence, Direction direction = Direction::forward);
 
-  /// Whether packed steps are to be run in falling order.
+  /// Whether packed steps are run in decreasing order.
   bool falling() const { return direction_ == Direction::backward && !starts_.defined(); }
   std::int64_t batch() const { return batch_; }
   /// The longest length.
@@ -30,18 +30,18 @@ class Packing {
     return starts_.defined() ? starts_.data<std::int64_t>()[step] : step * batch_;
   }
 
-  /// Where packed row `row` stands in the steps: step * B + sequence.
+  /// The position of packed row `row` in the steps: step * B + sequence.
   std::int64_t place(std::int64_t row) const {
     return places_.defined() ? places_.data<std::int64_t>()[row] : row;
   }
 
-  /// The steps [first, last) whose inputs are best projected together, after `done` others.
+  /// The steps [first, last) whose inputs should be projected together, after `done` others.
   std::pair<std::int64_t, std::int64_t> next_chunk(std::int64_t done) const;
 
   /// [T, B, features] -> [N, features].
   Tensor packed(const Tensor& steps) const;
-  /// Rows of whole steps with three axes again, as cells project them: [steps, B, features], or [1,
-  /// rows, features] where lengths differ.
+  /// Rows of whole steps reshaped to three axes, as cells project them: [steps, B, features], or
+  /// [1, rows, features] if lengths differ.
   Tensor steps_of(const Tensor& rows) const;
   /// [N, features] -> [T, B, features] with zeros in the padding.
   Tensor padded(const Tensor& rows) const;
@@ -54,10 +54,10 @@ class Packing {
   std::int64_t length_;  // T
   std::int64_t batch_;
   std::int64_t steps_;
-  // All int64, and undefined where every sequence has T steps.
+  // All int64, and undefined if every sequence has T steps.
   Tensor starts_;    // [steps + 1]
   Tensor places_;    // [N], in the steps as rows [T B]
-  Tensor order_;     // [B], longest first; undefined where the batch is in that order already
+  Tensor order_;     // [B], longest first; undefined if the batch already has that order
   Tensor position_;  // [B], of each sequence in that order
 };
 

@@ -19,23 +19,24 @@ class StateRecorder;
 namespace rw::detail {
 
 // Note [Recorded steps]
-// While a StateRecorder is alive, each step of a run hands on its output and its state through
-// identities on the tape. The gradient that arrives at such an identity is what comes from outside
-// the step, from later steps, the output and whatever else read the state; it is what the step has
-// to be run backwards with, alone, to find its own part of a weight's gradient. The gradient at the
-// state that went into the identity also has what came by way of the step's own output: it is the
-// dL/ds_t of the text books. In a cell whose output is its state the two differ by just that.
+// While a StateRecorder is alive, each step of a run passes its output and its state through
+// identities on the tape. The gradient of an identity's result comes from outside the step: from
+// later steps, the output and any other reader of the state. A backward pass over the step alone,
+// starting from this gradient, gives the step's own part of a weight's gradient. The gradient of
+// the identity's argument, the state, also includes the contribution through the step's own output:
+// it is the dL/ds_t of textbooks. In a cell whose output is its state the two differ by exactly
+// that contribution.
 //
-// A step is run again from a copy of the cell, made when the run began, so that layer, weights and
-// tape may change or end before anyone asks.
+// A step is run again with a copy of the cell, made when the run began, so that layer, weights and
+// tape may change or end before the flow is computed.
 
 /// One step of a run: the rows of the sequences that were still running.
 struct RecordedStep {
-  Tensor x;             // [rows, input]; constant, like the next
+  Tensor x;             // [rows, input]; a constant, like `before`
   TensorList before;    // the state's tensors
-  TensorList computed;  // the state after the step, as the cell gave it
-  // The output and then the state, as everything outside the step reads them. An output that is
-  // part of the state is undefined here.
+  TensorList computed;  // the state after the step, as the cell returned it
+  // The output and then the state, as seen from outside the step. An output that is part of the
+  // state is undefined here.
   TensorList handed_on;
   std::optional<Rng> rng;  // before zoneout drew from it
 };
@@ -60,7 +61,7 @@ struct RecordedRun {
   TensorList weights;  // copies
   Replay replay;
 
-  /// Replaces the output and the state by what is to be handed on.
+  /// Replaces the output and the state by the identities that are passed on.
   void note(std::int64_t step, const Tensor& x, const TensorList& before, Tensor& y,
             TensorList& after);
 };
@@ -81,11 +82,11 @@ C with_weights(const C& cell, std::span<const Tensor> weights) {
   return copy;
 }
 
-/// `x` as part of an initial state: on the tape also where it depends on no parameter, so that what
-/// comes of it has a gradient.
+/// `x` as part of an initial state, recorded on the tape even if it depends on no parameter, so
+/// that it has a gradient.
 Tensor watched(const Tensor& x);
 
-/// What a run from `state` is noted in; null unless a recorder is alive.
+/// The record of a run from `state`; null unless a recorder is alive.
 template <class C>
 std::unique_ptr<RecordedRun> begin_recording(const C& cell, Direction direction,
                                              const RecurrentDropout& dropout,
@@ -129,7 +130,7 @@ std::unique_ptr<RecordedRun> begin_recording(const C& cell, Direction direction,
   return run;
 }
 
-/// Notes one step, and puts what is to be handed on in the place of `y` and `next`.
+/// Records one step, and replaces `y` and `next` by the identities that are passed on.
 template <class State>
 void note_step(RecordedRun& run, std::int64_t step, const Tensor& x, const State& before, Tensor& y,
                State& next) {
@@ -139,7 +140,7 @@ void note_step(RecordedRun& run, std::int64_t step, const Tensor& x, const State
   for_each_tensor(next, [&](Tensor& tensor) { tensor = after[i++]; });
 }
 
-/// After the last step: gives the run to the recorder. Does nothing for null.
+/// Gives the run to the recorder after the last step. Does nothing for null.
 void end_recording(std::unique_ptr<RecordedRun> run);
 
 }  // namespace rw::detail

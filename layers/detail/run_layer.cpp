@@ -17,8 +17,8 @@ void check_dropout_between(const char* who, double p, std::size_t layers) {
 
 Tensor residual_sum(const Sequence& x, const Tensor& y) {
   check_shape(x.steps.shape() == y.shape(),
-              "residual: the layer makes {} of {}; only outputs of the input's size can be added "
-              "to it",
+              "residual: the output is {} for an input of {}; expected equal shapes, as both are "
+              "added",
               y.shape(), x.steps.shape());
   return without_padding(x.steps, step_mask("residual", x)) + y;
 }

@@ -4,17 +4,16 @@
 
 namespace rw::detail {
 
-/// Keeps the rows of a state that leave it where sequences end (Note [Packed sequences]). Tensors
-/// of the state go through its functions one after another, always all of them and in the same
-/// order.
+/// Keeps the rows that leave a state where sequences end (Note [Packed sequences]). Each function
+/// must be called for all tensors of the state, always in the same order.
 class RunningRows {
  public:
   explicit RunningRows(const Packing& packing) : packing_(packing), rows_(packing.batch()) {}
 
-  /// Throws ShapeError, in the name of `who`, unless a tensor of the initial state has a row for
-  /// each sequence of `steps`.
+  /// Throws ShapeError, naming `who`, unless a tensor of the initial state has a row for each
+  /// sequence of `steps`.
   void check(const char* who, const Tensor& tensor, const Tensor& steps) const;
-  /// Takes the rows of sequences that end before `step` out of the state.
+  /// Removes the rows of sequences that end before `step` from the state.
   template <class State>
   void shorten(State& state, std::int64_t step) {
     if (ends_before(step)) {

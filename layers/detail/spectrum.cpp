@@ -8,8 +8,8 @@
 namespace rw::detail {
 namespace {
 
-// Eigen's solvers take by far the longest to compile of all that the library uses: one order of
-// elements, and no decomposition that another one can stand in for.
+// Eigen's solvers dominate the library's compile time: use only one storage order, and no
+// decomposition that another one can replace.
 using Matrix = Eigen::MatrixXd;
 
 /// f(A / s) * s with s = max |a_ij|, so that squares of vanishing or exploding elements are in

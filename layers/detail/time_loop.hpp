@@ -12,9 +12,10 @@
 
 namespace rw::detail {
 
-/// The steps of one run of a cell, in the order in which it takes them. What makes a loop over time
-/// fast is in here: inputs are projected many steps at a time, a step may overwrite its projected
-/// input, outputs go to their places at once, and copies of weights are kept for the whole run.
+/// The steps of one run of a cell, in the order in which it runs them. Contains the optimisations
+/// of a loop over time: inputs are projected many steps at a time, a step may overwrite its
+/// projected input, outputs are copied straight to their places, and packed weights are kept for
+/// the whole run.
 ///
 ///     TimeLoop<MyCell> loop(cell, packing, x);
 ///     while (loop.next()) {
@@ -27,7 +28,7 @@ class TimeLoop {
  public:
   using State = typename C::State;
 
-  /// `cell`, `packing` and `x` have to outlive the loop.
+  /// `cell`, `packing` and `x` must outlive the loop.
   TimeLoop(const C& cell, const Packing& packing, const Sequence& x)
       : cell_(cell),
         packing_(packing),
@@ -35,7 +36,7 @@ class TimeLoop {
         rows_(packing.packed(x.steps)),
         outputs_(static_cast<std::size_t>(packing.steps()), rows_.size(0)) {}
 
-  /// Moves on to the next step, the first one at the first call. False after the last.
+  /// Advances to the next step; the first call to the first step. False after the last.
   bool next() {
     if (done_ == packing_.steps()) {
       return false;
@@ -47,14 +48,14 @@ class TimeLoop {
     ++done_;
     return true;
   }
-  /// The number of the step as packed (Note [Packed sequences]).
+  /// The index of the packed step (Note [Packed sequences]).
   std::int64_t step() const { return step_; }
   /// The inputs of the step, [rows, input].
   Tensor inputs() const {
     return slice(rows_, 0, packing_.begin(step_), packing_.begin(step_ + 1));
   }
 
-  /// Takes the step from `state`. Once for each step: it may use up the projected inputs.
+  /// Runs the step from `state`. Call it once per step: it may overwrite the projected inputs.
   std::pair<Tensor, State> run(const State& state) {
     const std::int64_t begin = packing_.begin(step_) - packing_.begin(first_);
     const std::int64_t end = packing_.begin(step_ + 1) - packing_.begin(first_);
@@ -69,8 +70,8 @@ class TimeLoop {
     }
   }
 
-  /// Puts the output `y` in its place among the others. Where it is part of the state as well, the
-  /// next step reads it there; the state after the last step stays apart from the outputs.
+  /// Puts the output `y` in its place among the others. If it is also part of the state, the next
+  /// step reads it there; the state after the last step does not share memory with the outputs.
   State place(const Tensor& y, State next) {
     const Tensor& placed = put(y);
     if (done_ < packing_.steps()) {
@@ -82,7 +83,7 @@ class TimeLoop {
     }
     return next;
   }
-  /// Only puts the output in its place, for states that others see.
+  /// Only puts the output in its place, for states that are visible to others.
   const Tensor& put(const Tensor& y) {
     return outputs_.put(static_cast<std::size_t>(step_), packing_.begin(step_),
                         packing_.begin(step_ + 1), y);
@@ -107,7 +108,7 @@ class TimeLoop {
     try {
       return cell_.project(chunk_);
     } catch (const ShapeError&) {
-      cell_.project(x_);  // throws the same, about the x that the caller knows
+      cell_.project(x_);  // throws the same error, but about the caller's x
       throw;
     }
   }
@@ -118,7 +119,7 @@ class TimeLoop {
   const WeightScope weights_{false};
   Tensor rows_;  // of all steps, as packed
   GrowingConcat outputs_;
-  std::int64_t done_ = 0;  // steps, the current one too
+  std::int64_t done_ = 0;  // steps, including the current one
   std::int64_t step_ = 0;
   // The steps [first, last) are projected together.
   std::int64_t first_ = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// One pass over arrays of equal length, a register of each at a time.
+// One pass over arrays of equal length, one SIMD register of each at a time.
 
 #include <array>
 #include <cmath>
@@ -26,9 +26,9 @@ template <class T, std::size_t Reads, std::size_t Writes, class Body, class Load
 }
 
 /// Calls body(r..., w...) with one register r of each array of `read` and one w of each array of
-/// `write`, over all `n` elements, and stores what it leaves in w. A null array reads as zeros and
-/// is not written: that is how a rule does without an option. In the last register, lanes beyond
-/// the end of an array hold 0.
+/// `write`, over all `n` elements, and stores the resulting w. A null array reads as zeros and is
+/// not written; rules use this for options that are off. In the last register, lanes beyond the end
+/// of an array hold 0.
 template <class T, std::size_t Reads, std::size_t Writes, class Body>
 void for_each_register(std::int64_t n, const std::array<const T*, Reads>& read,
                        const std::array<T*, Writes>& write, Body&& body) {
@@ -57,11 +57,11 @@ void for_each_register(std::int64_t n, const std::array<const T*, Reads>& read,
   }
 }
 
-/// Whether body(r...) is finite for all elements of the arrays, which are read as above.
+/// Whether body(r...) is finite for all elements of the arrays, read as above.
 template <class T, std::size_t Reads, class Body>
 bool all_finite(std::int64_t n, const std::array<const T*, Reads>& read, Body&& body) {
   using V = simd::Batch<T>;
-  // x - x is 0 for a finite x and NaN for any other, and a NaN once added stays.
+  // x - x is 0 for finite x and NaN otherwise, and a NaN in a sum stays.
   V sum(T(0));
   for_each_register<T>(n, read, std::array<T*, 0>{}, [&](const auto&... values) {
     const V x = body(values...);

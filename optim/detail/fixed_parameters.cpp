@@ -13,8 +13,8 @@ FixedParameters::FixedParameters(std::string_view owner, ParameterList list)
       return other.parameter == entry->parameter || other.path == entry->path;
     });
     check<UsageError>(twin == entry,
-                      "{}: '{}' and '{}' are one parameter or have one path; list each parameter "
-                      "once, under a path of its own",
+                      "{}: '{}' and '{}' are the same parameter or have the same path; list each "
+                      "parameter once, under a unique path",
                       owner_, twin->path, entry->path);
     forms_.push_back({entry->parameter->shape(), entry->parameter->dtype()});
   }

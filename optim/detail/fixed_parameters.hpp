@@ -1,6 +1,6 @@
 #pragma once
-// The parameters of an optimiser or an average, each of which must stay what it was at first: there
-// is state of the same form beside it.
+// The parameters of an optimiser or an average. Their shapes and types must not change, because
+// there is state of the same shape and type for each.
 
 #include <string_view>
 #include <vector>
@@ -11,7 +11,7 @@ namespace rw::detail {
 
 class FixedParameters {
  public:
-  /// `owner` opens every message. Throws UsageError when the list is empty or has a parameter or a
+  /// `owner` starts every message. Throws UsageError when the list is empty or has a parameter or a
   /// path twice.
   FixedParameters(std::string_view owner, ParameterList list);
 
@@ -19,7 +19,7 @@ class FixedParameters {
   const ParameterList& list() const { return list_; }
   std::size_t size() const { return list_.size(); }
   const NamedParameter& operator[](std::size_t i) const { return list_[i]; }
-  /// Throws UsageError when the i-th parameter has another shape or type than at first.
+  /// Throws UsageError when the shape or type of the i-th parameter has changed.
   void check_form(std::size_t i) const;
 
  private:

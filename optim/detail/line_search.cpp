@@ -7,8 +7,8 @@
 namespace rw::detail {
 namespace {
 
-/// Where the cubic through two points with their slopes has its minimum; NaN where it has none
-/// (Nocedal and Wright, equation 3.59).
+/// The minimum of the cubic with the values and slopes of two points; NaN if it has none (Nocedal
+/// and Wright, equation 3.59).
 double cubic_minimum(const LinePoint& a, const LinePoint& b) {
   const double d1 = a.slope + b.slope - 3 * (a.f - b.f) / (a.t - b.t);
   const double d2 = std::copysign(std::sqrt(d1 * d1 - a.slope * b.slope), b.t - a.t);
@@ -25,7 +25,7 @@ class Search {
          const WolfeConditions& conditions, std::int64_t evaluations)
       : evaluate_(evaluate), start_(start), conditions_(conditions), evaluations_(evaluations) {}
 
-  /// Lengthens the step until it is known that a good one lies between two points.
+  /// Increases the step until two points are known to bracket a good one.
   LinePoint run(double t) {
     LinePoint previous = start_;
     while (evaluations_ > 0) {
@@ -60,8 +60,8 @@ class Search {
     return std::abs(point.slope) <= -conditions_.curvature * start_.slope;
   }
 
-  /// Narrows the interval between `low`, the lowest point with enough decrease, and `high`, so that
-  /// it always holds a good step.
+  /// Narrows the interval between `low`, the lowest point with sufficient decrease, and `high`, so
+  /// that it always contains a good step.
   LinePoint zoom(LinePoint low, LinePoint high) {
     while (evaluations_ > 0) {
       const double width = high.t - low.t;

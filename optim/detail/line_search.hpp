@@ -1,5 +1,5 @@
 #pragma once
-// A search along a line for a point that is lower and flatter enough.
+// Line search for a point with sufficient decrease and a sufficiently small slope.
 
 #include <cstdint>
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace rw::detail {
 
-/// What is known of a function f at x + t direction.
+/// Value and gradient of a function f at x + t direction.
 struct LinePoint {
   double t = 0;
   double f = 0;
@@ -25,9 +25,9 @@ struct WolfeConditions {
 };
 
 /// A t > 0 that meets the strong Wolfe conditions, found from the first guess `t` in at most
-/// `evaluations` calls of `evaluate`. Where the calls or the digits do not suffice: the lowest
-/// point seen that meets the first condition, or else `start`. A point at which f or its slope is
-/// not finite counts as too high. `start.slope` must be negative.
+/// `evaluations` calls of `evaluate`. If the calls or the precision do not suffice, returns the
+/// lowest point seen that meets the first condition, or else `start`. A point at which f or its
+/// slope is not finite is treated as too high. `start.slope` must be negative.
 ///
 /// Nocedal and Wright, "Numerical optimization", 2nd ed. 2006, algorithms 3.5 and 3.6, with cubic
 /// interpolation.

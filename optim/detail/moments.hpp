@@ -1,7 +1,7 @@
 #pragma once
 
 #pragma GCC visibility push(hidden)
-// What Adam and its relatives do alike, on registers or numbers.
+// The parts that Adam and its variants share, for registers or numbers.
 
 namespace rw::detail {
 

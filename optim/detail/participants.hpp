@@ -1,6 +1,5 @@
 #pragma once
-// Which parameters a step or a clipping touches, and what it says when their gradients cannot be
-// used.
+// Which parameters a step or clipping changes, and the errors for gradients that cannot be used.
 
 #include <string_view>
 
@@ -10,21 +9,22 @@
 
 namespace rw::detail {
 
-/// Frozen parameters, and those that the last backward pass did not reach, are left alone.
+/// False for frozen parameters and for those that the last backward pass did not reach.
 inline bool takes_part(const Parameter& parameter) {
   return parameter.trainable() && parameter.has_grad();
 }
 
-/// Throws UsageError when no parameter has a gradient: it would be a step that does nothing, and
-/// nobody would notice the mistake behind it.
+/// Throws UsageError when no parameter has a gradient: the step would do nothing, and hide the
+/// mistake that caused it.
 void check_any_gradient(std::string_view who, const ParameterList& list);
 
-/// Throws UsageError unless the gradient is dense and has the value's shape and type:
-/// mutable_grad() lets anything in.
+/// Throws UsageError unless the gradient is dense and has the value's shape and type, which
+/// mutable_grad() does not check.
 void check_gradient(std::string_view who, const NamedParameter& entry);
 
-/// Throws the NonFiniteError of `who` for a parameter whose gradient, or what the rule makes of it,
-/// is not finite. `when` is put after the finding, such as " at step 17".
+/// Throws NonFiniteError, naming `who`, for a parameter whose gradient, or a value that the rule
+/// computes from it, is not finite. `when` follows the description of the problem, such as " at
+/// step 17".
 [[noreturn]] void fail_non_finite(std::string_view who, const NamedParameter& entry,
                                   std::string_view when);
 

@@ -8,7 +8,7 @@
 
 namespace rw::detail {
 
-/// Sum of (scale x)^2 in float64. Several sums at once let the compiler use registers of them.
+/// Sum of (scale x)^2 in float64. Several partial sums let the compiler vectorise.
 template <class T>
 double sum_of_squares(const T* data, std::int64_t n, double scale = 1) {
   constexpr std::int64_t lanes = 16;

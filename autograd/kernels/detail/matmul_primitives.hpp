@@ -1,5 +1,5 @@
 #pragma once
-// Matmul primitives of oneDNN, kept by what they depend on; internal to products.cpp.
+// A cache of oneDNN's matmul primitives; internal to products.cpp.
 
 #include <array>
 #include <list>
@@ -53,7 +53,7 @@ struct PrimitiveKeyHash {
   }
 };
 
-/// A primitive with the memory objects that are pointed at the operands of each call.
+/// A primitive with its memory objects, which each call points at its operands.
 struct Primitive {
   dnnl::matmul matmul;
   dnnl::memory a, b, c, scratchpad;
@@ -61,7 +61,7 @@ struct Primitive {
   bool leaves_stack_alone;  // Note [Signals during products]
 };
 
-/// One thread's primitives, the least recently used of which makes room for a new one.
+/// One thread's primitives; a new one replaces the least recently used.
 class PrimitiveCache {
  public:
   static PrimitiveCache& of_this_thread() {
@@ -69,7 +69,7 @@ class PrimitiveCache {
     return cache;
   }
 
-  /// Computes the product, unless oneDNN's only primitive for it is one that must not run.
+  /// Computes the product; returns false if oneDNN's only primitive for it must not run.
   [[nodiscard]] bool execute(const PrimitiveKey& key, const float* a, const float* b, float* c) {
     const ThreadLimit limit(key.threads);
     try {
@@ -77,7 +77,7 @@ class PrimitiveCache {
       if (!primitive.leaves_stack_alone) return false;
       const std::size_t floats = (primitive.scratchpad_bytes + sizeof(float) - 1) / sizeof(float);
       if (scratchpad_.size() < floats) scratchpad_.resize(floats);
-      // oneDNN takes its inputs as pointers to mutable data and does not write through them.
+      // oneDNN takes pointers to mutable data, but does not write to its inputs.
       primitive.a.set_data_handle(const_cast<float*>(a));
       primitive.b.set_data_handle(const_cast<float*>(b));
       primitive.c.set_data_handle(c);

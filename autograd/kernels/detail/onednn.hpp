@@ -1,5 +1,5 @@
 #pragma once
-// What differs between the versions of oneDNN, in the one file that includes it.
+// Differences between versions of oneDNN. The only file that includes dnnl.hpp.
 
 #include <cstdint>
 #include <limits>
@@ -13,11 +13,11 @@ namespace rw::detail::onednn {
 
 // Note [Signals during products]
 // Up to 3.11.1, the kernels behind dnnl_sgemm and behind the matmul primitives called "gemm:..."
-// keep the stack pointer in a buffer on the heap where a sum is long. A signal that arrives then,
-// and whose handler has no stack of its own (SA_ONSTACK), has its frame written below that buffer,
-// over whatever the heap holds there (oneDNN issue 4845, mended by its pull request 4855). So a
-// product is computed by code that leaves the stack pointer alone: `multiply_part` in products.cpp
-// chooses it, and PrimitiveCache refuses the primitives in question.
+// set the stack pointer to a buffer on the heap for long sums. If a signal arrives then, and its
+// handler has no separate stack (SA_ONSTACK), the operating system writes the handler's frame below
+// that buffer and overwrites the heap (oneDNN issue 4845, fixed by its pull request 4855). So
+// products are computed by code that does not move the stack pointer: `multiply_part` in
+// products.cpp chooses it, and PrimitiveCache refuses the affected primitives.
 
 inline bool is_at_least(const dnnl_version_t& version, int major, int minor, int patch) {
   if (version.major != major) return version.major > major;
@@ -34,7 +34,7 @@ inline bool uses_avx512() {
   return uses;
 }
 
-/// How many terms a sum may have for which sgemm's kernels keep their buffer on the stack.
+/// The longest sum for which sgemm's kernels keep their buffer on the stack.
 inline std::int64_t longest_safe_sum() {
   static const std::int64_t longest = [] {
 #if defined(__x86_64__)

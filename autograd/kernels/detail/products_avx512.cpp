@@ -1,9 +1,9 @@
 // For the products that dnnl_sgemm must not compute (Note [Signals during products],
-// detail/onednn.hpp). Compiled for AVX-512 whatever the rest is compiled for, as oneDNN's kernels
-// are: whether the processor has it is known only when the program runs.
+// detail/onednn.hpp). Always compiled for AVX-512, as oneDNN's kernels are; support is checked at
+// run time.
 //
-// A tile of up to 8 rows and 48 columns of the result stays in registers while a sum runs. Few rows
-// take more columns instead: sums that wait for one another would leave the multipliers idle.
+// A tile of up to 8 rows and 48 columns of the result stays in registers while a sum runs. With few
+// rows it takes more columns instead, because dependent sums would leave the multipliers idle.
 // Against dnnl_sgemm of oneDNN 2.6.3, on one core with AVX-512, for sums of more than 84 terms and
 // less than 2^25 multiply-adds: as fast as it or up to 9 % faster from 2^20 multiply-adds on, up to
 // twice as fast below; up to 8 % slower where the result has 16 columns or fewer.
@@ -32,7 +32,7 @@ constexpr int lanes = 16;
 constexpr int most_rows = 8;
 constexpr std::array<int, most_rows + 1> most_vectors = {0, 12, 12, 8, 6, 4, 4, 3, 3};
 
-/// A part of the result, and what it is a product of.
+/// A tile of the result and its operands.
 struct Tile {
   std::int64_t k;
   const float* a;
@@ -41,7 +41,7 @@ struct Tile {
   std::int64_t b_stride;
   float* c;
   std::int64_t c_stride;
-  __mmask16 last;  // the columns of the last vector that exist
+  __mmask16 last;  // the valid columns of the last vector
   bool accumulate;
 };
 
@@ -99,8 +99,8 @@ constexpr std::array<KernelsOfRows, most_rows> all_kernels(std::integer_sequence
 
 constexpr auto kernels = all_kernels(std::make_integer_sequence<int, most_rows>());
 
-/// Divides `size` into the fewest parts of at most `most`, and returns the size of the first of
-/// them where they are as even as they can be.
+/// Divides `size` as evenly as possible into the fewest parts of at most `most`, and returns the
+/// size of the first.
 std::int64_t even_part(std::int64_t size, std::int64_t most) {
   const std::int64_t parts = (size + most - 1) / most;
   return (size + parts - 1) / parts;
@@ -110,8 +110,8 @@ std::int64_t even_part(std::int64_t size, std::int64_t most) {
 
 void multiply_avx512(const ProductSizes& sizes, const MatrixView<float>& a,
                      const MatrixView<float>& b, float* c, std::int64_t c_stride, bool accumulate) {
-  // What is read again and again between two rounds of a loop is to stay in a cache: the rows of a
-  // block of op(a), and the columns of b below one tile.
+  // Data that inner loops reread must stay in a cache: the rows of a block of op(a), and the
+  // columns of b below one tile.
   constexpr std::int64_t block_rows = 64;
   constexpr std::int64_t block_terms = 384;
   const auto [m, n, k] = sizes;

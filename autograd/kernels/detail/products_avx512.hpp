@@ -1,5 +1,5 @@
 #pragma once
-// Products by AVX-512 kernels of our own; internal to products.cpp.
+// Products by our own AVX-512 kernels; internal to products.cpp.
 
 #include <cstdint>
 
@@ -9,8 +9,8 @@
 
 namespace rw::kernels::detail {
 
-/// c (+)= op(a) b for a matrix b that is not transposed, on the calling thread. Takes nothing from
-/// the heap. May be called only where the processor has AVX-512; compiled for x86-64 alone.
+/// c (+)= op(a) b for a matrix b that is not transposed, on the calling thread. Allocates nothing
+/// from the heap. Call it only if the processor has AVX-512; compiled only for x86-64.
 void multiply_avx512(const ProductSizes& sizes, const MatrixView<float>& a,
                      const MatrixView<float>& b, float* c, std::int64_t c_stride, bool accumulate);
 

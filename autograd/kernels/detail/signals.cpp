@@ -7,8 +7,8 @@
 
 namespace rw::detail {
 
-// The system call itself: pthread_sigmask leaves out the two signals by which the C library cancels
-// threads and changes users, and their handlers use the stack as well.
+// Calls the system call directly: pthread_sigmask does not block the two signals with which the C
+// library cancels threads and changes users, and their handlers use the stack too.
 
 SignalsBlocked::SignalsBlocked() {
   const std::uint64_t all = ~std::uint64_t{0};

@@ -6,8 +6,8 @@
 
 namespace rw::detail {
 
-/// Keeps every signal from the calling thread while it lives; those that arrive meanwhile are
-/// delivered afterwards. Costs one to three microseconds.
+/// Blocks all signals for the calling thread while it lives; signals that arrive are delivered
+/// afterwards. Costs one to three microseconds.
 class SignalsBlocked {
  public:
   SignalsBlocked();

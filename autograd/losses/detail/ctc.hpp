@@ -8,9 +8,8 @@ namespace rw::detail {
 
 // Note [States of a path]
 // The labels l_1 .. l_n of a sequence, with a blank before, between and after them, are the 2n + 1
-// states that a path visits: at every step it stays, goes on to the next state, or skips a blank,
-// which it may between different labels. It starts in one of the first two states and ends in one
-// of the last two.
+// states of a path. At every step the path stays, moves to the next state, or skips a blank between
+// different labels. It starts in one of the first two states and ends in one of the last two.
 
 /// The labels of a batch as states.
 struct CtcStates {
@@ -23,9 +22,9 @@ inline bool may_skip(const std::int64_t* classes, std::int64_t state) {
   return state % 2 == 1 && state >= 3 && classes[state] != classes[state - 2];
 }
 
-/// The gradient of each sequence's -log p by its logits, times `slope` [1, B, 1] (or of fewer
-/// axes), made of recordable operations: [T, B, C]; 0 in the padding, finite but meaningless where
-/// no path exists.
+/// The gradient of each sequence's -log p with respect to its logits, times `slope` [1, B, 1] (or
+/// fewer axes), from recordable operations: [T, B, C]; 0 in the padding, finite but meaningless
+/// where no path exists.
 Tensor recorded_ctc_gradient(const Tensor& logits, const CtcStates& states, const Tensor& slope);
 
 }  // namespace rw::detail

@@ -18,8 +18,8 @@ using rw::detail::CtcStates;
 
 inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// Rows of states have this many unreachable ones before and after, so that a recursion can read its
-// neighbours everywhere.
+// Rows of states are padded with this many unreachable states on both sides, so that a recursion
+// can read neighbours everywhere.
 inline constexpr Size margin = 2;
 
 /// to_s = log(e^a_s + e^b_s + e^(c_s + skip_s)).
@@ -31,14 +31,14 @@ void join_paths(Size n, const double* a, const double* b, const double* c, const
     const V y = load(b + i, count);
     const V z = load(c + i, count) + load(skip + i, count);
     const V largest = simd::maximum(simd::maximum(x, y), z);
-    // Where no path arrives, e^-infinity adds up to 0, whose logarithm is -infinity again.
+    // Where no path arrives, the sum of e^-infinity is 0, whose logarithm is -infinity again.
     const V shift = xsimd::select(largest == V(-infinity), V(0), largest);
     store(shift + simd::log(simd::exp(x - shift) + simd::exp(y - shift) + simd::exp(z - shift)),
           to + i, count);
   });
 }
 
-/// Where a batch's logits and states lie, and room for the recursions along the states.
+/// A batch's logits and states, and memory for the recursions along the states.
 template <class T>
 struct Workspace {
   Workspace(const Tensor& logits, const CtcStates& batch_states)
@@ -58,9 +58,9 @@ struct Workspace {
   Tensor memory;
   double* skip;       // 0 where a path may come from two states before, else -infinity
   double* scores;     // log-probability of each state's class at a step
-  double* beta;       // log-probability of the paths onwards from a step and state
+  double* beta;       // log-probability of the paths from a step and state onwards
   double* ahead;      // the next step's, its scores included
-  double* posterior;  // probability of a state among the paths that spell the labels
+  double* posterior;  // probability of a state among all paths of the labels
 };
 
 /// One sequence of the batch.
@@ -78,10 +78,10 @@ struct Sequence {
     }
   }
 
-  /// Of the logits, for this sequence's own step t.
+  /// The row of the logits of this sequence's own step t.
   Size row(Size t) const { return (begin + t) * w.x.size(1) + b; }
   const T* logits(Size t) const { return w.x.template data<T>() + row(t) * w.x.row_stride(); }
-  /// Where the trellis has step t of this sequence.
+  /// The position in the trellis of step t of this sequence.
   Size place(Size t) const { return b * w.x.size(0) + t; }
   void find_scores(Size t, const double* rows) const {
     const double* const row_statistics = rows + 2 * place(t);
@@ -95,7 +95,7 @@ struct Sequence {
   Size b;
   Size steps;
   Size count;  // of states
-  Size begin;  // where step 0 stands in the batch
+  Size begin;  // position of step 0 in the batch
   const Size* classes;
 };
 
@@ -125,7 +125,7 @@ double run_forward(const Sequence<T>& q, double* alpha, double* rows) {
       now[s] += q.w.scores[s];
     }
   }
-  // Of no labels there is one state only; what lies before it is unreachable.
+  // Without labels there is only one state; the state before it is unreachable.
   const double none = -infinity;
   double log_p = 0;
   join_paths(1, now + q.count - 1, now + q.count - 2, &none, &none, &log_p);
