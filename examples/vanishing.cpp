@@ -50,15 +50,22 @@ struct Findings {
 
 void plot_flows(const std::string& path, const char* title, const std::vector<Findings>& all,
                 std::vector<double> Findings::*flow) {
-  std::vector<io::PlotCurve> curves;
-  for (const Findings& each : all) {
-    io::PlotCurve& curve = curves.emplace_back(io::PlotCurve{each.name, {}});
-    for (const double norm : each.*flow) {
-      curve.points.emplace_back(curve.points.size(), norm);
+  std::string script = fmt::format(
+      "set terminal pngcairo size 900,540\nset grid\nset key bottom right\nset logscale y\n"
+      "set format y '10^{{%T}}'\nset title '{}'\nset xlabel 'step t'\nset ylabel '|dL/dh_t|'\n",
+      title);
+  std::string lines;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    script += fmt::format("$flow{} << END\n", i);
+    for (std::size_t t = 0; t < (all[i].*flow).size(); ++t) {
+      script += fmt::format("{} {}\n", t, (all[i].*flow)[t]);
     }
+    script += "END\n";
+    lines += fmt::format(
+        "$flow{} using 1:2 with lines linewidth 2 dashtype {} linecolor {} title '{}', ", i,
+        i % 2 + 1, i / 2 + 1, all[i].name);
   }
-  const io::PlotAxes axes{.title = title, .x = "step t", .y = "|dL/dh_t|", .log_y = true};
-  draw_file(path, [&] { io::plot_lines(path, axes, curves); });
+  gnuplot(script + "plot " + lines + "\n", path);
 }
 
 void print_table(const std::vector<Findings>& all) {
