@@ -6,38 +6,19 @@
 // truncated back-propagation through time.
 
 #include <algorithm>
-#include <optional>
-#include <string>
-
-#include <fmt/core.h>
 
 #include <rewind/rewind.hpp>
 
 #include "common/echo_task.hpp"
-#include "common/interrupt.hpp"
-#include "common/load_or_train.hpp"
+#include "common/experiment.hpp"
 #include "common/model.hpp"
-#include "common/options.hpp"
-#include "common/training.hpp"
 
 namespace {
 
 using namespace examples;
 using namespace rw;
 
-struct Settings {
-  std::string cell = "rnn";
-  std::int64_t delay = 3;
-  std::optional<std::int64_t> hidden;
-  std::int64_t layers = 1;
-  std::int64_t steps = 20'000;
-  std::int64_t streams = 5;
-  std::int64_t chunk = 20;
-  std::optional<std::int64_t> epochs;
-  double learning_rate = 5e-3;
-};
-
-constexpr const char* usage_examples =
+constexpr const char* usage =
     "  echo                                        a plain relu network, 3 steps of delay\n"
     "  echo --cell lstm --delay 10                 what the plain network fails at\n"
     "  echo --cell gru --hidden 32 --plot plots    curves as plots/loss.png, plots/accuracy.png\n"
@@ -47,128 +28,70 @@ constexpr const char* usage_examples =
     "delay 3 in 5 epochs, and fails at delay 10 with 49.9 %.\n"
     "The last line of the output is for programs: accuracy is a share from 0 to 1.";
 
-void add_settings(CommandLine& line, Settings& s) {
-  line.setting("cell", s.cell, "Kind of network; rnn is the plain one with relu")
-      .one_of(cell_names);
-  line.setting("delay", s.delay, "Steps from a bit to its echo").between(0, 1000);
-  line.setting("hidden", s.hidden, "Units of each layer (default: 16 for delays up to 5, else 32)")
-      .between(1, 4096);
-  line.setting("layers", s.layers, "Layers on top of each other").between(1, 16);
-  line.setting("steps", s.steps, "Length of each stream").between(1, 1e7);
-  line.setting("streams", s.streams, "Streams side by side").between(1, 4096);
-  line.setting("chunk", s.chunk, "Steps through which the gradient flows").between(1, 100'000);
-  line.setting("epochs", s.epochs, "Fresh sets of streams (default: 5 for delays up to 5, else 10)")
-      .between(0, 100'000);
-  line.setting("learning-rate", s.learning_rate, "Of RMSprop, falling evenly to 0")
-      .between(1e-8, 10);
-}
-
-void choose_defaults(Settings& s) {
-  const bool short_delay = s.delay <= 5;
-  s.hidden = s.hidden.value_or(short_delay ? 16 : 32);
-  s.epochs = s.epochs.value_or(short_delay ? 5 : 10);
-}
-
-Score score_of(const Tensor& logits, const Tensor& y, const Tensor& loss) {
-  Score score;
-  score.add(loss.item(), sum(equal(logits.detach() > 0.0, y)).item(), y.elements());
-  return score;
-}
-
-/// Calls `body(x, y)` with one chunk of the streams after another, until it returns false.
-template <class Body>
-void for_each_chunk(const EchoStreams& streams, std::int64_t chunk, Body&& body) {
-  const std::int64_t steps = streams.x.size(0);
-  for (std::int64_t begin = 0; begin < steps; begin += chunk) {
-    const std::int64_t end = std::min(begin + chunk, steps);
-    if (!body(slice(streams.x, 0, begin, end), slice(streams.y, 0, begin, end))) {
-      return;
-    }
+struct Echo : Experiment {
+  Echo()
+      : Experiment("echo", "Trains a recurrent network to repeat a stream of random bits.", usage) {
   }
-}
 
-template <class Network>
-Curve train(Model<Network>& model, const Settings& s, Rng& rng) {
-  const ParameterList weights = parameters(model);
-  RmsProp optimizer(weights, {.learning_rate = s.learning_rate});
-  Monitor monitor(s.cell, *s.epochs, (s.steps + s.chunk - 1) / s.chunk);
-  while (!monitor.done() && !interrupted()) {
-    // The rate falls evenly, so that the last steps, which no later ones correct, are small.
-    const double left =
-        1.0 - static_cast<double>(monitor.epochs_done()) / static_cast<double>(*s.epochs);
-    optimizer.set_learning_rate(s.learning_rate * left);
-    const EchoStreams streams = echo_streams(s.steps, s.streams, s.delay, rng);
-    auto state = model.network.initial_state(s.streams);
-    for_each_chunk(streams, s.chunk, [&](const Tensor& x, const Tensor& y) {
-      Tape tape;
-      auto [hidden, next] = model.network(x, state);
-      const Tensor logits = model.readout(hidden);
-      const Tensor loss = bce_with_logits(logits, y);
-      optimizer.zero_grad();
-      tape.backward(loss);
-      clip_by_norm(weights, 1.0);
-      optimizer.step();
+  const std::string& cell = add_cell("rnn");
+  const std::int64_t& delay = integer("delay", 3, "Steps from a bit to its echo", 0, 1000);
+  const std::int64_t& hidden = integer(
+      "hidden", [this] { return delay <= 5 ? 16 : 32; },
+      "Units of each layer (default: 16 for delays up to 5, else 32)", 1, 4096);
+  const std::int64_t& layers = integer("layers", 1, "Layers on top of each other", 1, 16);
+  const std::int64_t& steps = integer("steps", 20'000, "Length of each stream", 1, 1e7);
+  const std::int64_t& streams = integer("streams", 5, "Streams side by side", 1, 4096);
+  const std::int64_t& chunk =
+      integer("chunk", 20, "Steps through which the gradient flows", 1, 100'000);
+  const std::int64_t& epochs = integer(
+      "epochs", [this] { return delay <= 5 ? 5 : 10; },
+      "Fresh sets of streams (default: 5 for delays up to 5, else 10)", 0, 100'000);
+  const double& learning_rate = add_learning_rate(5e-3, "Of RMSprop, falling evenly to 0");
+
+  /// Goes through the streams in chunks; after the last come fresh ones.
+  template <class Network>
+  Step listener(const Model<Network>& model) const {
+    using State = decltype(model.network.initial_state(1));
+    return [&, bits = EchoStreams{}, state = State{}, begin = steps](Rng& rng) mutable -> Graded {
+      if (begin == steps) {
+        bits = echo_streams(steps, streams, delay, rng);
+        state = model.network.initial_state(streams);
+        begin = 0;
+      }
+      const std::int64_t end = std::min(begin + chunk, steps);
+      const Tensor y = slice(bits.y, 0, begin, end);
+      const auto [h, next] = model.network(slice(bits.x, 0, std::exchange(begin, end), end), state);
       state = detach(next);  // the values go on, the gradient does not
-      monitor.step(score_of(logits, y, loss));
-      return !interrupted();
-    });
-    monitor.end_epoch();
+      const Tensor logits = model.readout(h);
+      const double right = sum(equal(logits.detach() > 0.0, y)).item();
+      return {bce_with_logits(logits, y), {static_cast<std::int64_t>(right), y.elements()}};
+    };
   }
-  monitor.finish();
-  return monitor.curve();
-}
 
-/// The same without a tape: nothing is recorded.
-template <class Network>
-Score test(const Model<Network>& model, const Settings& s, Rng& rng) {
-  Score total;
-  auto state = model.network.initial_state(s.streams);
-  const EchoStreams streams = echo_streams(s.steps, s.streams, s.delay, rng);
-  for_each_chunk(streams, s.chunk, [&](const Tensor& x, const Tensor& y) {
-    auto [hidden, next] = model.network(x, state);
-    const Tensor logits = model.readout(hidden);
-    total.add(score_of(logits, y, bce_with_logits(logits, y)));
-    state = next;
-    return true;
-  });
-  return total;
-}
-
-template <class Network>
-int run(Model<Network>& model, const CommandLine& line, const Settings& s, Rng& train_rng,
-        Rng& test_rng) {
-  const Stopwatch watch;
-  load_or_train(line, model, [&] { return train(model, s, train_rng); });
-  const Score score = test(model, s, test_rng);
-  fmt::print("test accuracy {}, loss {:.6f}: {} of {} bits wrong\n", percent(score.accuracy()),
-             score.loss(), score.wrong(), score.count());
-  fmt::print(
-      "result accuracy={:.6f} loss={:.6g} seconds={:.2f} seed={} cell={} delay={} hidden={}\n",
-      score.accuracy(), score.loss(), watch.seconds(), line.seed, s.cell, s.delay, *s.hidden);
-  return interrupted() ? interrupted_code : 0;
-}
-
-int echo(int argc, char** argv) {
-  Settings s;
-  CommandLine line("echo", "Trains a recurrent network to repeat a stream of random bits.",
-                   usage_examples);
-  add_settings(line, s);
-  line.parse(argc, argv);
-  choose_defaults(s);
-  fmt::print(
-      "echo after {} steps: {}, {} x {} units, {} streams of {} steps, chunks of {}, "
-      "{} epochs, RMSprop {}, seed {}\n",
-      s.delay, s.cell, s.layers, *s.hidden, s.streams, s.steps, s.chunk, *s.epochs, s.learning_rate,
-      line.seed);
-  Rng rng(line.seed);
-  Rng train_rng = rng.split();
-  Rng test_rng = rng.split();
-  return with_model(s.cell, {1, *s.hidden, s.layers, 1}, rng,
-                    [&](auto& model) { return run(model, line, s, train_rng, test_rng); });
-}
+  int run() {
+    fmt::print(
+        "echo after {} steps: {}, {} x {} units, {} streams of {} steps, chunks of {}, "
+        "{} epochs, RMSprop {}, seed {}\n",
+        delay, cell, layers, hidden, streams, steps, chunk, epochs, learning_rate, seed);
+    Rng rng(seed);
+    const Rng train_rng = rng.split();
+    Rng test_rng = rng.split();
+    return with_model(cell, {1, hidden, layers, 1}, rng, [&](auto& model) {
+      const std::int64_t chunks = (steps + chunk - 1) / chunk;
+      RmsProp optimizer(parameters(model), {.learning_rate = learning_rate});
+      // The rate falls evenly, so that the last steps, which no later ones correct, are small.
+      optimizer.set_schedule([&, chunks](std::int64_t step) {
+        return 1.0 - static_cast<double>(step / chunks) / static_cast<double>(epochs);
+      });
+      load_or_train(model, optimizer, {.label = cell, .epochs = epochs, .batches = chunks},
+                    train_rng, listener(model));
+      const Score score = test(chunks, test_rng, listener(model));
+      print_test(score, "bits");
+      return result(score, {"cell", "delay", "hidden"});
+    });
+  }
+};
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return guarded([&] { return echo(argc, argv); });
-}
+int main(int argc, char** argv) { return examples::run<Echo>(argc, argv); }

@@ -1,5 +1,5 @@
 // The tasks of the experiments, exactly as they are defined: adding, copy memory, the order of
-// three symbols, the embedded Reber grammar, and the alignment of letters with frames.
+// three symbols, the embedded Reber grammar, the alignment of letters with frames, and noisy waves.
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +10,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <rewind/autograd/fuse/math.hpp>
 #include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/autograd/operations/views.hpp>
 
@@ -18,6 +19,7 @@
 #include "common/copy_task.hpp"
 #include "common/reber.hpp"
 #include "common/temporal_order.hpp"
+#include "common/wave_task.hpp"
 
 namespace {
 
@@ -183,6 +185,41 @@ BOOST_AUTO_TEST_CASE(reber_batches_are_shifted_by_one) {
     }
   }
   BOOST_TEST(sum(select(select(x, 0, 8), 0, 0)).item() == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_step_is_right_when_all_legal_symbols_come_first) {
+  const std::vector<std::string> strings{"BTBTXSETE", "BPBTXSEPE"};
+  std::vector<float> logits(8 * 2 * 7, 0.0F);
+  for (std::size_t b = 0; b < 2; ++b) {
+    for (std::size_t t = 0; t < 8; ++t) {
+      for (const char symbol : reber::legal_after(strings[b].substr(0, t + 1))) {
+        logits[(t * 2 + b) * 7 + reber::symbols.find(symbol)] = 1.0F;
+      }
+    }
+  }
+  const auto right = [&] {
+    return reber::right_steps(strings, rw::Tensor::from<float>({8, 2, 7}, logits));
+  };
+  const std::vector<bool> all(8, true);
+  BOOST_TEST((right() == std::vector{all, all}));
+  // After BPBTXSE only P is legal: one that is as likely makes the step wrong.
+  logits[(6 * 2 + 1) * 7 + reber::symbols.find('T')] = 1.0F;
+  std::vector<bool> but_one = all;
+  but_one[6] = false;
+  BOOST_TEST((right() == std::vector{all, but_one}));
+}
+
+BOOST_AUTO_TEST_CASE(waves_are_noisy_sines) {
+  Rng rng(8);
+  const rw::Tensor waves = examples::waves::draw(200, 500, rng);
+  BOOST_REQUIRE((waves.shape() == Shape{200, 500, 1}));
+  // A sine of any phase has variance 1/2, and the noise 0.01.
+  BOOST_TEST(std::abs(rw::mean(waves * waves).item() - 0.51) < 0.02);
+  const auto [train, valid] = examples::waves::split(waves);
+  BOOST_TEST(train.size(1) + valid.size(1) == 500);
+  BOOST_TEST(std::abs(valid.size(1) - 100) < 45);  // five standard deviations
+  const auto again = examples::waves::split(waves);
+  BOOST_TEST((again.valid.to_vector<float>() == valid.to_vector<float>()));
 }
 
 BOOST_AUTO_TEST_CASE(frames_of_letters_can_be_told_apart) {

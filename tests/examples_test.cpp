@@ -1,4 +1,5 @@
-// What the experiments share: the tasks exactly as they are defined, and the command line.
+// What the experiments share: the tasks exactly as they are defined, the command line, training and
+// testing.
 
 #include <cmath>
 #include <cstdlib>
@@ -15,11 +16,12 @@
 #include <rewind/rewind.hpp>
 
 #include "common/echo_task.hpp"
+#include "common/experiment.hpp"
 #include "common/model.hpp"
+#include "common/monitor.hpp"
 #include "common/options.hpp"
 #include "common/plot.hpp"
 #include "common/temporal_order.hpp"
-#include "common/training.hpp"
 
 namespace {
 
@@ -43,16 +45,13 @@ struct TemporaryFolder {
 
 /// A small experiment's command line.
 struct Fixture {
-  std::int64_t delay = 3;
-  std::optional<std::int64_t> hidden;
-  double rate = 0.5;
   CommandLine line{"echo", "summary", "  echo --delay 3"};
-
-  Fixture() {
-    line.setting("delay", delay, "steps").between(0, 10);
-    line.setting("hidden", hidden, "units").between(1, 64);
-    line.setting("learning-rate", rate, "rate").between(1e-8, 10);
-  }
+  const std::int64_t& delay = line.integer("delay", 3, "steps", 0, 10);
+  const std::int64_t& hidden = line.integer(
+      "hidden", [this] { return 2 * delay; }, "units", 1, 64);
+  const double& rate = line.number("learning-rate", 0.5, "rate", 1e-8, 10);
+  const std::string& cell = line.choice("cell", "gru", {"lstm", "gru"}, "kind");
+  const bool& shows = line.flag("show", true, "whether to");
 
   void parse(std::vector<std::string> arguments) {
     std::vector<const char*> pointers{"echo"};
@@ -217,15 +216,23 @@ BOOST_AUTO_TEST_CASE(reads_settings) {
   Fixture f;
   f.parse({"--delay", "7", "--hidden=9", "--seed", "42"});
   BOOST_TEST(f.delay == 7);
-  BOOST_TEST(f.hidden.value() == 9);
+  BOOST_TEST(f.hidden == 9);
   BOOST_TEST(f.rate == 0.5);
+  BOOST_TEST(f.shows);
   BOOST_TEST(f.line.seed == 42U);
-  const rw::io::Attributes expected{{"experiment", "echo"},
-                                    {"delay", "7"},
-                                    {"hidden", "9"},
-                                    {"learning-rate", "0.5"},
-                                    {"seed", "42"}};
+  const rw::io::Attributes expected{{"experiment", "echo"},   {"cell", "gru"},
+                                    {"delay", "7"},           {"hidden", "9"},
+                                    {"learning-rate", "0.5"}, {"seed", "42"}};
   BOOST_TEST((f.line.attributes() == expected));
+}
+
+BOOST_AUTO_TEST_CASE(a_default_follows_from_other_settings) {
+  Fixture f;
+  f.parse({"--delay", "7", "--cell", "lstm", "--no-show"});
+  BOOST_TEST(f.hidden == 14);
+  BOOST_TEST(f.cell == "lstm");
+  BOOST_TEST(!f.shows);
+  BOOST_TEST(f.line.attributes().at("hidden") == "14");
 }
 
 BOOST_AUTO_TEST_CASE(an_experiment_without_options_has_help_and_refuses_the_rest) {
@@ -269,6 +276,7 @@ const std::vector<Wrong> wrong_options{
     {{"--delay", "three"}, "--delay"},
     {{"--delay", "99999999999999999999"}, "--delay"},
     {{"--learning-rate", "nan"}, "--learning-rate"},
+    {{"--cell", "rnn"}, "--cell"},
     {{"--learning-rate", "inf"}, "--learning-rate"},
     {{"--seed", "-1"}, "--seed"},
     {{"--seed", "99999999999999999999"}, "--seed"},
@@ -295,7 +303,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_brings_its_settings) {
   Fixture loaded;
   loaded.parse({"--load", folder / "a.h5"});
   BOOST_TEST(loaded.delay == 7);
-  BOOST_TEST(loaded.hidden.value() == 9);
+  BOOST_TEST(loaded.hidden == 9);
   BOOST_TEST(loaded.rate == 0.001);
   BOOST_TEST(loaded.line.seed == 42U);
   BOOST_TEST((loaded.line.attributes() == saved.line.attributes()));
@@ -387,6 +395,91 @@ BOOST_AUTO_TEST_CASE(every_cell_makes_a_model_of_the_size_asked_for) {
     const std::int64_t layers = gates.at(cell) * 5 * (8 + 5 + 1 + 5 + 5 + 1);
     BOOST_TEST(weights == layers + extra + 5 * 4 + 4);
   }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_model_says_at_each_step_ends_with_what_it_says_at_the_last) {
+  rw::Rng rng(1);
+  examples::with_model("gru", {3, 5, 1, 2}, rng, [](auto& model) {
+    const rw::Tensor x = rw::ones({4, 2, 3});
+    BOOST_TEST((select(model.at_each_step(x), 0, -1).template to_vector<float>() ==
+                model.at_last_step(x).template to_vector<float>()));
+  });
+}
+
+/// One weight w, whose loss is w^2 and whose gradient therefore 2 w; wrong until w is below 1/2.
+struct Descent {
+  examples::Experiment experiment{"descent", "summary", "  descent"};
+  rw::Parameter w{rw::full({1}, 1.0)};
+  rw::Sgd optimizer{{{"w", &w}}, {.learning_rate = 0.1}};
+  std::vector<double> rates;  // at each step
+  std::vector<std::uint64_t> drawn;
+
+  examples::Curve train(examples::TrainingOptions options) {
+    options.label = "descent";
+    options.silent = true;
+    return experiment.train(optimizer, options, rw::Rng(7), [&](rw::Rng& rng) -> examples::Graded {
+      drawn.push_back(rng.next());
+      rates.push_back(optimizer.learning_rate());
+      return {sum(w.value() * w.value()), {w.value().item() < 0.5 ? 1 : 0, 1}};
+    });
+  }
+};
+
+BOOST_AUTO_TEST_CASE(training_goes_on_to_the_last_epoch) {
+  Descent descent;
+  const examples::Curve curve = descent.train({.epochs = 3, .batches = 5, .clip_norm = {}});
+  BOOST_TEST(curve.epochs == 3);
+  BOOST_TEST(curve.points.size() == 15U);
+  BOOST_TEST(descent.drawn.size() == 15U);
+  rw::Rng rng(7);
+  for (const std::uint64_t number : descent.drawn) {
+    BOOST_TEST(number == rng.next());
+  }
+  BOOST_TEST(std::abs(descent.w.value().item() - std::pow(0.8, 15)) < 1e-6);
+  BOOST_TEST(curve.points[0].loss == 1.0);
+  BOOST_TEST(curve.points[14].accuracy == 1.0);
+}
+
+BOOST_AUTO_TEST_CASE(training_clips_the_gradient) {
+  Descent descent;
+  descent.train({.epochs = 1, .batches = 1});
+  BOOST_TEST(std::abs(descent.w.value().item() - 0.9) < 1e-6);
+}
+
+BOOST_AUTO_TEST_CASE(training_ends_when_the_goal_is_reached) {
+  Descent descent;
+  // The losses are 1, 0.64, 0.41, 0.26, 0.17.
+  const examples::Curve curve =
+      descent.train({.epochs = 9, .batches = 1, .clip_norm = {}, .goal = 0.3});
+  BOOST_TEST(curve.epochs == 4);
+}
+
+BOOST_AUTO_TEST_CASE(training_ends_after_three_epochs_without_error) {
+  Descent descent;
+  // The weights are 1, 0.8, 0.64, 0.512, 0.41: the fifth epoch is the first without error.
+  const examples::Curve curve =
+      descent.train({.epochs = 9, .batches = 1, .clip_norm = {}, .until_flawless = true});
+  BOOST_TEST(curve.epochs == 7);
+  BOOST_TEST(descent.rates == (std::vector<double>{0.1, 0.1, 0.1, 0.1, 0.1, 0.1 * 0.1, 0.1 * 0.1}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_test_adds_up_its_batches) {
+  const examples::Experiment experiment("name", "summary", "examples");
+  rw::Rng rng(1);
+  double loss = 0;
+  const examples::Score score = experiment.test(3, rng, [&](rw::Rng&) -> examples::Graded {
+    loss += 1;
+    return {rw::full({1}, loss), {2, 4}};
+  });
+  BOOST_TEST(score.loss() == 2.0);
+  BOOST_TEST(score.accuracy() == 0.5);
+  BOOST_TEST(score.wrong() == 6.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_schedule_has_at_least_one_step) {
+  BOOST_TEST((examples::TrainingOptions{.epochs = 3, .batches = 5}.steps() == 15));
+  BOOST_TEST((examples::TrainingOptions{.epochs = 0, .batches = 5}.steps() == 1));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

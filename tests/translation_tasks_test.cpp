@@ -1,4 +1,4 @@
-// What the sequence-to-sequence experiments share: dates as people write them, characters as
+// What the sequence-to-sequence experiments share: sums, dates as people write them, characters as
 // numbers, and the picture of the attention.
 
 #include <algorithm>
@@ -15,9 +15,11 @@
 #include <rewind/autograd/tensor/error.hpp>
 #include <rewind/autograd/tensor/rng.hpp>
 
-#include "common/attention_map.hpp"
+#include "common/addition_task.hpp"
 #include "common/characters.hpp"
 #include "common/date_task.hpp"
+#include "common/heat_map.hpp"
+#include "common/translation.hpp"
 #include "plain_array.hpp"
 
 namespace {
@@ -83,6 +85,33 @@ BOOST_AUTO_TEST_CASE(days_for_testing_are_never_trained_on) {
   BOOST_TEST(tested.size() > 3'000U);  // most of a tenth of 36,525
 }
 
+BOOST_AUTO_TEST_CASE(sums_for_testing_are_never_trained_on) {
+  rw::Rng rng(2);
+  std::set<std::size_t> lengths;
+  for (const bool testing : {false, true}) {
+    for (const examples::addition::Sum& sum : examples::addition::draw(3, 5000, testing, rng)) {
+      const std::size_t plus = sum.text.find('+');
+      const std::int64_t a = std::stoll(sum.text.substr(0, plus));
+      const std::int64_t b = std::stoll(sum.text.substr(plus + 1));
+      BOOST_REQUIRE(std::stoll(sum.result) == a + b);
+      BOOST_REQUIRE((a < 1000 && b < 1000));
+      BOOST_REQUIRE(examples::addition::is_for_testing(a, b) == testing);
+      BOOST_REQUIRE(examples::addition::is_for_testing(b, a) == testing);
+      lengths.insert(sum.text.size());
+    }
+  }
+  BOOST_TEST((lengths == std::set<std::size_t>{3, 4, 5, 6, 7}));
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_is_right_to_the_last_character) {
+  const std::vector<std::string> asked{"1+1", "2+2", "3+3"};
+  const std::vector<std::string> expected{"2", "4", "6"};
+  const std::vector<std::string> got{"2", "44", ""};
+  const rw::Tally right = examples::compare_answers(asked, expected, got, 5, " = ");
+  BOOST_TEST(right.hits == 1);
+  BOOST_TEST(right.total == 3);
+}
+
 BOOST_AUTO_TEST_CASE(characters_there_and_back) {
   const Characters characters("abc");
   const std::vector<std::string> lines{"ab", "", "cab"};
@@ -103,14 +132,26 @@ BOOST_AUTO_TEST_CASE(attention_is_drawn_whatever_the_characters) {
   std::string folder = (std::filesystem::temp_directory_path() / "rewind-XXXXXX").string();
   BOOST_REQUIRE(::mkdtemp(folder.data()) != nullptr);
   // Two columns more than characters: padding.
-  examples::plot_attention(folder, "a '\"$`\\", "'_^", rw::full({3, 9}, 0.25));
+  const auto draw = [](const std::string& where, const std::string& read,
+                       const std::vector<std::string>& rows, const rw::Tensor& values) {
+    examples::plot_heat_map(where, "attention.png",
+                            {.title = "it's",
+                             .x = "read",
+                             .row = "row",
+                             .columns = read,
+                             .rows = rows,
+                             .values = values,
+                             .largest = 1});
+  };
+  draw(folder, "a '\"$`\\", {"'", "_", "^"}, rw::full({3, 9}, 0.25));
   const std::string picture = folder + "/attention.png";
   if (std::filesystem::exists(picture)) {
     std::string start(8, ' ');
     std::ifstream(picture, std::ios::binary).read(start.data(), 8);
     BOOST_TEST(start == "\x89PNG\r\n\x1a\n");
   }
-  examples::plot_attention("", "abc", "de", rw::ones({2, 3}));  // in the terminal
-  examples::plot_attention("", "", "", rw::zeros({0, 0}));
+  draw("", "abc", {"d", "e"}, rw::ones({2, 3}));               // in the terminal
+  draw("", std::string(250, 'x'), {"d"}, rw::ones({1, 250}));  // in a third of the columns
+  draw("", "", {}, rw::zeros({0, 0}));
   std::filesystem::remove_all(folder);
 }

@@ -22,6 +22,7 @@ void provide_signal_stack() {
 }  // namespace
 
 void stop_training_on_interrupt() {
+  if (interrupted()) return;
   provide_signal_stack();
   struct sigaction action = {};
   action.sa_handler = [](int) { pressed = 1; };

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/linear.hpp>
 #include <rewind/layers/lstm.hpp>
@@ -16,6 +17,17 @@ template <class Network>
 struct Model {
   Network network;
   rw::Linear readout;
+
+  /// What it says at each step of x [T, B, input], an rw::Sequence or what else the network takes:
+  /// [T, B, output].
+  template <class Input>
+  rw::Tensor at_each_step(const Input& x) const {
+    return readout(network(x).first);
+  }
+  /// What it says at the last step of x [T, B, input]: [B, output].
+  rw::Tensor at_last_step(const rw::Tensor& x) const {
+    return readout(select(network(x).first, 0, -1));
+  }
 
   template <class Visit>
   void parameters(Visit&& visit) {

@@ -13,20 +13,20 @@
 
 namespace examples {
 
-void CommandLine::Option::between(double low, double high) {
+namespace {
+
+CLI::Validator between(double low, double high) {
   const std::string range = fmt::format("{} to {}", low, high);
-  option_->check(CLI::Validator(
+  return CLI::Validator(
       [=](std::string& text) {
         double value = 0;
         const bool good = CLI::detail::lexical_cast(text, value) && value >= low && value <= high;
         return good ? std::string() : fmt::format("got {}, expected a number from {}", text, range);
       },
-      range));
+      range);
 }
 
-void CommandLine::Option::one_of(const std::vector<std::string>& words) {
-  option_->check(CLI::IsMember(words));
-}
+}  // namespace
 
 CommandLine::CommandLine(std::string name, const std::string& summary, const std::string& examples)
     : name_(std::move(name)), app_(std::make_unique<CLI::App>(summary, name_)) {
@@ -37,41 +37,70 @@ CommandLine::CommandLine(std::string name, const std::string& summary, const std
       ->type_name("FILE");
   app_->add_option("--plot", plot, "Draw PNG files into this folder, with gnuplot")
       ->type_name("DIR");
-  setting("seed", seed, "Every seed gives other weights, training data and test data")
-      .between(0, 9e18);
+  add("seed", seed, "Every seed gives other weights, training data and test data")
+      .option->capture_default_str()
+      ->check(between(0, 9e18));
 }
 
 CommandLine::~CommandLine() = default;
 
-template <OptionValue T>
-CommandLine::Option CommandLine::setting(const std::string& name, T& value,
-                                         const std::string& help) {
+/// Moves a value to where it stays as long as this does.
+template <class T>
+T& CommandLine::keep(T value) {
+  const auto kept = std::make_shared<T>(std::move(value));
+  values_.push_back(kept);
+  return *kept;
+}
+
+template <class T>
+CommandLine::Setting& CommandLine::add(const std::string& name, T& value, const std::string& help) {
   CLI::Option* const option = app_->add_option("--" + name, value, help);
-  if constexpr (requires { value.reset(); }) {
-    settings_.push_back({name, option, [&value] { return fmt::format("{}", value.value()); }});
-  } else {
-    option->capture_default_str();
-    settings_.push_back({name, option, [&value] { return fmt::format("{}", value); }});
-  }
-  return Option(option);
+  return settings_.emplace_back(
+      Setting{name, option, [&value] { return fmt::format("{}", value); }, {}});
 }
 
-using OptionText = const std::string&;
-template CommandLine::Option CommandLine::setting(OptionText, std::string&, OptionText);
-template CommandLine::Option CommandLine::setting(OptionText, std::int64_t&, OptionText);
-template CommandLine::Option CommandLine::setting(OptionText, std::uint64_t&, OptionText);
-template CommandLine::Option CommandLine::setting(OptionText, double&, OptionText);
-template CommandLine::Option CommandLine::setting(OptionText, std::optional<std::int64_t>&,
-                                                  OptionText);
-template CommandLine::Option CommandLine::setting(OptionText, std::optional<double>&, OptionText);
-
-void CommandLine::flag(const std::string& name, bool& value, const std::string& help) {
-  app_->add_flag(fmt::format("--{0},!--no-{0}", name), value, help);
+const std::int64_t& CommandLine::integer(const std::string& name, std::int64_t value,
+                                         const std::string& help, double low, double high) {
+  std::int64_t& kept = keep(value);
+  add(name, kept, help).option->capture_default_str()->check(between(low, high));
+  return kept;
 }
 
-void CommandLine::output_file(const std::string& name, std::string& value,
-                              const std::string& help) {
-  app_->add_option("--" + name, value, help)->type_name("FILE");
+const std::int64_t& CommandLine::integer(const std::string& name,
+                                         std::function<std::int64_t()> value,
+                                         const std::string& help, double low, double high) {
+  std::int64_t& kept = keep<std::int64_t>(0);
+  Setting& setting = add(name, kept, help);
+  setting.option->check(between(low, high));
+  setting.choose_default = [&kept, value = std::move(value)] { kept = value(); };
+  return kept;
+}
+
+const double& CommandLine::number(const std::string& name, double value, const std::string& help,
+                                  double low, double high) {
+  double& kept = keep(value);
+  add(name, kept, help).option->capture_default_str()->check(between(low, high));
+  return kept;
+}
+
+const std::string& CommandLine::choice(const std::string& name, const std::string& value,
+                                       const std::vector<std::string>& words,
+                                       const std::string& help) {
+  std::string& kept = keep(value);
+  add(name, kept, help).option->capture_default_str()->check(CLI::IsMember(words));
+  return kept;
+}
+
+const bool& CommandLine::flag(const std::string& name, bool value, const std::string& help) {
+  bool& kept = keep(value);
+  app_->add_flag(fmt::format("--{0},!--no-{0}", name), kept, help);
+  return kept;
+}
+
+const std::string& CommandLine::output_file(const std::string& name, const std::string& help) {
+  std::string& kept = keep(std::string());
+  app_->add_option("--" + name, kept, help)->type_name("FILE");
+  return kept;
 }
 
 void CommandLine::refuse(const std::string& reason) const {
@@ -100,6 +129,11 @@ void CommandLine::parse(int argc, const char* const* argv) {
       }
     }
     take_settings_from(load);
+  }
+  for (const Setting& setting : settings_) {
+    if (setting.choose_default && setting.option->count() == 0) {
+      setting.choose_default();
+    }
   }
   check_outputs();
 }

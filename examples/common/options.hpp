@@ -1,10 +1,8 @@
 #pragma once
 
-#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,17 +21,12 @@ struct Stop {
   std::string text;
 };
 
-/// What an option may set.
-template <class T>
-concept OptionValue = std::same_as<T, std::string> || std::same_as<T, std::int64_t> ||
-    std::same_as<T, std::uint64_t> || std::same_as<T, double> ||
-    std::same_as<T, std::optional<std::int64_t>> || std::same_as<T, std::optional<double>>;
-
 /// The command line of an experiment.
 ///
 /// Settings describe the task, the model and its training. A checkpoint holds them all, and --load
 /// takes them from there, so that a loaded model is rebuilt and tested exactly as it was before it
-/// was saved.
+/// was saved. A function that adds an option returns where its value stands: the default, until
+/// parse() finds another.
 class CommandLine {
  public:
   std::uint64_t seed = 1;
@@ -41,39 +34,34 @@ class CommandLine {
   std::string load;
   std::string plot;
 
-  /// An option that was added, to say what it accepts.
-  class Option {
-   public:
-    /// Numbers from `low` to `high`; NaN is none of them.
-    void between(double low, double high);
-    /// One of `words`.
-    void one_of(const std::vector<std::string>& words);
-
-   private:
-    friend CommandLine;
-    explicit Option(CLI::Option* option) : option_(option) {}
-    CLI::Option* option_;
-  };
-
   CommandLine(std::string name, const std::string& summary, const std::string& examples);
   ~CommandLine();
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
 
-  /// Adds the option --`name`, which sets `value`.
-  template <OptionValue T>
-  Option setting(const std::string& name, T& value, const std::string& help);
+  /// The setting --`name`: a whole number from `low` to `high`.
+  const std::int64_t& integer(const std::string& name, std::int64_t value, const std::string& help,
+                              double low, double high);
+  /// One whose default follows from other settings: parse() asks for it.
+  const std::int64_t& integer(const std::string& name, std::function<std::int64_t()> value,
+                              const std::string& help, double low, double high);
+  /// The setting --`name`: a number from `low` to `high`; NaN is none of them.
+  const double& number(const std::string& name, double value, const std::string& help, double low,
+                       double high);
+  /// The setting --`name`: one of `words`.
+  const std::string& choice(const std::string& name, const std::string& value,
+                            const std::vector<std::string>& words, const std::string& help);
 
-  /// Adds --`name` and --no-`name`: what to show. It is not saved.
-  void flag(const std::string& name, bool& value, const std::string& help);
-  /// Adds --`name` FILE: what to write beside the model. It is not saved.
-  void output_file(const std::string& name, std::string& value, const std::string& help);
+  /// --`name` and --no-`name`: what to show. It is not saved.
+  const bool& flag(const std::string& name, bool value, const std::string& help);
+  /// --`name` FILE: what to write beside the model. It is not saved.
+  const std::string& output_file(const std::string& name, const std::string& help);
 
   /// Reads the arguments and, after --load, the settings in that file. Makes the folder for plots.
   /// Throws Stop, or CheckpointError for a file that another program saved.
   void parse(int argc, const char* const* argv);
 
-  /// All settings, to be saved beside a model. An optional setting must have got its value.
+  /// All settings, to be saved beside a model.
   rw::io::Attributes attributes() const;
 
  private:
@@ -81,8 +69,13 @@ class CommandLine {
     std::string name;
     CLI::Option* option;
     std::function<std::string()> text;
+    std::function<void()> choose_default;
   };
 
+  template <class T>
+  T& keep(T value);
+  template <class T>
+  Setting& add(const std::string& name, T& value, const std::string& help);
   [[noreturn]] void refuse(const std::string& reason) const;
   void take_settings_from(const std::string& file);
   void check_outputs() const;
@@ -90,6 +83,7 @@ class CommandLine {
   std::string name_;
   std::unique_ptr<CLI::App> app_;  // its header takes as long to compile as an experiment
   std::vector<Setting> settings_;
+  std::vector<std::shared_ptr<void>> values_;
 };
 
 /// For an experiment without options: throws Stop for any argument, with the help after --help.

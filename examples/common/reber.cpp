@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
+#include <limits>
 
 namespace examples::reber {
 
@@ -22,6 +22,21 @@ constexpr std::array<std::array<Edge, 2>, 5> graph{{
     {{{'X', 2}, {'S', 5}}},
     {{{'P', 3}, {'V', 5}}},
 }};
+
+/// Whether the least likely legal symbol after `prefix` is above the most likely other one.
+bool is_right(std::string_view prefix, const float* logits) {
+  const std::string legal = legal_after(prefix);
+  float least = std::numeric_limits<float>::infinity();
+  float most = -least;
+  for (std::size_t i = 0; i < symbols.size(); ++i) {
+    if (legal.find(symbols[i]) != std::string::npos) {
+      least = std::min(least, logits[i]);
+    } else {
+      most = std::max(most, logits[i]);
+    }
+  }
+  return least > most;
+}
 
 }  // namespace
 
@@ -87,6 +102,14 @@ std::string draw(bool from_held_out, rw::Rng& rng) {
   return text;
 }
 
+std::vector<std::string> draw(bool from_held_out, std::int64_t count, rw::Rng& rng) {
+  std::vector<std::string> strings;
+  for (std::int64_t i = 0; i < count; ++i) {
+    strings.push_back(draw(from_held_out, rng));
+  }
+  return strings;
+}
+
 Batch encode(std::span<const std::string> strings) {
   std::size_t steps = 0;
   for (const std::string& text : strings) {
@@ -109,6 +132,19 @@ Batch encode(std::span<const std::string> strings) {
   return {rw::Tensor::from<float>({rows, columns, static_cast<std::int64_t>(symbols.size())}, x),
           rw::Tensor::from<std::int64_t>({rows, columns}, target),
           rw::Tensor::from<std::int64_t>({columns}, lengths)};
+}
+
+std::vector<std::vector<bool>> right_steps(std::span<const std::string> strings,
+                                           const rw::Tensor& logits) {
+  const std::vector<float> values = logits.to_vector<float>();
+  std::vector<std::vector<bool>> right(strings.size());
+  for (std::size_t b = 0; b < strings.size(); ++b) {
+    for (std::size_t t = 0; t + 1 < strings[b].size(); ++t) {
+      right[b].push_back(is_right(std::string_view(strings[b]).substr(0, t + 1),
+                                  &values[(t * strings.size() + b) * symbols.size()]));
+    }
+  }
+  return right;
 }
 
 }  // namespace examples::reber

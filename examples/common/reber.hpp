@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <rewind/autograd/tensor/rng.hpp>
 
@@ -29,6 +30,7 @@ bool held_out(std::string_view text);
 
 /// The next random string that is held out, or that is not.
 std::string draw(bool from_held_out, rw::Rng& rng);
+std::vector<std::string> draw(bool from_held_out, std::int64_t count, rw::Rng& rng);
 
 /// Strings of different lengths side by side: the input is all but the last symbol, the target all
 /// but the first.
@@ -39,5 +41,10 @@ struct Batch {
 };
 
 Batch encode(std::span<const std::string> strings);
+
+/// For each string and each symbol but the last: whether of `logits` [T, B, 7] the least of a legal
+/// successor is above the greatest of all others.
+std::vector<std::vector<bool>> right_steps(std::span<const std::string> strings,
+                                           const rw::Tensor& logits);
 
 }  // namespace examples::reber

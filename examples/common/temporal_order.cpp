@@ -1,7 +1,6 @@
 #include "common/temporal_order.hpp"
 
 #include <algorithm>
-#include <vector>
 
 namespace examples::temporal_order {
 
@@ -19,6 +18,14 @@ const Level& level(std::string_view name) {
   rw::check<rw::UsageError>(found != levels.end(), "temporal order: there is no level \"{}\"",
                             name);
   return *found;
+}
+
+std::vector<std::string> level_names() {
+  std::vector<std::string> names;
+  for (const Level& each : levels) {
+    names.emplace_back(each.name);
+  }
+  return names;
 }
 
 Sequence draw(const Level& level, rw::Rng& rng) {

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <rewind/autograd/tensor/rng.hpp>
 
@@ -44,6 +45,7 @@ inline constexpr Level three{"three", {100, 110}, {10, 20}, {33, 43}, {66, 76}};
 
 /// The level of that name, which must be one of them.
 const Level& level(std::string_view name);
+std::vector<std::string> level_names();
 
 /// B, distractors a to d with an X or Y at two or three places among them, E; and the class that
 /// their order makes.

@@ -1,4 +1,4 @@
-#include "common/training.hpp"
+#include "common/monitor.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -13,12 +13,13 @@ namespace examples {
 
 std::string percent(double share) { return fmt::format("{:.2f} %", std::floor(share * 1e4) / 1e2); }
 
-Monitor::Monitor(std::string label, std::int64_t epochs, std::int64_t steps_per_epoch)
+Monitor::Monitor(std::string label, std::int64_t epochs, std::int64_t steps_per_epoch, bool silent)
     : epochs_(epochs),
       steps_per_epoch_(steps_per_epoch),
       steps_per_point_(std::max<std::int64_t>(1, steps_per_epoch / 5)),
+      silent_(silent),
       curve_{label, {}},
-      bar_(std::move(label)) {}
+      bar_(std::move(label), silent ? nullptr : stdout) {}
 
 void Monitor::step(const Score& score) {
   ++step_;
@@ -33,30 +34,33 @@ void Monitor::step(const Score& score) {
   bar_.update(step_, epochs_ * steps_per_epoch_, in_epoch_.loss());
 }
 
-Score Monitor::end_epoch() {
-  ++epoch_;
+void Monitor::end_epoch() {
+  const std::int64_t epoch = ++curve_.epochs;
   last_epoch_ = std::exchange(in_epoch_, {});
+  without_error_ = last_epoch_.wrong() == 0 ? without_error_ + 1 : 0;
   const std::int64_t every = (epochs_ + 19) / 20;
-  if (epoch_ % every == 0) {
+  if (epoch % every == 0) {
     print_epoch();
   }
-  return last_epoch_;
 }
 
 void Monitor::finish() {
-  if (printed_epoch_ < epoch_) {
+  if (printed_epoch_ < curve_.epochs) {
     print_epoch();
   }
-  if (interrupted()) {
-    fmt::print("training was interrupted in epoch {}\n", epoch_);
+  if (interrupted() && !silent_) {
+    fmt::print("training was interrupted in epoch {}\n", curve_.epochs);
   }
 }
 
 void Monitor::print_epoch() {
-  printed_epoch_ = epoch_;
+  printed_epoch_ = curve_.epochs;
+  if (silent_) {
+    return;
+  }
   bar_.erase();
-  fmt::print("{:>8}  epoch {:3}   loss {:.5f}   accuracy {:>8}   {:6.1f} s\n", curve_.label, epoch_,
-             last_epoch_.loss(), percent(last_epoch_.accuracy()), bar_.seconds());
+  fmt::print("{:>8}  epoch {:3}   loss {:.5f}   accuracy {:>8}   {:6.1f} s\n", curve_.label,
+             curve_.epochs, last_epoch_.loss(), percent(last_epoch_.accuracy()), bar_.seconds());
   std::fflush(stdout);
 }
 

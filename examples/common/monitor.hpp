@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -8,17 +7,6 @@
 #include <rewind/optim/progress_bar.hpp>
 
 namespace examples {
-
-/// Seconds since it was made.
-class Stopwatch {
- public:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 /// Mean loss and share of right answers over any number of predictions.
 class Score {
@@ -57,23 +45,28 @@ struct Curve {
   };
   std::string label;
   std::vector<Point> points;
+  std::int64_t epochs = 0;  // that were trained, the last perhaps in part
 };
 
 /// Follows a training run: a progress bar on a terminal, a line per epoch (of many epochs, about
-/// every twentieth part), a curve.
+/// every twentieth part), a curve. A silent one prints nothing.
 class Monitor {
  public:
-  Monitor(std::string label, std::int64_t epochs, std::int64_t steps_per_epoch);
+  Monitor(std::string label, std::int64_t epochs, std::int64_t steps_per_epoch,
+          bool silent = false);
 
   /// After each step of training.
   void step(const Score& score);
-  /// After each epoch, whole or not; returns its score.
-  Score end_epoch();
+  /// After each epoch, whole or not.
+  void end_epoch();
   /// After training: the last epoch gets its line, whatever its number.
   void finish();
 
-  std::int64_t epochs_done() const { return epoch_; }
-  bool done() const { return epoch_ >= epochs_; }
+  bool done() const { return curve_.epochs >= epochs_; }
+  /// Of the last epoch.
+  const Score& score() const { return last_epoch_; }
+  /// How many epochs in a row, up to the last, had no wrong answer.
+  std::int64_t epochs_without_error() const { return without_error_; }
   const Curve& curve() const { return curve_; }
 
  private:
@@ -82,10 +75,11 @@ class Monitor {
   std::int64_t epochs_;
   std::int64_t steps_per_epoch_;
   std::int64_t steps_per_point_;
+  bool silent_;
   std::int64_t step_ = 0;
-  std::int64_t epoch_ = 0;
   std::int64_t points_at_step_ = 0;
   std::int64_t printed_epoch_ = 0;
+  std::int64_t without_error_ = 0;
   Score in_epoch_;
   Score last_epoch_;
   Score in_point_;

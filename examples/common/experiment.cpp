@@ -1,0 +1,106 @@
+#include "common/experiment.hpp"
+
+#include <rewind/autograd/tape/tape.hpp>
+#include <rewind/optim/clip.hpp>
+
+#include "common/interrupt.hpp"
+#include "common/model.hpp"
+
+namespace examples {
+
+namespace {
+
+Score score_of(const Graded& graded) {
+  Score score;
+  score.add(graded.loss.item(), static_cast<double>(graded.tally.hits), graded.tally.total);
+  return score;
+}
+
+}  // namespace
+
+const std::string& Experiment::add_cell(const std::string& value) {
+  return choice("cell", value, cell_names, "Kind of network; rnn is the plain one with relu");
+}
+
+const std::int64_t& Experiment::add_hidden(std::int64_t value, const std::string& help) {
+  return integer("hidden", value, help, 1, 4096);
+}
+
+const std::int64_t& Experiment::add_batch(std::int64_t value, const std::string& help) {
+  return integer("batch", value, help, 1, 4096);
+}
+
+const std::int64_t& Experiment::add_memory(std::int64_t value) {
+  return integer("memory", value, "Steps over which a gated cell's units forget at first", 1, 1e6);
+}
+
+const std::int64_t& Experiment::add_epochs(std::int64_t value, const std::string& help) {
+  return integer("epochs", value, help, 0, 100'000);
+}
+
+const double& Experiment::add_learning_rate(double value, const std::string& help) {
+  return number("learning-rate", value, help, 1e-8, 10);
+}
+
+Curve Experiment::train(rw::Optimizer& optimizer, const TrainingOptions& options, rw::Rng rng,
+                        const Step& step) const {
+  stop_training_on_interrupt();
+  Monitor monitor(options.label, options.epochs, options.batches, options.silent);
+  const double learning_rate = optimizer.learning_rate();
+  bool good_enough = false;
+  while (!monitor.done() && !good_enough && !interrupted()) {
+    for (std::int64_t i = 0; i < options.batches && !interrupted(); ++i) {
+      rw::Tape tape;
+      const Graded graded = step(rng);
+      optimizer.zero_grad();
+      tape.backward(graded.loss);
+      if (options.clip_norm) {
+        rw::clip_by_norm(optimizer.parameters(), *options.clip_norm);
+      }
+      optimizer.step();
+      monitor.step(score_of(graded));
+    }
+    monitor.end_epoch();
+    good_enough = monitor.score().loss() < options.goal;
+    if (options.until_flawless) {
+      const std::int64_t without_error = monitor.epochs_without_error();
+      good_enough = good_enough || without_error == 3;
+      optimizer.set_learning_rate(learning_rate * (without_error > 0 ? 0.1 : 1.0));
+    }
+  }
+  monitor.finish();
+  return monitor.curve();
+}
+
+Score Experiment::test(std::int64_t batches, rw::Rng& rng, const Step& step) const {
+  Score total;
+  for (std::int64_t i = 0; i < batches; ++i) {
+    total.add(score_of(step(rng)));
+  }
+  return total;
+}
+
+void Experiment::print_test(const Score& score, const char* what) {
+  fmt::print("test accuracy {}, loss {:.6f}: {} of {} {} wrong\n", percent(score.accuracy()),
+             score.loss(), score.wrong(), score.count(), what);
+}
+
+int Experiment::result(const std::string& measured, const std::vector<std::string>& settings,
+                       const std::string& more) const {
+  const std::chrono::duration<double> elapsed = end_.value_or(Clock::now()) - start_;
+  fmt::print("result {} seconds={:.2f} seed={}", measured, elapsed.count(), seed);
+  const rw::io::Attributes all = attributes();
+  for (const std::string& name : settings) {
+    fmt::print(" {}={}", name, all.at(name));
+  }
+  fmt::print("{}\n", more);
+  return interrupted() ? interrupted_code : 0;
+}
+
+int Experiment::result(const Score& score, const std::vector<std::string>& settings,
+                       const std::string& more) const {
+  return result(fmt::format("accuracy={:.6f} loss={:.6g}", score.accuracy(), score.loss()),
+                settings, more);
+}
+
+}  // namespace examples
