@@ -9,6 +9,7 @@ namespace rw {
 /// Two functions go by the name of hard sigmoid: `hard_sigmoid` is that of PyTorch and Keras 3,
 /// `hard_sigmoid_keras2` that of Keras up to 2.2, where it was the default of gates.
 enum class Activation { tanh, relu, sigmoid, identity, hard_sigmoid, hard_sigmoid_keras2 };
+const char* name_of(Activation activation);
 
 /// The sigmoid's piecewise linear stand-in: `slope` x + 1/2, limited to [0, 1]. Its slope is
 /// `slope` where that is within or at the limits, as clamp()'s, and 0 outside.
