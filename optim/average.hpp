@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include <rewind/autograd/tensor/option_list.hpp>
 #include <rewind/optim/applied_values.hpp>
 #include <rewind/optim/detail/fixed_parameters.hpp>
 
@@ -77,6 +78,8 @@ class ParameterAverage : public WeightAverage {
   /// Takes the parameters' values into the average. Call it after each step of the optimiser.
   /// Throws UsageError when a parameter has another form than at first; nothing has changed then.
   void update();
+  /// What a checkpoint says of it: see options_of().
+  OptionList options() const;
 
  private:
   ParameterAverageOptions options_;
@@ -101,6 +104,8 @@ class Lookahead : public WeightAverage {
   explicit Lookahead(ParameterList list, const LookaheadOptions& options = {});
   /// Call it after each step of the optimiser. Throws as ParameterAverage's.
   void update();
+  /// What a checkpoint says of it: see options_of().
+  OptionList options() const;
 
  private:
   LookaheadOptions options_;

@@ -27,9 +27,19 @@ ReduceOnPlateau::ReduceOnPlateau(Optimizer& optimizer, const ReduceOnPlateauOpti
 
 StateList ReduceOnPlateau::state() const {
   StateList state = best_.state();
-  state.push_back({"borne", borne_});
-  state.push_back({"cooldown", cooldown_});
+  state.push_back({"borne", borne_, {0, static_cast<double>(options_.patience)}});
+  state.push_back({"cooldown", cooldown_, {0, static_cast<double>(options_.cooldown)}});
   return state;
+}
+
+OptionList ReduceOnPlateau::options() const {
+  OptionList list{{"kind", "reduce_on_plateau"}};
+  add_option(list, "factor", options_.factor);
+  add_option(list, "patience", options_.patience);
+  add_options(list, "", best_.options());
+  add_option(list, "cooldown", options_.cooldown);
+  add_option(list, "min_learning_rate", options_.min_learning_rate);
+  return list;
 }
 
 bool ReduceOnPlateau::observe(double value) {

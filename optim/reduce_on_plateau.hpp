@@ -40,6 +40,8 @@ class ReduceOnPlateau {
   /// "best" (float64), "waited" (int64), "borne" and "cooldown" (int64), sharing storage. The
   /// learning rate is in the optimiser's state.
   StateList state() const;
+  /// What a checkpoint says of it: see options_of().
+  OptionList options() const;
 
  private:
   Optimizer& optimizer_;
