@@ -63,6 +63,13 @@ BpttBatch BpttBatches::next() {
   return chunk;
 }
 
+OptionList BpttBatches::options() const {
+  OptionList list = cursor_.options();
+  list.insert(list.begin(), {"kind", "bptt_batches"});
+  add_option(list, "drop_last", options_.drop_last);
+  return list;
+}
+
 BpttBatches bptt_batches(const Tensor& stream, const BpttOptions& options) {
   return {stream, options};
 }

@@ -15,6 +15,7 @@
 #include <iterator>
 #include <vector>
 
+#include <rewind/autograd/tensor/option_list.hpp>
 #include <rewind/autograd/tensor/state.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 #include <rewind/io/detail/epoch.hpp>
@@ -71,6 +72,8 @@ class BpttBatches {
   /// "epoch", "position", and the numbers that must fit, "elements" and "batch" (int64); they share
   /// storage. Chunks may have another length after resuming.
   StateList state() const { return cursor_.state(); }
+  /// What a checkpoint says of it: see options_of().
+  OptionList options() const;
 
  private:
   BpttOptions options_;

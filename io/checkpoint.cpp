@@ -161,7 +161,7 @@ class Plan {
   Plan(const StateList& state, const std::vector<EntryInfo>& entries, const LoadOptions& options)
       : options_(options) {
     NamedEntries named(entries, options.rename);
-    for (const auto& [path, tensor] : state) {
+    for (const auto& [path, tensor, range] : state) {
       const EntryInfo* const entry = named.take(path);
       if (entry == nullptr) {
         report_.missing.push_back(path);

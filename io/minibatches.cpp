@@ -3,6 +3,8 @@
 #include <numeric>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <rewind/autograd/tensor/splitmix.hpp>
 #include <rewind/io/minibatches.hpp>
 
@@ -23,6 +25,15 @@ std::vector<std::int64_t> counted(std::int64_t n) {
   std::vector<std::int64_t> numbers(static_cast<std::size_t>(n));
   std::iota(numbers.begin(), numbers.end(), 0);
   return numbers;
+}
+
+/// 64 bits that depend on each number and its place, in hexadecimal.
+std::string digest_of(const std::vector<std::int64_t>& numbers) {
+  std::uint64_t digest = numbers.size();
+  for (const std::int64_t number : numbers) {
+    digest = detail::mixed(digest + detail::mix_increment + std::bit_cast<std::uint64_t>(number));
+  }
+  return fmt::format("{:016x}", digest);
 }
 
 /// Sorts pools of `pool` examples by length, each by itself.
@@ -122,6 +133,22 @@ Tensor Minibatches::next() {
                                  std::span<const std::int64_t>(order_).subspan(first, count));
   cursor_.advance(1);
   return batch;
+}
+
+OptionList Minibatches::options() const {
+  OptionList list = cursor_.options();
+  list.insert(list.begin(), {"kind", "minibatches"});
+  add_option(list, "shuffle", options_.shuffle);
+  add_option(list, "drop_last", options_.drop_last);
+  add_option(list, "by_length", !lengths_.empty());
+  if (!lengths_.empty()) {
+    add_option(list, "pool", options_.pool);
+    add_option(list, "lengths", digest_of(lengths_));
+  }
+  if (!chosen_.empty()) {
+    add_option(list, "over", digest_of(chosen_));
+  }
+  return list;
 }
 
 StateList Minibatches::state() const {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <rewind/autograd/tensor/error.hpp>
+#include <rewind/autograd/tensor/option_list.hpp>
 #include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/autograd/tensor/state.hpp>
 #include <rewind/io/detail/epoch.hpp>
@@ -81,6 +82,8 @@ class Minibatches {
   /// "seed", "epoch", "position", and the numbers that must fit, "examples" and "batch" (int64);
   /// they share storage.
   StateList state() const;
+  /// What the order of an epoch depends on. Of lists of lengths and numbers, a digest.
+  OptionList options() const;
 
  private:
   Minibatches(std::int64_t examples, std::vector<std::int64_t> lengths,

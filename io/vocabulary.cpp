@@ -2,6 +2,8 @@
 #include <map>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/io/detail/utf8.hpp>
 #include <rewind/io/vocabulary.hpp>
@@ -128,34 +130,91 @@ Vocabulary Vocabulary::load(const std::string& path, const std::string& name) {
   return vocabulary;
 }
 
-void Vocabulary::read_state() const {
-  const auto check_sound = [](bool sound, const char* what) {
-    check<io::CheckpointRefused>(sound, "vocabulary: the restored state is not a vocabulary: {}",
-                                 what);
-  };
+/// What the state says.
+struct Vocabulary::Contents {
   std::vector<std::string> texts;
   Numbers numbers;
+};
+
+/// Reads the contents; returns what is wrong with the state, beginning with the entry's name.
+std::string Vocabulary::read(const Tensor& tokens, const Tensor& settings, Contents& contents) {
   std::string token;
-  for (const std::int64_t byte : tokens_.to_vector<std::int64_t>()) {
-    check_sound(byte >= -1 && byte <= 0xFF, "a number that is no byte");
+  for (const std::int64_t byte : tokens.to_vector<std::int64_t>()) {
+    if (byte < -1 || byte > 0xFF) {
+      return fmt::format("tokens holds {}, which is no byte", byte);
+    }
     if (byte >= 0) {
       token.push_back(static_cast<char>(byte));
       continue;
     }
-    check_sound(io::detail::first_bad_byte(token) == token.size(), "a token that is not UTF-8");
-    check_sound(numbers.emplace(token, static_cast<std::int64_t>(texts.size())).second,
-                "a token that occurs twice");
-    texts.push_back(std::exchange(token, {}));
+    const auto number = static_cast<std::int64_t>(contents.texts.size());
+    if (token.empty()) {
+      return fmt::format("tokens holds an empty token, number {}", number);
+    }
+    if (io::detail::first_bad_byte(token) != token.size()) {
+      return fmt::format("tokens holds a token that is not UTF-8, number {}", number);
+    }
+    if (!contents.numbers.emplace(token, number).second) {
+      return fmt::format("tokens holds token {} twice", number);
+    }
+    contents.texts.push_back(std::exchange(token, {}));
   }
-  check_sound(token.empty(), "the last token has no end");
-  const auto* settings = settings_.data<std::int64_t>();
-  check_sound(settings[0] == 0 || settings[0] == 1, "neither characters nor words");
+  if (!token.empty()) {
+    return "tokens has a last token without an end";
+  }
+  const auto* numbers = settings.data<std::int64_t>();
+  if (numbers[0] != 0 && numbers[0] != 1) {
+    return fmt::format("settings has the unit {}, expected 0 (characters) or 1 (words)",
+                       numbers[0]);
+  }
+  const auto size = static_cast<std::int64_t>(contents.texts.size());
   for (std::size_t i = 0; i < special_names.size(); ++i) {
-    check_sound(settings[1 + i] >= -1 && settings[1 + i] < static_cast<std::int64_t>(texts.size()),
-                "a number that is no token's");
+    const std::int64_t number = numbers[1 + i];
+    if (number < -1 || number >= size) {
+      return fmt::format("settings has the number {} for {}, expected -1 to {}", number,
+                         special_names[i], size - 1);
+    }
+    if (number >= 0 && std::find(numbers + 1, numbers + 1 + i, number) != numbers + 1 + i) {
+      return fmt::format("settings has the number {} for {} and another", number, special_names[i]);
+    }
   }
-  texts_ = std::move(texts);
-  numbers_ = std::move(numbers);
+  return {};
+}
+
+std::string Vocabulary::fault_in(const StateList& values) const {
+  Contents contents;
+  return read(values[0].tensor, values[1].tensor, contents);
+}
+
+StateList Vocabulary::to_state() const {
+  StateList copies = state();
+  for (StateEntry& entry : copies) {
+    entry.tensor = entry.tensor.clone();
+  }
+  return copies;
+}
+
+Vocabulary Vocabulary::from_state(const StateList& values) {
+  Vocabulary vocabulary(0);
+  const auto settings = vocabulary.settings_.shape();
+  check<io::CheckpointRefused>(
+      values.size() == 2 && values[0].tensor.dtype() == DType::int64 &&
+          values[0].tensor.rank() == 1 && values[1].tensor.dtype() == DType::int64 &&
+          values[1].tensor.shape() == settings,
+      "vocabulary: expected tokens int64 [n] and settings int64 {}", settings);
+  vocabulary.tokens_ = values[0].tensor.clone();
+  vocabulary.settings_ = values[1].tensor.clone();
+  vocabulary.read_state();
+  return vocabulary;
+}
+
+void Vocabulary::read_state() const {
+  Contents contents;
+  const std::string fault = read(tokens_, settings_, contents);
+  check<io::CheckpointRefused>(fault.empty(),
+                               "vocabulary: the restored state is not a vocabulary: {}", fault);
+  texts_ = std::move(contents.texts);
+  numbers_ = std::move(contents.numbers);
   versions_ = {tokens_.body().block->version, settings_.body().block->version};
 }
 

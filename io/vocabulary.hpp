@@ -80,7 +80,13 @@ class Vocabulary {
 
   /// "tokens": the bytes of all tokens, -1 after each; "settings": the unit (0 characters, 1 words)
   /// and the numbers of padding, unknown, begin and end, -1 for none (int64). They share storage.
-  StateList state() const { return {{"tokens", tokens_}, {"settings", settings_}}; }
+  StateList state() const { return {{"tokens", tokens_, {-1, 255}}, {"settings", settings_}}; }
+  /// Whether it is a vocabulary.
+  std::string fault_in(const StateList& values) const;
+  /// The same as state(), in memory of its own.
+  StateList to_state() const;
+  /// The vocabulary with these entries of a state. Throws CheckpointRefused where there is none.
+  static Vocabulary from_state(const StateList& values);
 
  private:
   struct Hash {
@@ -94,6 +100,8 @@ class Vocabulary {
   explicit Vocabulary(std::int64_t bytes);
   const Vocabulary& current() const;
   void read_state() const;
+  struct Contents;
+  static std::string read(const Tensor& tokens, const Tensor& settings, Contents& contents);
   std::optional<std::int64_t> special(std::size_t i) const;
   std::int64_t known(std::string_view token, const char* where, std::size_t at) const;
 

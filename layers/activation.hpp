@@ -9,6 +9,7 @@ namespace rw {
 /// Two functions are called hard sigmoid: `hard_sigmoid` is that of PyTorch and Keras 3,
 /// `hard_sigmoid_keras2` that of Keras up to 2.2, where it was the default of gates.
 enum class Activation { tanh, relu, sigmoid, identity, hard_sigmoid, hard_sigmoid_keras2 };
+const char* name_of(Activation activation);
 
 /// A piecewise linear approximation of the sigmoid: `slope` x + 1/2, clamped to [0, 1]. Its
 /// gradient is `slope` within and at the limits, as clamp()'s, and 0 outside.

@@ -99,6 +99,10 @@ struct BahdanauAttention {
   Attended operator()(const Tensor& query, const Memory& memory) const;
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", "bahdanau_attention");
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_query", w_query);
     visit("w_memory", w_memory);
@@ -109,6 +113,9 @@ struct BahdanauAttention {
 
 /// How LuongAttention compares a query with a step.
 enum class LuongScore { dot, general };
+constexpr const char* name_of(LuongScore score) {
+  return score == LuongScore::dot ? "dot" : "general";
+}
 
 struct LuongAttentionOptions {
   std::int64_t query = 0;
@@ -137,6 +144,11 @@ struct LuongAttention {
   Memory memory(const Sequence& sequence) const;
   Attended operator()(const Tensor& query, const Memory& memory) const;
 
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", "luong_attention");
+    visit("score", weight.defined() ? LuongScore::general : LuongScore::dot);
+  }
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("weight", weight);

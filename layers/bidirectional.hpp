@@ -68,6 +68,11 @@ struct Bidirectional {
   }
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", name);
+    visit("merge", merge);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("forward", forward);
     visit("backward", backward);

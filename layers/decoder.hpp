@@ -163,6 +163,10 @@ struct Decoder {
   }
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", "decoder");
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("embedding", embedding);
     visit("network", network);

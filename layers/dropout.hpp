@@ -14,6 +14,11 @@ struct Dropout {
   Tensor operator()(const Tensor& x, Rng& rng) const { return dropout(x, p, rng); }
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", "dropout");
+    visit("p", p);
+  }
+  template <class Visit>
   void parameters(Visit&&) {}
 };
 

@@ -55,6 +55,11 @@ struct ElmanCell {
   }
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("activation", activation);
+    visit("output_activation", output_activation);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
     visit("w_h", w_h, ParameterRole::recurrent);

@@ -25,6 +25,10 @@ struct Embedding {
   Tensor operator()(const Tensor& indices) const;
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", "embedding");
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("table", table);
   }

@@ -33,6 +33,11 @@ struct FullyConnected {
   Tensor operator()(const Tensor& x) const;
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", "fully_connected");
+    visit("activation", activation);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("layers", layers);
   }

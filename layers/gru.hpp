@@ -8,6 +8,7 @@ namespace rw {
 /// Where a GRU's reset gate acts: on the recurrent product (`after`, as in PyTorch and cuDNN) or on
 /// the state before it (`before`, as in the paper).
 enum class Reset { after, before };
+constexpr const char* name_of(Reset reset) { return reset == Reset::after ? "after" : "before"; }
 
 struct GruOptions {
   std::int64_t input = 0;
@@ -54,6 +55,12 @@ struct GruCell {
     return step(project(x), state);
   }
 
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit("reset", reset);
+    visit("activation", activation);
+    visit("gate_activation", gate_activation);
+  }
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);

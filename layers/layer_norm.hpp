@@ -32,6 +32,11 @@ struct LayerNorm {
   Tensor operator()(const Tensor& x) const;
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", "layer_norm");
+    visit("epsilon", epsilon);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("gain", gain);
     visit("bias", bias);

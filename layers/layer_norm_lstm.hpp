@@ -43,6 +43,10 @@ struct LayerNormLstmCell {
   }
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("epsilon", epsilon);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
     visit("w_h", w_h, ParameterRole::recurrent);

@@ -28,6 +28,10 @@ struct Linear {
   Tensor operator()(const Tensor& x) const;
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", "linear");
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("weight", weight);
     visit("bias", bias);

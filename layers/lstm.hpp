@@ -57,6 +57,11 @@ struct LstmCell {
   }
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("activation", activation);
+    visit("gate_activation", gate_activation);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
     visit("w_h", w_h, ParameterRole::recurrent);

@@ -4,6 +4,20 @@
 
 namespace rw {
 
+const char* name_of(Merge merge) {
+  switch (merge) {
+    case Merge::concat:
+      return "concat";
+    case Merge::sum:
+      return "sum";
+    case Merge::mean:
+      return "mean";
+    case Merge::product:
+      return "product";
+  }
+  return "unknown";
+}
+
 Tensor merge_directions(Merge merge, const Tensor& forward, const Tensor& backward) {
   switch (merge) {
     case Merge::concat:

@@ -67,6 +67,11 @@ struct MultiHeadAttention {
   Attended operator()(const Tensor& queries, const Memory& remembered) const;
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", "multi_head_attention");
+    visit("heads", heads);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("query", query);
     visit("key", key);

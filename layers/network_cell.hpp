@@ -12,11 +12,17 @@ namespace rw {
 template <Activation A = Activation::tanh>
 struct ElmanGates {
   using State = HiddenState;
+  static constexpr const char* name = "elman";
   static constexpr std::array<double, 1> bias = {0};
 
   static std::pair<Tensor, State> step(const Tensor& z, const State&) {
     const Tensor h = activate(A, z);
     return {h, {h}};
+  }
+
+  template <class Visit>
+  static void options(Visit&& visit) {
+    visit("activation", A);
   }
 };
 
@@ -81,6 +87,15 @@ struct NetworkCell {
     return step(project(x), state);
   }
 
+  template <class Visit>
+  void options(Visit&& visit) const {
+    if constexpr (requires { Gates::name; }) {
+      visit("gates", Gates::name);
+    }
+    if constexpr (requires { Gates::options(visit); }) {
+      Gates::options(visit);
+    }
+  }
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("input_network", input_network);

@@ -60,6 +60,15 @@ struct Recurrent {
   Trace trace(const Sequence& x, State state) const;
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", "recurrent");
+    visit("direction", direction);
+    visit("dropout_states", dropout.states);
+    visit("dropout_weights", dropout.weights);
+    visit("zoneout", dropout.zoneout);
+    visit("zoneout_cell", dropout.zoneout_cell);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("cell", cell);
     visit("start", start);

@@ -93,6 +93,11 @@ class RecurrentNetwork {
   }
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    std::visit([&](const auto& net) { net.options(visit); }, network_);
+    visit("input_dropout", input_dropout_);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     std::visit([&](auto& net) { net.parameters(visit); }, network_);
   }

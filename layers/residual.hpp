@@ -37,6 +37,10 @@ struct Residual {
   }
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", name);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("layer", layer);
   }

@@ -48,6 +48,10 @@ struct RnnCell {
   }
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("activation", activation);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
     visit("w_h", w_h, ParameterRole::recurrent);

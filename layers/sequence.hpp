@@ -7,6 +7,9 @@ namespace rw {
 
 /// The end from which a sequence is read.
 enum class Direction { forward, backward };
+constexpr const char* name_of(Direction direction) {
+  return direction == Direction::forward ? "forward" : "backward";
+}
 
 /// A batch of sequences of different lengths, padded to one length T: steps [T, B, features], time
 /// first, and lengths int64 [B], each from 0 to T; undefined lengths (Tensor()) mean T for all.

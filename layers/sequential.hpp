@@ -37,6 +37,14 @@ struct Sequential {
   }
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", "sequential");
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (visit_activation(visit, std::to_string(I), std::get<I>(layers)), ...);
+    }
+    (std::index_sequence_for<L...>{});
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (visit_one(visit, std::to_string(I), std::get<I>(layers)), ...);
@@ -48,6 +56,13 @@ struct Sequential {
   template <class Visit, class Each>
   static void visit_one(Visit& visit, const std::string& name, Each& layer) {
     if constexpr (HasParameters<Each>) {
+      visit(name, layer);
+    }
+  }
+
+  template <class Visit, class Each>
+  static void visit_activation(Visit& visit, const std::string& name, const Each& layer) {
+    if constexpr (std::same_as<Each, Activation>) {
       visit(name, layer);
     }
   }

@@ -40,6 +40,10 @@ struct Stacked {
   }
 
   template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", name);
+  }
+  template <class Visit>
   void parameters(Visit&& visit) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (visit(std::to_string(I), std::get<I>(layers)), ...);
@@ -138,6 +142,13 @@ struct Stacked<std::vector<L>> {
     return run(x, std::move(state), rng);
   }
 
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit("kind", name);
+    visit("dropout_between", dropout_between);
+    visit("same_over_time", same_over_time);
+    visit("residual", residual);
+  }
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("layers", layers);

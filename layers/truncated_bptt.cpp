@@ -59,7 +59,12 @@ void OverlapInput::append_state(StateList& list) const {
                     "first chunk; give the constructor a tensor like one step of x",
                     overlap_);
   list.push_back({"steps", steps_});
-  list.push_back({"count", count_});
+  list.push_back({"count", count_, {0, static_cast<double>(overlap_)}});
+}
+
+void OverlapInput::append_options(OptionList& list) const {
+  add_option(list, "every", every_);
+  add_option(list, "back", every_ + overlap_);
 }
 
 void check_window(std::int64_t window, const Tensor& x) {

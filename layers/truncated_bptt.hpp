@@ -6,6 +6,7 @@
 #include <rewind/autograd/operations/movement.hpp>
 #include <rewind/autograd/operations/views.hpp>
 #include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/option_list.hpp>
 #include <rewind/layers/state_rows.hpp>
 
 namespace rw {
@@ -45,6 +46,7 @@ class OverlapInput {
   /// Keeps the last steps of a window.
   void keep(const Tensor& window);
   void clear() { count_ = zeros({1}, DType::int64); }
+  void append_options(OptionList& list) const;
   /// Appends the state to save in a checkpoint.
   void append_state(StateList& list) const;
 
@@ -129,6 +131,12 @@ class TruncatedBptt {
     };
     detail::walk_state(std::string("state"), carried_, add);
     overlap_.append_state(list);
+    return list;
+  }
+  /// What a checkpoint says of it: see options_of().
+  OptionList options() const {
+    OptionList list{{"kind", "truncated_bptt"}};
+    overlap_.append_options(list);
     return list;
   }
 

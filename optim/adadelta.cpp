@@ -6,10 +6,10 @@ namespace rw {
 Adadelta::Adadelta(ParameterList parameters, const AdadeltaOptions& options)
     : Optimizer("adadelta", std::move(parameters), options.learning_rate, options.weight_decay),
       options_(options) {
-  check_option("rho", options.rho, 0, 1);
-  check_epsilon(options.epsilon);
-  mean_square_ = add_state("mean_square");
-  mean_square_step_ = add_state("mean_square_step");
+  add_option("rho", options.rho, 0, 1);
+  add_epsilon(options.epsilon);
+  mean_square_ = add_state("mean_square", finite_from_zero);
+  mean_square_step_ = add_state("mean_square_step", finite_from_zero);
 }
 
 bool Adadelta::is_finite(std::size_t i, const Parameter& parameter) const {

@@ -6,10 +6,10 @@ namespace rw {
 Adagrad::Adagrad(ParameterList parameters, const AdagradOptions& options)
     : Optimizer("adagrad", std::move(parameters), options.learning_rate, options.weight_decay),
       options_(options) {
-  check_option("learning_rate_decay", options.learning_rate_decay, 0);
-  check_option("initial_sum", options.initial_sum, 0);
-  check_epsilon(options.epsilon);
-  sum_of_squares_ = add_state("sum_of_squares", options.initial_sum);
+  add_option("learning_rate_decay", options.learning_rate_decay, 0);
+  add_option("initial_sum", options.initial_sum, 0);
+  add_epsilon(options.epsilon);
+  sum_of_squares_ = add_state("sum_of_squares", finite_from_zero, options.initial_sum);
   updates_ = add_counters("updates");
 }
 

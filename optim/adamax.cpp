@@ -7,11 +7,11 @@ namespace rw {
 Adamax::Adamax(ParameterList parameters, const AdamaxOptions& options)
     : Optimizer("adamax", std::move(parameters), options.learning_rate, options.weight_decay),
       options_(options) {
-  check_option("beta1", options.beta1, 0, 1);
-  check_option("beta2", options.beta2, 0, 1);
-  check_epsilon(options.epsilon);
-  first_moment_ = add_state("first_moment");
-  largest_ = add_state("largest");
+  add_option("beta1", options.beta1, 0, 1);
+  add_option("beta2", options.beta2, 0, 1);
+  add_epsilon(options.epsilon);
+  first_moment_ = add_state("first_moment", finite_values);
+  largest_ = add_state("largest", finite_from_zero);
   updates_ = add_counters("updates");
 }
 

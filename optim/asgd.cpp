@@ -9,9 +9,9 @@ namespace rw {
 Asgd::Asgd(ParameterList parameters, const AsgdOptions& options)
     : Optimizer("asgd", std::move(parameters), options.learning_rate, options.weight_decay),
       options_(options) {
-  check_option("lambda", options.lambda, 0);
-  check_option("alpha", options.alpha, 0);
-  check_option("averaging_start", options.averaging_start, 0);
+  add_option("lambda", options.lambda, 0);
+  add_option("alpha", options.alpha, 0);
+  add_option("averaging_start", options.averaging_start, 0);
   average_ = add_copies("average");
   updates_ = add_counters("updates");
 }

@@ -8,9 +8,9 @@ WeightAverage::WeightAverage(std::string_view owner, std::string_view state_name
                              ParameterList list)
     : parameters_(owner, std::move(list)),
       updates_(zeros({}, DType::int64)),
-      state_{{"updates", updates_}},
+      state_{{"updates", updates_, counts}},
       averages_(detail::append_state(
-          state_, parameters_.list(), state_name,
+          state_, parameters_.list(), state_name, any_values,
           [](const Parameter& parameter) { return detail::copy_of(parameter.value()); })) {}
 
 std::int64_t WeightAverage::count_update() {
@@ -46,6 +46,13 @@ ParameterAverage::ParameterAverage(ParameterList list, const ParameterAverageOpt
                     options.decay);
 }
 
+OptionList ParameterAverage::options() const {
+  OptionList list{{"kind", "parameter_average"}};
+  add_option(list, "decay", options_.decay);
+  add_option(list, "bias_correction", options_.bias_correction);
+  return list;
+}
+
 void ParameterAverage::update() {
   const auto t = static_cast<double>(count_update());
   const double whole = options_.bias_correction ? detail::bias_correction(options_.decay, t) : 1;
@@ -58,6 +65,13 @@ Lookahead::Lookahead(ParameterList list, const LookaheadOptions& options)
                     options.period);
   check<UsageError>(options.alpha > 0 && options.alpha <= 1,
                     "lookahead: alpha is {}, expected more than 0 and at most 1", options.alpha);
+}
+
+OptionList Lookahead::options() const {
+  OptionList list{{"kind", "lookahead"}};
+  add_option(list, "period", options_.period);
+  add_option(list, "alpha", options_.alpha);
+  return list;
 }
 
 void Lookahead::update() {

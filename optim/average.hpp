@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include <rewind/autograd/tensor/option_list.hpp>
 #include <rewind/optim/applied_values.hpp>
 #include <rewind/optim/detail/fixed_parameters.hpp>
 
@@ -78,6 +79,8 @@ class ParameterAverage : public WeightAverage {
   /// optimiser. Throws UsageError, without changing anything, when the shape or type of a parameter
   /// has changed.
   void update();
+  /// What a checkpoint says of it: see options_of().
+  OptionList options() const;
 
  private:
   ParameterAverageOptions options_;
@@ -102,6 +105,8 @@ class Lookahead : public WeightAverage {
   explicit Lookahead(ParameterList list, const LookaheadOptions& options = {});
   /// Call it after each step of the optimiser. Throws as ParameterAverage's.
   void update();
+  /// What a checkpoint says of it: see options_of().
+  OptionList options() const;
 
  private:
   LookaheadOptions options_;

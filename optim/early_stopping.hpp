@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include <rewind/autograd/tensor/option_list.hpp>
 #include <rewind/autograd/tensor/state.hpp>
 
 namespace rw {
@@ -29,7 +30,9 @@ class BestValue {
   /// Observations since the best one, or since construction while there is none.
   std::int64_t waited() const { return *waited_.data<std::int64_t>(); }
   /// "best" (float64) and "waited" (int64), sharing storage.
-  StateList state() const { return {{"best", best_}, {"waited", waited_}}; }
+  StateList state() const { return {{"best", best_, ordered_values}, {"waited", waited_, counts}}; }
+  /// What a checkpoint says of it: see options_of().
+  OptionList options() const;
 
  private:
   bool improves(double value) const;
@@ -63,17 +66,21 @@ class EarlyStopping {
   /// Returns true when training should stop. NaN counts as no improvement.
   bool observe(double value);
   /// Whether the last observation was the best one yet.
-  bool improved() const { return improved_; }
+  bool improved() const { return *improved_.data<std::int64_t>() != 0; }
   double best() const { return best_.best(); }
   /// Observations since the best one.
   std::int64_t waited() const { return best_.waited(); }
-  /// "best" (float64) and "waited" (int64), sharing storage.
-  StateList state() const { return best_.state(); }
+  /// "best" (float64), "waited" and "improved" (int64), sharing storage.
+  StateList state() const;
+  /// What a checkpoint says of it: see options_of().
+  OptionList options() const;
+  /// The last value cannot be the best one and others have come since.
+  std::string fault_in(const StateList& values) const;
 
  private:
   std::int64_t patience_;
   BestValue best_;
-  bool improved_ = false;
+  Tensor improved_;  // int64, 0 or 1
 };
 
 }  // namespace rw

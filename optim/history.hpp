@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include <rewind/autograd/tensor/state.hpp>
+
 namespace rw {
 
 /// The record of a training run: named series of values by step, in the order in which they began.
@@ -37,6 +39,12 @@ class History {
   const std::vector<Point>& operator[](std::string_view name) const;
   /// The last value of a series. Throws UsageError when there is no such series.
   double last(std::string_view name) const { return (*this)[name].back().value; }
+
+  /// "names": the bytes of the series' names, -1 after each; "lengths", how many points they have;
+  /// "steps" (int64) and "values" (float64) of all series, one after another. All are [n].
+  StateList to_state() const;
+  /// The history that gave `values`. Throws CheckpointError where none can have.
+  static History from_state(const StateList& values);
 
   friend bool operator==(const History&, const History&) = default;
 

@@ -13,11 +13,11 @@ namespace rw {
 Lamb::Lamb(ParameterList parameters, const LambOptions& options)
     : Optimizer("lamb", std::move(parameters), options.learning_rate, options.weight_decay),
       options_(options) {
-  check_option("beta1", options.beta1, 0, 1);
-  check_option("beta2", options.beta2, 0, 1);
-  check_epsilon(options.epsilon);
-  first_moment_ = add_state("first_moment");
-  second_moment_ = add_state("second_moment");
+  add_option("beta1", options.beta1, 0, 1);
+  add_option("beta2", options.beta2, 0, 1);
+  add_epsilon(options.epsilon);
+  first_moment_ = add_state("first_moment", finite_values);
+  second_moment_ = add_state("second_moment", finite_from_zero);
   updates_ = add_counters("updates");
 }
 

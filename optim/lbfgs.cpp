@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include <Eigen/Core>
+#include <fmt/format.h>
 
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/optim/detail/line_search.hpp>
@@ -259,10 +260,36 @@ Lbfgs::Lbfgs(ParameterList parameters, const LbfgsOptions& options)
   pairs_ = zeros({}, DType::int64);
   moves_ = zeros({options.history, values}, DType::float64);
   gradient_changes_ = zeros({options.history, values}, DType::float64);
-  state_ = {{"step", steps_},
-            {"pairs", pairs_},
-            {"moves", moves_},
-            {"gradient_changes", gradient_changes_}};
+  state_ = {{"step", steps_, counts},
+            {"pairs", pairs_, {0, static_cast<double>(options.history)}},
+            {"moves", moves_, finite_values},
+            {"gradient_changes", gradient_changes_, finite_values}};
+}
+
+OptionList Lbfgs::options() const {
+  OptionList list{{"kind", "lbfgs"}};
+  add_option(list, "learning_rate", options_.learning_rate);
+  add_option(list, "max_iterations", options_.max_iterations);
+  add_option(list, "max_evaluations", options_.max_evaluations);
+  add_option(list, "history", options_.history);
+  add_option(list, "gradient_tolerance", options_.gradient_tolerance);
+  add_option(list, "change_tolerance", options_.change_tolerance);
+  return list;
+}
+
+std::string Lbfgs::fault_in(const StateList& values) const {
+  const std::int64_t pairs = *values[1].tensor.data<std::int64_t>();
+  const auto row = [](const Tensor& tensor, std::int64_t i) {
+    return Eigen::Map<const VectorXd>(tensor.data<double>() + i * tensor.row_stride(),
+                                      tensor.columns());
+  };
+  for (std::int64_t i = 0; i < pairs; ++i) {
+    if (!(row(values[2].tensor, i).dot(row(values[3].tensor, i)) > 0)) {
+      return fmt::format("moves and gradient_changes of pair {} have a product that is not above 0",
+                         i);
+    }
+  }
+  return {};
 }
 
 LbfgsReport Lbfgs::step(const std::function<double()>& loss) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <rewind/autograd/tape/parameter_list.hpp>
+#include <rewind/autograd/tensor/option_list.hpp>
 #include <rewind/optim/detail/fixed_parameters.hpp>
 
 namespace rw {
@@ -71,6 +72,10 @@ class Lbfgs {
   /// "step", "pairs" (int64), and "moves", "gradient_changes" (float64 [history, number of
   /// values]), oldest first. They share storage: writing into them restores it.
   StateList state() const { return state_; }
+  /// What a checkpoint says of it: see options_of().
+  OptionList options() const;
+  /// Pairs have a positive curvature.
+  std::string fault_in(const StateList& values) const;
 
  private:
   class Run;

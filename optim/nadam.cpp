@@ -10,13 +10,14 @@ namespace rw {
 NAdam::NAdam(ParameterList parameters, const NAdamOptions& options)
     : Optimizer("nadam", std::move(parameters), options.learning_rate, options.weight_decay),
       options_(options) {
-  check_option("beta1", options.beta1, 0, 1);
-  check_option("beta2", options.beta2, 0, 1);
-  check_epsilon(options.epsilon);
-  check_option("momentum_decay", options.momentum_decay, 0);
-  first_moment_ = add_state("first_moment");
-  second_moment_ = add_state("second_moment");
-  momentum_product_ = add_numbers("momentum_product", 1);
+  add_option("beta1", options.beta1, 0, 1);
+  add_option("beta2", options.beta2, 0, 1);
+  add_epsilon(options.epsilon);
+  add_option("momentum_decay", options.momentum_decay, 0);
+  add_flag("decoupled_weight_decay", options.decoupled_weight_decay);
+  first_moment_ = add_state("first_moment", finite_values);
+  second_moment_ = add_state("second_moment", finite_from_zero);
+  momentum_product_ = add_numbers("momentum_product", {0, 1}, 1);
   updates_ = add_counters("updates");
 }
 

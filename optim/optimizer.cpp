@@ -14,13 +14,13 @@ Optimizer::Optimizer(std::string_view name, ParameterList parameters, double lea
       settings_(parameters_.size(), Settings{{}, weight_decay}),
       learning_rate_(scalar(learning_rate, DType::float64)),
       steps_(zeros({}, DType::int64)),
-      state_{{"learning_rate", learning_rate_}, {"step", steps_}} {
-  check_option("learning_rate", learning_rate, 0);
-  check_option("weight_decay", weight_decay, 0);
+      state_{{"learning_rate", learning_rate_, finite_from_zero}, {"step", steps_, counts}} {
+  check_range("learning_rate", learning_rate, 0);
+  add_option("weight_decay", weight_decay, 0);
 }
 
 void Optimizer::set_learning_rate(double learning_rate) {
-  check_option("learning_rate", learning_rate, 0);
+  check_range("learning_rate", learning_rate, 0);
   *learning_rate_.mutable_data<double>() = learning_rate;
 }
 
@@ -44,10 +44,10 @@ void Optimizer::add_group(const ParameterGroup& group) {
                     "{}: group '{}' sets nothing; give `contains`, and a learning_rate_factor or a "
                     "weight_decay",
                     parameters_.owner(), group.name);
-  check_option("learning_rate_factor", group.learning_rate_factor.value_or(1), 0);
-  check_option("weight_decay", group.weight_decay.value_or(0), 0);
+  check_range("learning_rate_factor", group.learning_rate_factor.value_or(1), 0);
+  check_range("weight_decay", group.weight_decay.value_or(0), 0);
 
-  Group added{group.name, {}};
+  Group added{group.name, {}, group.weight_decay, {}};
   if (group.learning_rate_factor) {
     added.learning_rate_factor = scalar(*group.learning_rate_factor, DType::float64);
   }
@@ -55,7 +55,7 @@ void Optimizer::add_group(const ParameterGroup& group) {
   std::size_t members = 0;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (group.contains(parameters_[i])) {
-      ++members;
+      added.parameters += (members++ == 0 ? "" : ", ") + parameters_[i].path;
       settings[i].weight_decay = group.weight_decay.value_or(settings[i].weight_decay);
       if (added.learning_rate_factor.defined()) {
         settings[i].learning_rate_factor = added.learning_rate_factor;
@@ -68,7 +68,8 @@ void Optimizer::add_group(const ParameterGroup& group) {
                     parameters_.owner(), group.name, parameters_.size(), parameters_[0].path);
   groups_.reserve(groups_.size() + 1);
   if (added.learning_rate_factor.defined()) {
-    state_.push_back({"learning_rate_factor/" + group.name, added.learning_rate_factor});
+    state_.push_back(
+        {"learning_rate_factor/" + group.name, added.learning_rate_factor, finite_from_zero});
   }
   groups_.push_back(std::move(added));
   settings_ = std::move(settings);
@@ -90,40 +91,71 @@ double Optimizer::learning_rate_factor(std::string_view group) const {
 
 void Optimizer::set_learning_rate_factor(std::string_view group, double factor) {
   Tensor tensor = group_with_factor(group).learning_rate_factor;
-  check_option("learning_rate_factor", factor, 0);
+  check_range("learning_rate_factor", factor, 0);
   *tensor.mutable_data<double>() = factor;
 }
 
-void Optimizer::check_option(std::string_view option, double value, double lower,
-                             double upper) const {
+OptionList Optimizer::options() const {
+  OptionList list{{"kind", std::string(parameters_.owner())}};
+  list.insert(list.end(), options_.begin(), options_.end());
+  list.push_back({"schedule", schedule_.text()});
+  std::string order;
+  for (const Group& group : groups_) {
+    order += (order.empty() ? "" : ", ") + group.name;
+  }
+  if (!groups_.empty()) {
+    list.push_back({"group_order", order});
+  }
+  for (const Group& group : groups_) {
+    list.push_back({"group/" + group.name + "/parameters", group.parameters});
+    if (group.weight_decay) {
+      rw::add_option(list, "group/" + group.name + "/weight_decay", *group.weight_decay);
+    }
+  }
+  return list;
+}
+
+void Optimizer::check_range(std::string_view option, double value, double lower,
+                            double upper) const {
   check<UsageError>(value >= lower && value < upper,
                     "{}: {} is {}, expected at least {} and less than {}", parameters_.owner(),
                     option, value, lower, upper);
 }
 
-void Optimizer::check_epsilon(double epsilon) const {
-  check_option("epsilon", epsilon, static_cast<double>(std::numeric_limits<float>::min()));
+void Optimizer::add_option(std::string_view option, double value, double lower, double upper) {
+  check_range(option, value, lower, upper);
+  rw::add_option(options_, option, value);
 }
 
-std::vector<Tensor> Optimizer::add_state(std::string_view name, double initial) {
-  return detail::append_state(state_, parameters(), name, [=](const Parameter& parameter) {
+void Optimizer::add_epsilon(double epsilon) {
+  add_option("epsilon", epsilon, static_cast<double>(std::numeric_limits<float>::min()));
+}
+
+void Optimizer::add_flag(std::string_view option, bool value) {
+  rw::add_option(options_, option, value);
+}
+
+std::vector<Tensor> Optimizer::add_state(std::string_view name, const ValueRange& range,
+                                         double initial) {
+  return detail::append_state(state_, parameters(), name, range, [=](const Parameter& parameter) {
     return full(parameter.shape(), initial, parameter.dtype());
   });
 }
 
 std::vector<Tensor> Optimizer::add_copies(std::string_view name) {
-  return detail::append_state(state_, parameters(), name, [](const Parameter& parameter) {
-    return detail::copy_of(parameter.value());
-  });
+  return detail::append_state(
+      state_, parameters(), name, any_values,
+      [](const Parameter& parameter) { return detail::copy_of(parameter.value()); });
 }
 
 std::vector<Tensor> Optimizer::add_counters(std::string_view name) {
-  return detail::append_state(state_, parameters(), name,
+  return detail::append_state(state_, parameters(), name, counts,
                               [](const Parameter&) { return zeros({}, DType::int64); });
 }
 
-std::vector<Tensor> Optimizer::add_numbers(std::string_view name, double initial) {
-  return detail::append_state(state_, parameters(), name,
+std::vector<Tensor> Optimizer::add_numbers(std::string_view name, const ValueRange& range,
+                                           double initial) {
+  return detail::append_state(state_, parameters(), name, range,
                               [=](const Parameter&) { return scalar(initial, DType::float64); });
 }
 

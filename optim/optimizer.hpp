@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <rewind/autograd/tape/parameter_list.hpp>
+#include <rewind/autograd/tensor/option_list.hpp>
 #include <rewind/optim/detail/fixed_parameters.hpp>
 #include <rewind/optim/schedule.hpp>
 
@@ -92,26 +93,32 @@ class Optimizer {
   /// constructor and add_group().
   StateList state() const { return state_; }
 
+  /// "kind", the numbers and flags of the constructor but for the learning rate, which is state,
+  /// "schedule", and of the groups "group_order" and for each "group/name/parameters" and, where it
+  /// has one, "group/name/weight_decay".
+  OptionList options() const;
+
  protected:
   /// `name` starts every message. Throws UsageError when the list is empty or has a parameter or a
   /// path twice, or a number is out of range.
   Optimizer(std::string_view name, ParameterList parameters, double learning_rate,
             double weight_decay);
 
-  /// Throws UsageError unless lower <= value < upper.
-  void check_option(std::string_view option, double value, double lower,
-                    double upper = std::numeric_limits<double>::infinity()) const;
-  /// As check_option, for a number that must prevent 0 / 0, even in float32.
-  void check_epsilon(double epsilon) const;
+  /// Makes a number part of options(). Throws UsageError unless lower <= value < upper.
+  void add_option(std::string_view option, double value, double lower,
+                  double upper = std::numeric_limits<double>::infinity());
+  /// As add_option, for a number that must prevent 0 / 0, even in float32.
+  void add_epsilon(double epsilon);
+  void add_flag(std::string_view option, bool value);
 
   /// One tensor for each parameter, of its shape and type, filled with `initial`; part of state()
-  /// as "name/path".
-  std::vector<Tensor> add_state(std::string_view name, double initial = 0);
+  /// as "name/path". A checkpoint with numbers outside `range` is refused.
+  std::vector<Tensor> add_state(std::string_view name, const ValueRange& range, double initial = 0);
   /// The same, initialised with the parameter's value.
   std::vector<Tensor> add_copies(std::string_view name);
-  /// The same, with one integer (int64) or one number (float64) for each parameter.
+  /// The same, with one count (int64) or one number (float64) for each parameter.
   std::vector<Tensor> add_counters(std::string_view name);
-  std::vector<Tensor> add_numbers(std::string_view name, double initial);
+  std::vector<Tensor> add_numbers(std::string_view name, const ValueRange& range, double initial);
 
   /// The learning rate of the current step for the i-th parameter.
   double rate_of(std::size_t i) const;
@@ -142,13 +149,18 @@ class Optimizer {
   struct Group {
     std::string name;
     Tensor learning_rate_factor;  // float64, undefined where the group has none
+    std::optional<double> weight_decay;
+    std::string parameters;  // their paths
   };
   const Group& group_with_factor(std::string_view name) const;
+  void check_range(std::string_view option, double value, double lower,
+                   double upper = std::numeric_limits<double>::infinity()) const;
 
   detail::FixedParameters parameters_;
   std::vector<Settings> settings_;  // of each parameter
   std::vector<Group> groups_;
   Schedule schedule_;
+  OptionList options_;
   Tensor learning_rate_;
   Tensor steps_;
   double rate_ = 0;  // of the current step

@@ -12,7 +12,7 @@ ReduceOnPlateau::ReduceOnPlateau(Optimizer& optimizer, const ReduceOnPlateauOpti
              .relative = options.relative,
              .maximize = options.maximize},
             "reduce on plateau"),
-      borne_(zeros({}, DType::int64)),
+      bad_observations_(zeros({}, DType::int64)),
       cooldown_(zeros({}, DType::int64)) {
   check<UsageError>(options.factor > 0 && options.factor < 1,
                     "reduce on plateau: factor is {}, expected more than 0 and less than 1",
@@ -27,24 +27,35 @@ ReduceOnPlateau::ReduceOnPlateau(Optimizer& optimizer, const ReduceOnPlateauOpti
 
 StateList ReduceOnPlateau::state() const {
   StateList state = best_.state();
-  state.push_back({"borne", borne_});
-  state.push_back({"cooldown", cooldown_});
+  state.push_back(
+      {"bad_observations", bad_observations_, {0, static_cast<double>(options_.patience)}});
+  state.push_back({"cooldown", cooldown_, {0, static_cast<double>(options_.cooldown)}});
   return state;
 }
 
+OptionList ReduceOnPlateau::options() const {
+  OptionList list{{"kind", "reduce_on_plateau"}};
+  add_option(list, "factor", options_.factor);
+  add_option(list, "patience", options_.patience);
+  add_options(list, "", best_.options());
+  add_option(list, "cooldown", options_.cooldown);
+  add_option(list, "min_learning_rate", options_.min_learning_rate);
+  return list;
+}
+
 bool ReduceOnPlateau::observe(double value) {
-  std::int64_t& borne = *borne_.mutable_data<std::int64_t>();
+  std::int64_t& bad_observations = *bad_observations_.mutable_data<std::int64_t>();
   std::int64_t& cooldown = *cooldown_.mutable_data<std::int64_t>();
-  borne = best_.observe(value) ? 0 : borne + 1;
+  bad_observations = best_.observe(value) ? 0 : bad_observations + 1;
   if (cooldown > 0) {
     --cooldown;
-    borne = 0;
+    bad_observations = 0;
   }
-  if (borne <= options_.patience) {
+  if (bad_observations <= options_.patience) {
     return false;
   }
   cooldown = options_.cooldown;
-  borne = 0;
+  bad_observations = 0;
   const double before = optimizer_.learning_rate();
   // Never increases a rate that is already below the minimum.
   const double after =

@@ -37,16 +37,18 @@ class ReduceOnPlateau {
   /// Returns true if the learning rate was lowered. NaN counts as no improvement.
   bool observe(double value);
   double best() const { return best_.best(); }
-  /// "best" (float64), "waited" (int64), "borne" and "cooldown" (int64), sharing storage. The
-  /// learning rate is in the optimiser's state.
+  /// "best" (float64), "waited" (int64), "bad_observations" and "cooldown" (int64), sharing
+  /// storage. The learning rate is in the optimiser's state.
   StateList state() const;
+  /// What a checkpoint says of it: see options_of().
+  OptionList options() const;
 
  private:
   Optimizer& optimizer_;
   ReduceOnPlateauOptions options_;
   BestValue best_;
-  Tensor borne_;     // consecutive bad observations, without those in the cooldown
-  Tensor cooldown_;  // observations that are still ignored
+  Tensor bad_observations_;  // consecutive bad observations, without those in the cooldown
+  Tensor cooldown_;          // observations that are still ignored
 };
 
 }  // namespace rw

@@ -6,15 +6,16 @@ namespace rw {
 RmsProp::RmsProp(ParameterList parameters, const RmsPropOptions& options)
     : Optimizer("rmsprop", std::move(parameters), options.learning_rate, options.weight_decay),
       options_(options) {
-  check_option("alpha", options.alpha, 0, 1);
-  check_epsilon(options.epsilon);
-  check_option("momentum", options.momentum, 0);
-  mean_square_ = add_state("mean_square");
+  add_option("alpha", options.alpha, 0, 1);
+  add_epsilon(options.epsilon);
+  add_option("momentum", options.momentum, 0);
+  add_flag("centered", options.centered);
+  mean_square_ = add_state("mean_square", finite_from_zero);
   if (options.centered) {
-    mean_gradient_ = add_state("mean_gradient");
+    mean_gradient_ = add_state("mean_gradient", finite_values);
   }
   if (options.momentum > 0) {
-    velocity_ = add_state("velocity");
+    velocity_ = add_state("velocity", finite_values);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -24,15 +25,25 @@ class Schedule {
   template <class F>
   requires(std::is_invocable_r_v<double, const F&, std::int64_t> &&
            !std::same_as<F, Schedule>) explicit(false) Schedule(F function)
-      : function_(std::move(function)) {}
+      : function_(std::move(function)), text_("a function") {}
+  /// The same, with a text that says all there is to say of it, such as "halves(500)".
+  template <class F>
+  requires std::is_invocable_r_v<double, const F&, std::int64_t> Schedule(std::string text,
+                                                                          F function)
+      : function_(std::move(function)), text_(std::move(text)) {}
 
   double operator()(std::int64_t step) const { return function_ ? function_(step) : 1; }
 
   /// This schedule for `steps` steps, then `next` from its step 0. Throws UsageError for steps < 0.
   Schedule then(std::int64_t steps, Schedule next) const;
 
+  /// "warm_up(500, 0) * cosine_decay(20000, 0)", by which a checkpoint tells it from another. A
+  /// callable without a text of its own is "a function": two of these can't be told apart.
+  const std::string& text() const { return text_; }
+
  private:
   std::function<double(std::int64_t)> function_;
+  std::string text_ = "constant";
 };
 
 /// The product of both factors: warm_up(500) * step_decay(10'000, 0.1).

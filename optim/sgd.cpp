@@ -6,11 +6,12 @@ namespace rw {
 Sgd::Sgd(ParameterList parameters, const SgdOptions& options)
     : Optimizer("sgd", std::move(parameters), options.learning_rate, options.weight_decay),
       options_(options) {
-  check_option("momentum", options.momentum, 0);
+  add_option("momentum", options.momentum, 0);
+  add_flag("nesterov", options.nesterov);
   check<UsageError>(!options.nesterov || options.momentum > 0,
                     "sgd: nesterov needs a momentum above 0, got {}", options.momentum);
   if (options.momentum > 0) {
-    velocity_ = add_state("velocity");
+    velocity_ = add_state("velocity", finite_values);
   }
 }
 

@@ -96,10 +96,13 @@ bool Trainer::stopped_early() const {
 }
 
 StateList Trainer::state() const {
-  StateList state{{"epochs", epochs_}, {"batches", batches_}, {"loss", loss_}, {"weight", weight_}};
+  StateList state{{"epochs", epochs_, counts},
+                  {"batches", batches_, counts},
+                  {"loss", loss_, finite_values},
+                  {"weight", weight_, finite_from_zero}};
   const auto append = [&](const std::string& name, const StateList& part) {
     for (const StateEntry& entry : part) {
-      state.push_back({name + "/" + entry.path, entry.tensor});
+      state.push_back({name + "/" + entry.path, entry.tensor, entry.range});
     }
   };
   append("stopping", stopping_.state());
@@ -107,6 +110,41 @@ StateList Trainer::state() const {
     append("plateau", plateau_->state());
   }
   return state;
+}
+
+OptionList Trainer::options() const {
+  OptionList list{{"kind", "trainer"}};
+  add_option(list, "clip_norm", options_.clip_norm);
+  add_option(list, "accumulate", options_.accumulate);
+  add_option(list, "validate", static_cast<bool>(options_.validate));
+  add_option(list, "maximize", options_.maximize);
+  add_option(list, "min_delta", options_.min_delta);
+  add_option(list, "patience", options_.patience);
+  add_option(list, "plateau", plateau_.has_value());
+  if (plateau_) {
+    add_options(list, "plateau", plateau_->options());
+  }
+  return list;
+}
+
+std::string Trainer::fault_in(const StateList& values) const {
+  const std::int64_t batches = *values[1].tensor.data<std::int64_t>();
+  const double loss = values[2].tensor.item();
+  const double weight = values[3].tensor.item();
+  if ((batches > 0) != (weight > 0) || (batches == 0 && loss != 0)) {
+    return fmt::format(
+        "weight is {} and loss {} with {} batches, expected both 0 without batches "
+        "and a weight above 0 with some",
+        weight, loss, batches);
+  }
+  StateList stopping;
+  for (const StateEntry& entry : values) {
+    if (entry.path.starts_with("stopping/")) {
+      stopping.push_back(entry);
+    }
+  }
+  const std::string fault = stopping_.fault_in(stopping);
+  return fault.empty() ? fault : "stopping/" + fault;
 }
 
 bool Trainer::goes_on() {

@@ -181,11 +181,18 @@ class Trainer {
   /// By epoch, from 1: "loss", the weighted mean over the batches; "validation"; "learning_rate",
   /// that of the epoch's last update. Not part of the state.
   const History& history() const { return history_; }
+  /// For a training that was resumed: `history` goes on.
+  void set_history(History history) { history_ = std::move(history); }
 
   /// "epochs", "batches", "loss" and "weight" of the current epoch, "stopping/..", "plateau/..".
   /// Training that was saved after an update and loaded continues bitwise identically, if the
   /// optimiser and batches were saved and loaded too.
   StateList state() const;
+  /// Those that have a part in what a step does or in which epoch is the best: not how many epochs
+  /// there are, nor what is printed.
+  OptionList options() const;
+  /// Batches, and the sums over them, belong together.
+  std::string fault_in(const StateList& values) const;
 
  private:
   /// Marks fit() as running until the end of the scope.

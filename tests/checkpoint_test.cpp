@@ -140,7 +140,7 @@ std::string bytes_of(const StateList& state) {
 
 StateList zeros_like(const StateList& state) {
   StateList copy;
-  for (const auto& [path, tensor] : state) {
+  for (const auto& [path, tensor, range] : state) {
     copy.push_back({path, rw::zeros(tensor.shape(), tensor.dtype())});
   }
   return copy;

@@ -18,7 +18,7 @@ Tensor make_matrix(std::int64_t rows, std::int64_t columns, DType dtype) {
                    stride);
 }
 
-Tensor copy_of(const Tensor& x, bool transposed) {
+Tensor packed_copy(const Tensor& x, bool transposed) {
   const std::int64_t rows = transposed ? x.columns() : x.rows();
   const std::int64_t columns = transposed ? x.rows() : x.columns();
   Tensor y = make_matrix(rows, columns, x.dtype());
@@ -65,7 +65,7 @@ MatrixOperand PackedWeights::packed(const MatrixOperand& b, std::int64_t rows) {
     if (!met_before && (!b.transposed || rows < enough_rows)) {
       return b;
     }
-    entry->copy = copy_of(x, b.transposed);
+    entry->copy = packed_copy(x, b.transposed);
     entry->original = x;
   }
   return entry->copy;

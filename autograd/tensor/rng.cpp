@@ -104,6 +104,13 @@ Rng& Rng::operator=(const Rng& other) {
   return *this;
 }
 
+std::string Rng::fault_in(const StateList& values) const {
+  const auto* words = values[0].tensor.data<std::int64_t>();
+  return std::all_of(words, words + 4, [](std::int64_t word) { return word == 0; })
+             ? values[0].path + " is 0 in all four words, from which a generator draws zeros only"
+             : std::string();
+}
+
 void Rng::fill(std::span<std::uint64_t> bits) {
   std::array<std::uint64_t, 4> words{};
   std::copy_n(words_, 4, words.begin());

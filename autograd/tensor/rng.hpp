@@ -80,6 +80,8 @@ class Rng {
 
   /// The whole state, for checkpoints: restoring it continues the same numbers.
   StateList state() { return {{"xoshiro256++", state_}}; }
+  /// From a state of zeros only, the generator never gets away.
+  std::string fault_in(const StateList& values) const;
 
  private:
   Tensor state_;          // int64 [4]

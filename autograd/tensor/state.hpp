@@ -5,17 +5,21 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include <rewind/autograd/tensor/tensor.hpp>
+#include <rewind/autograd/tensor/value_range.hpp>
 
 namespace rw {
 
 /// One value that a checkpoint holds. The tensor shares its storage with the object that owns it:
-/// reading it saves, writing into it restores. Paths have components separated by '/'.
+/// reading it saves, writing into it restores, once state_check.hpp has found nothing against what
+/// is to be written. Paths have components separated by '/'.
 struct StateEntry {
   std::string path;
   Tensor tensor;
+  ValueRange range = any_values;  ///< what its numbers can be
 };
 using StateList = std::vector<StateEntry>;
 
@@ -29,6 +33,17 @@ template <HasState T>
 StateList state_of(T& object) {
   return object.state();
 }
+
+/// An object whose state has other shapes from time to time, such as a History: nothing that is
+/// there could be written into. to_state() copies its values, and from_state() makes another object
+/// of the same entries with tensors of any lengths; it throws CheckpointError where there can be
+/// none. Such an object is restored by moving the new one into its place.
+template <class T>
+concept MadeFromState = std::is_nothrow_move_assignable_v<T> &&
+    requires(const T& object, const StateList& values) {
+  { object.to_state() } -> std::same_as<StateList>;
+  { T::from_state(values) } -> std::same_as<T>;
+};
 
 namespace detail {
 

@@ -10,7 +10,8 @@ EpochCursor::EpochCursor(const char* who, std::int64_t end, const std::vector<Fi
       epoch_(zeros({}, DType::int64)),
       position_(zeros({}, DType::int64)) {
   for (const FixedNumber& number : expected_) {
-    fixed_.push_back({number.name, Tensor::from<std::int64_t>({}, {number.value})});
+    const auto value = static_cast<double>(number.value);
+    fixed_.push_back({number.name, Tensor::from<std::int64_t>({}, {number.value}), {value, value}});
   }
 }
 
@@ -40,9 +41,18 @@ void EpochCursor::check() const {
 
 StateList EpochCursor::state() const {
   StateList state = fixed_;
-  state.push_back({"epoch", epoch_});
-  state.push_back({"position", position_});
+  const auto last = static_cast<double>(end_ > 0 ? end_ - 1 : 0);
+  state.push_back({"epoch", epoch_, counts});
+  state.push_back({"position", position_, {0, last}});
   return state;
+}
+
+OptionList EpochCursor::options() const {
+  OptionList list;
+  for (const FixedNumber& number : expected_) {
+    add_option(list, number.name, number.value);
+  }
+  return list;
 }
 
 }  // namespace rw::io::detail

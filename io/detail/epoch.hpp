@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <rewind/autograd/tensor/option_list.hpp>
 #include <rewind/autograd/tensor/state.hpp>
 
 namespace rw::io::detail {
@@ -38,6 +39,8 @@ class EpochCursor {
 
   /// "epoch", "position" and the fixed numbers (int64), sharing storage.
   StateList state() const;
+  /// The fixed numbers.
+  OptionList options() const;
 
  private:
   const char* who_;

@@ -33,14 +33,15 @@ class FixedParameters {
   std::vector<Form> forms_;
 };
 
-/// Appends one tensor for each parameter, called "name/path", to `state` and returns them.
+/// Appends one tensor for each parameter, called "name/path" and with numbers in `range`, to
+/// `state` and returns them.
 template <class Make>
 std::vector<Tensor> append_state(StateList& state, const ParameterList& list, std::string_view name,
-                                 Make&& make) {
+                                 const ValueRange& range, Make&& make) {
   std::vector<Tensor> tensors;
   for (const NamedParameter& entry : list) {
     tensors.push_back(make(*entry.parameter));
-    state.push_back({joined(std::string(name), entry.path), tensors.back()});
+    state.push_back({joined(std::string(name), entry.path), tensors.back(), range});
   }
   return tensors;
 }

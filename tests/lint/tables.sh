@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks that each network the library makes ready has a row for its cell in tests/cell_table.hpp,
-# which the tests of cells walk.
+# which the tests of cells walk, and that what has options or a state is in the tests of these.
 set -euo pipefail
 source "$(dirname "$0")/sources.sh"
 
@@ -11,4 +11,18 @@ while IFS= read -r cell; do
     failed=1
   fi
 done < <(sed -n 's/^extern template class RecurrentNetwork<\(.*\)>;$/\1/p' layers/*.hpp)
+
+# listed PATTERN TESTS WHAT: each public header with the pattern is included by one of the tests.
+listed() {
+  while IFS= read -r header; do
+    if ! grep -qhF "<rewind/$header>" $2; then
+      echo "tables: $2 lacks what has $3 in $header" >&2
+      failed=1
+    fi
+  done < <(grep -lE "$1" autograd/*/*.hpp layers/*.hpp optim/*.hpp io/*.hpp | grep -v '/layer_options\.hpp$')
+}
+listed 'void options\(Visit|OptionList options\(\) const;' \
+  "tests/options_test.cpp tests/cell_table.hpp tests/optimizer_table.hpp" options
+listed 'StateList state\(\)|StateList to_state\(\)' \
+  "tests/restored_values_test.cpp tests/optimizer_table.hpp" 'a state'
 exit $failed
