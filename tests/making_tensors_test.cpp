@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(ragged_braces_and_numbers_that_do_not_fit) {
       [] {
         Tensor::of({{1, 2, 3}, {4, 5}});
       },
-      "of: part 1 in braces is [2], expected [3] as part 0 is");
+      "of: part 1 in braces is [2], expected [3] like part 0");
   check_throws<ShapeError>(
       [] {
         Tensor::of({{1, 2}, 3});

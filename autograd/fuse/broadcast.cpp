@@ -9,7 +9,7 @@
 namespace rw {
 namespace {
 
-/// Fills rows of `to`, which has `shape`, with the elements of `x` stretched to it.
+/// Fills rows of `to`, which has `shape`, with the elements of `x` broadcast to it.
 template <class T>
 void expand_into(T* to, const Shape& shape, const Tensor& x) {
   const T* const from = x.data<T>();
@@ -20,7 +20,7 @@ void expand_into(T* to, const Shape& shape, const Tensor& x) {
     std::fill_n(to, shape.elements(), *from);
     return;
   }
-  // Elements of `x` from one index to the next along each axis of `shape`, 0 where it is stretched.
+  // Elements of `x` from one index to the next along each axis of `shape`, 0 if it broadcasts.
   std::array<std::int64_t, Shape::max_rank> steps{};
   const int rank = shape.rank();
   const int shift = rank - x.rank();
@@ -63,9 +63,9 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   std::bitset<Shape::max_rank> axes;
   bool fits = shift >= 0;
   for (int axis = 0; fits && axis < x.rank(); ++axis) {
-    const bool stretched = axis < shift || (shape[axis - shift] == 1 && x.size(axis) != 1);
-    fits = stretched || shape[axis - shift] == x.size(axis);
-    axes[static_cast<std::size_t>(axis)] = stretched;
+    const bool is_broadcast = axis < shift || (shape[axis - shift] == 1 && x.size(axis) != 1);
+    fits = is_broadcast || shape[axis - shift] == x.size(axis);
+    axes[static_cast<std::size_t>(axis)] = is_broadcast;
   }
   check_shape(fits, "sum_to: {} does not broadcast to {}", shape, x.shape());
   detail::ReductionPlan r = detail::reduction_plan(x.shape(), axes, true);
@@ -76,7 +76,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
                 });
 }
 
-Tensor detail::stretched(const Tensor& x, const Shape& shape) {
+Tensor detail::broadcast_to(const Tensor& x, const Shape& shape) {
   return x.shape() == shape ? x : expand(x, shape);
 }
 

@@ -1,21 +1,20 @@
 #pragma once
-// Broadcasting as NumPy does, and its gradient: each is the other's.
+// Broadcasting as in NumPy, and sums over broadcast axes: each is the gradient of the other.
 
 #include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {
 
 /// The sum over the axes along which `shape` was broadcast to get `x`'s shape; the gradient of
-/// expand. `x` itself where it has that shape. Throws ShapeError when `shape` does not broadcast to
-/// x's.
+/// expand. `x` itself if it has that shape. Throws ShapeError if `shape` does not broadcast to x's.
 Tensor sum_to(const Tensor& x, const Shape& shape);
-/// `x` broadcast to `shape`, always copied. Throws ShapeError when x's shape does not broadcast to
+/// `x` broadcast to `shape`, always copied. Throws ShapeError if x's shape does not broadcast to
 /// it.
 Tensor expand(const Tensor& x, const Shape& shape);
 
 namespace detail {
-/// expand, but `x` itself where it has that shape.
-Tensor stretched(const Tensor& x, const Shape& shape);
+/// expand, but `x` itself if it has that shape.
+Tensor broadcast_to(const Tensor& x, const Shape& shape);
 }  // namespace detail
 
 }  // namespace rw

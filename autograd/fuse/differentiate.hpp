@@ -24,11 +24,11 @@ constexpr std::array<bool, max_terms> needed_terms(const Program& program) {
   return needed;
 }
 
-/// Keeps only the terms that the outputs need, those first that wait for the fewest costly ones, so
-/// that the processor has several costly ones to work on at once.
+/// Keeps only the terms that the outputs need, ordered by how many costly terms in a chain they
+/// depend on, so that the processor can work on several costly terms at once.
 constexpr Program ordered(const Program& from) {
   const std::array<bool, max_terms> needed = needed_terms(from);
-  std::array<std::size_t, max_terms> depth{};  // costly terms, one after another, up to each
+  std::array<std::size_t, max_terms> depth{};  // costly terms in the longest chain up to each
   std::size_t deepest = 0;
   for (std::size_t i = 0; i < from.size; ++i) {
     const Term& term = from.terms[i];
@@ -74,7 +74,7 @@ constexpr Symbol argument(Program& program, std::size_t number) {
   return {program, program.add(term)};
 }
 
-/// The formula that F computes of N arguments.
+/// The formula that F computes from N arguments.
 template <class F, std::size_t N>
 constexpr Program trace() {
   Program program;
@@ -95,16 +95,17 @@ constexpr Program trace() {
 }
 
 // Note [Branches not taken]
-// What a `where` does not take gets the gradient 0, and 0 times the slope of an operation is NaN
-// where that slope is infinite or NaN: in where(x > 0, sqrt(x), 0) at 0. So each term has a guard,
-// the condition without which its gradient is 0: that of its users or, in a branch of a `where`,
-// both that of the `where` and its condition. The slopes of a guarded term are computed from
-// operands that are 1 wherever the guard does not hold, where every operation has finite slopes of
-// any order. A choice behind the slopes would do for the gradient, but not for gradients of the
-// gradient, which meet these terms one by one (pointwise_gradient.cpp).
+// The branch that a `where` does not take gets the gradient 0, and 0 times the derivative of an
+// operation is NaN if that derivative is infinite or NaN, as in where(x > 0, sqrt(x), 0) at 0. So
+// each term has a guard, a condition outside of which its gradient is 0: the guards of the terms
+// that use it, combined with the condition for a branch of a `where`. The derivatives of a guarded
+// term are computed from operands that are replaced by 1 wherever the guard does not hold; at 1,
+// every operation has finite derivatives of any order. Selecting after the derivatives would be
+// enough for the gradient, but not for gradients of the gradient, which apply these terms as
+// separate operations (pointwise_gradient.cpp).
 //
-// A guard is a symbol: 1 always, 0 where nothing needs the term's gradient, or a condition. A
-// formula without `where` has no others, and its gradient none of this.
+// A guard is a symbol: the constant 1 (always), the constant 0 (nothing needs the term's gradient),
+// or a condition. In a formula without `where` all guards are constant, and nothing is replaced.
 
 /// Both conditions hold.
 constexpr Symbol both(Symbol a, Symbol b) {
@@ -127,7 +128,7 @@ constexpr Symbol either(Symbol a, Symbol b, Program& program) {
   return apply<Where>(a, Symbol(1), b);
 }
 
-/// Which operands an operation has a slope in.
+/// The operands in which an operation has a derivative that is not 0 everywhere.
 template <class Operation>
 inline constexpr auto has_slope = [] {
   return []<std::size_t... K>(std::index_sequence<K...>) {
@@ -139,7 +140,7 @@ inline constexpr auto has_slope = [] {
   (std::make_index_sequence<arity<Operation>>{});
 }();
 
-/// One reverse sweep over the terms of f, which makes its gradient.
+/// One reverse sweep over the terms of f, which builds its gradient.
 class Differentiation {
  public:
   constexpr explicit Differentiation(const Program& f) : f_(f) {
@@ -182,8 +183,7 @@ class Differentiation {
     return static_cast<std::size_t>(f_.terms[i].operands[k]);
   }
 
-  /// Computed again, but for outputs that are themselves the result of a costly operation: these
-  /// are taken from y.
+  /// Recomputed, except for outputs that are results of a costly operation: these are read from y.
   constexpr Symbol value_of(std::size_t i) {
     const Term& term = f_.terms[i];
     if (term.kind == Term::Kind::constant) {
@@ -231,7 +231,7 @@ class Differentiation {
     }
   }
 
-  /// Operand k of term i as its slopes see it.
+  /// Operand k of term i as its derivatives use it.
   constexpr Symbol safe_operand(std::size_t i, std::size_t k) {
     const std::size_t j = operand(i, k);
     bool sloped = false;

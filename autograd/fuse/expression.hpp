@@ -1,7 +1,7 @@
 #pragma once
-// Formulas as compile-time values: a captureless generic lambda is run once by the compiler on
-// symbols, which leaves a list of terms; its derivative is another such list, made by an ordinary
-// constexpr function. Equal terms are kept once.
+// Formulas as compile-time values: the compiler runs a captureless generic lambda once on symbols,
+// which yields a list of terms. Its derivative is another such list, made by an ordinary constexpr
+// function. Equal terms are stored once.
 
 #include <array>
 #include <concepts>
@@ -68,7 +68,7 @@ class Symbol {
   constexpr Symbol(pointwise::Program& program, std::int16_t term)
       : program_(&program), term_(term) {}
 
-  /// There are none: these say so to who writes `if (x > 0)` or `std::tanh(x)` in a formula.
+  /// These conversions only make `if (x > 0)` and `std::tanh(x)` in a formula a clear error.
   template <std::same_as<bool> B>
   constexpr explicit operator B() const {
     static_assert(
@@ -81,7 +81,7 @@ class Symbol {
   constexpr explicit(false) operator D() const {
     static_assert(!std::same_as<D, double>,
                   "fuse: a formula uses Rewind's own functions, which have derivatives; write "
-                  "tanh(x), not std::tanh(x), and see math.hpp for what there is");
+                  "tanh(x), not std::tanh(x), and see math.hpp for the list");
     return 0;
   }
 

@@ -4,7 +4,7 @@
 namespace rw {
 
 namespace {
-/// An operation by itself, as a formula.
+/// A single operation, as a formula.
 template <class Operation>
 struct Single {
   constexpr auto operator()(auto... x) const { return pointwise::apply<Operation>(x...); }

@@ -1,6 +1,6 @@
 #pragma once
-// The plain pointwise functions. Each works on tensors, parameters and numbers (broadcasting as
-// NumPy does) and, inside a fused lambda, on its symbols.
+// The basic pointwise functions. Each works on tensors, parameters and numbers (broadcasting as in
+// NumPy) and, inside a fused lambda, on its symbols.
 
 #include <initializer_list>
 
@@ -11,7 +11,7 @@ namespace rw {
 
 namespace detail {
 
-/// The operation number `operation` of pointwise::Operations on tensors.
+/// Applies operation number `operation` of pointwise::Operations to tensors.
 Tensor apply_pointwise(std::uint8_t operation, std::initializer_list<Operand> operands);
 
 template <class... A>
@@ -50,8 +50,8 @@ auto operator*(const A& a, const B& b) { return detail::call<pointwise::Multiply
 template <class A, class B> requires SomeTensor<A, B>
 auto operator/(const A& a, const B& b) { return detail::call<pointwise::Divide>(a, b); }
 
-// x += y is x = x + y: the handle moves on to a new tensor. Other handles to the old one, what a
-// tape saved of it and a parameter keep their values; nothing is overwritten.
+// x += y is x = x + y: the handle then refers to a new tensor. Other handles to the old one, saved
+// tensors and parameters keep their values; nothing is overwritten.
 template <class B> requires SomeTensor<Tensor, B>
 Tensor& operator+=(Tensor& x, const B& y) { return x = x + y; }
 template <class B> requires SomeTensor<Tensor, B>
@@ -84,7 +84,7 @@ template <Pointwise A> constexpr auto log(const A& x) { return detail::call<poin
 /// log(1 + x), exact near 0.
 template <Pointwise A> constexpr auto log1p(const A& x) { return detail::call<pointwise::Log1p>(x); }
 template <Pointwise A> constexpr auto sqrt(const A& x) { return detail::call<pointwise::Sqrt>(x); }
-/// |x|; slope 0 at 0.
+/// |x|; gradient 0 at 0.
 template <Pointwise A> constexpr auto abs(const A& x) { return detail::call<pointwise::Abs>(x); }
 /// -1, 0 or 1.
 template <Pointwise A> constexpr auto sign(const A& x) { return detail::call<pointwise::Sign>(x); }
@@ -95,19 +95,19 @@ template <Pointwise A> constexpr auto tanh(const A& x) { return detail::call<poi
 template <Pointwise A> constexpr auto sigmoid(const A& x) { return detail::call<pointwise::Sigmoid>(x); }
 /// log(1 + e^x), without overflow.
 template <Pointwise A> constexpr auto softplus(const A& x) { return detail::call<pointwise::Softplus>(x); }
-/// max(x, 0); slope 0 at 0, NaN stays NaN.
+/// max(x, 0); gradient 0 at 0, NaN stays NaN.
 template <Pointwise A> constexpr auto relu(const A& x) { return detail::call<pointwise::Relu>(x); }
 /// Gauss's error function.
 template <Pointwise A> constexpr auto erf(const A& x) { return detail::call<pointwise::Erf>(x); }
-/// 1 - erf(x), exact far above 0 too.
+/// 1 - erf(x), also exact far above 0.
 template <Pointwise A> constexpr auto erfc(const A& x) { return detail::call<pointwise::Erfc>(x); }
-/// The largest whole number that is not above x; its gradient is zero, as that of round.
+/// The largest whole number not above x; its gradient is zero, like that of round.
 template <Pointwise A> constexpr auto floor(const A& x) { return detail::call<pointwise::Floor>(x); }
-/// The nearest whole number, and of two the even one, as std::nearbyint: round(2.5) is 2.
+/// The nearest whole number, ties to even, as std::nearbyint: round(2.5) is 2.
 template <Pointwise A> constexpr auto round(const A& x) { return detail::call<pointwise::Round>(x); }
 /// 1 where x is a finite number, 0 where it is infinite or NaN.
 template <Pointwise A> constexpr auto isfinite(const A& x) { return detail::call<pointwise::IsFinite>(x); }
-/// x^y, NaN if either is; the gradient of y is taken as 0 where x <= 0.
+/// x^y, NaN if either is; the gradient of y is defined as 0 where x <= 0.
 template <class A, class B> requires Pointwise<A, B>
 constexpr auto pow(const A& x, const B& y) { return detail::call<pointwise::Pow>(x, y); }
 /// The larger operand; NaN if either is; ties share the gradient.
@@ -118,10 +118,11 @@ template <class A, class B> requires Pointwise<A, B>
 constexpr auto minimum(const A& a, const B& b) { return detail::call<pointwise::Minimum>(a, b); }
 /// a where condition is not zero, else b; the other operand's gradient is zero there.
 ///
-/// In a fused formula the branch that is not taken contributes nothing, whatever its value and its slopes are:
-/// where(x > 0, sqrt(x), 0) has the slope 0 at 0. On tensors it is an operation of its own, and that 0 goes on to the
-/// operation before, where 0 times an infinite slope is NaN. There choose the argument first, so that its slope is finite:
-/// `const auto ok = x > 0; where(ok, sqrt(where(ok, x, 1)), 0)`.
+/// In a fused formula the branch that is not taken contributes nothing, even if its value or
+/// derivative is not finite: where(x > 0, sqrt(x), 0) has the gradient 0 at 0. On tensors it is a
+/// separate operation, which passes that 0 to the operation before, where 0 times an infinite
+/// derivative is NaN. There, select the argument first, so that the derivative is finite: `const
+/// auto ok = x > 0; where(ok, sqrt(where(ok, x, 1)), 0)`.
 template <class C, class A, class B> requires Pointwise<C, A, B>
 constexpr auto where(const C& condition, const A& a, const B& b) {
   return detail::call<pointwise::Where>(condition, a, b);
@@ -138,7 +139,8 @@ constexpr Symbol gelu(Symbol x) {
   return where(x > 40, x, where(x < -40, 0, inside));
 }
 constexpr Symbol silu(Symbol x) {
-  // Beyond 1000 sigmoid is 0 or 1 in any type, and its slope 0; times an infinite x that is NaN.
+  // Beyond 1000 sigmoid is 0 or 1 in any type, and its derivative 0; times an infinite x that is
+  // NaN.
   return where(x > 1000, x, where(x < -1000, 0, x * sigmoid(x)));
 }
 constexpr Symbol clamp(Symbol x, Symbol low, Symbol high) {
@@ -147,16 +149,16 @@ constexpr Symbol clamp(Symbol x, Symbol low, Symbol high) {
 
 /// x^2.
 Tensor square(const Operand& x);
-/// x where x > 0, slope x elsewhere; the slope at 0 is `slope`.
+/// x where x > 0, `slope` x elsewhere; the gradient at 0 is `slope`.
 Tensor leaky_relu(const Operand& x, double slope = 0.01);
-/// x where x > 0, alpha (e^x - 1) elsewhere (Clevert et al. 2016); the slope at 0 is alpha.
+/// x where x > 0, alpha (e^x - 1) elsewhere (Clevert et al. 2016); the gradient at 0 is alpha.
 Tensor elu(const Operand& x, double alpha = 1.0);
 /// x Phi(x), exact, with Phi the normal distribution function (Hendrycks & Gimpel 2016): within
 /// about (4 + x^2) ulp, far below 0 as well.
 Tensor gelu(const Operand& x);
 /// x sigmoid(x), also called swish (Elfwing et al. 2018); 0 at -infinity.
 Tensor silu(const Operand& x);
-/// x limited to [low, high]; slope 1 within and at the bounds, 0 outside.
+/// x limited to [low, high]; gradient 1 within and at the bounds, 0 outside.
 Tensor clamp(const Operand& x, const Operand& low, const Operand& high);
 
 }  // namespace rw

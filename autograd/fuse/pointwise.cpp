@@ -8,12 +8,12 @@
 #include <rewind/autograd/tape/described.hpp>
 #include <rewind/autograd/tape/recorder.hpp>
 
-// How a fused operation meets tensors: broadcasting and recording.
+// Applies fused operations to tensors: broadcasting and recording.
 
 namespace rw::pointwise {
 namespace {
 
-/// Note [Plain operations]. Not inlined: numbers need memory.
+/// Note [Fast path of fused operations], with numbers. Not inlined: numbers need buffers.
 template <class T>
 [[gnu::noinline]] void compute_with_numbers(const FusedOperation& operation,
                                             std::span<const Operand> arguments, const Shape& common,
@@ -32,7 +32,7 @@ template <class T>
   row.run(operation.forward<T>());
 }
 
-/// Note [Plain operations]
+/// Note [Fast path of fused operations]
 template <class T, std::size_t N, std::size_t M>
 void compute_plain(const FusedOperation& operation, std::span<const Operand, N> arguments,
                    const Shape& common, std::span<Tensor, M> results) {
@@ -72,7 +72,7 @@ void compute(const FusedOperation& operation, std::span<const Operand> arguments
   pass.run<T>(operation.forward<T>(), operation.forward_work);
 }
 
-/// Argument `next` does not broadcast with the earlier ones, whose shapes together are `common`.
+/// Argument `next` does not broadcast with the earlier ones, whose common shape is `common`.
 [[noreturn]] void fail_shapes(const char* name, std::span<const Operand> arguments,
                               const Shape& common, const Tensor& next) {
   for (const Operand& argument : arguments) {
@@ -103,7 +103,8 @@ void record_fused(const char* name, const FusedOperation& operation,
       rule.tensors |= 1U << k;
     }
   }
-  // The gradient reads arguments first, then results: of both what it reads is saved.
+  // The gradient's first arguments are the arguments, then the results; those that it reads are
+  // saved.
   const std::uint64_t result_bits = ((std::uint64_t{1} << results.size()) - 1) << arguments.size();
   const std::uint64_t to_save = operation.derivative_reads & (rule.tensors | result_bits);
   const auto saved_count = static_cast<std::size_t>(std::popcount(to_save));
@@ -190,7 +191,7 @@ void apply(const char* name, const FusedOperation& operation, std::span<const Op
 
 void apply_fused(const char* name, const FusedOperation& operation,
                  std::span<const Operand> arguments, std::span<Tensor> results) {
-  // Loops over a number of arguments that the compiler knows are none.
+  // The compiler unrolls loops over a known number of arguments.
   if (results.size() == 1 && arguments.size() == 1) {
     apply(name, operation, arguments.first<1>(), results.first<1>());
   } else if (results.size() == 1 && arguments.size() == 2) {

@@ -34,9 +34,9 @@ inline constexpr FusedOperation fused_operation = {
 /// `formula` is a lambda that captures nothing, takes each argument as `auto`, and uses the
 /// functions and operators of math.hpp; it returns one value or a tuple of values. Arguments are
 /// tensors of one floating type, which broadcast as in NumPy, or numbers. Returns a Tensor, or a
-/// std::array of them for a tuple. The gradient is derived at compile time; nothing is stored for
-/// it but the arguments, gates being computed again. Throws ShapeError when the shapes do not
-/// broadcast, UsageError for mixed types.
+/// std::array of them for a tuple. The gradient is derived at compile time; it stores only the
+/// arguments, and recomputes gates. Throws ShapeError if the shapes do not broadcast, UsageError
+/// for mixed types.
 template <class F, class... A>
 auto fuse(const char* name, F, const A&... arguments) {
   constexpr std::size_t n = sizeof...(A);

@@ -15,7 +15,8 @@ namespace rw::pointwise {
 namespace {
 
 /// Calls body(k, tensor) for each argument that a fused node's gradient reads, of x..., y...,
-/// dy...; null for a number, and for the gradient of an output that does not reach the loss.
+/// dy...; `tensor` is null for a number, and for the gradient of an output on which the loss does
+/// not depend.
 template <class Body>
 void for_arguments(const detail::Node& node, const FusedRule& rule, const Gradients& d,
                    Body&& body) {
@@ -33,14 +34,14 @@ void for_arguments(const detail::Node& node, const FusedRule& rule, const Gradie
   }
 }
 
-/// Whether argument k, which is a tensor and the node's input `input`, gets a gradient here. One
-/// that is 0 everywhere, as that of a comparison, is not passed on: the operations before would
-/// multiply it by their slopes, which may be infinite.
+/// Whether argument k, which is a tensor and the node's input `input`, gets a gradient here. A
+/// gradient that is 0 everywhere, as for a comparison, is not passed on: earlier operations would
+/// multiply it by their derivatives, which may be infinite.
 bool gets_gradient(const FusedRule& rule, const Gradients& d, std::size_t k, int input) {
   return bit(rule.operation->slopes, k) && d.wants(input);
 }
 
-/// Where an argument broadcasts to `common`, its gradient is a sum, which starts from zeros unless
+/// If an argument broadcasts to `common`, its gradient is a sum, which starts from zeros unless
 /// there is a gradient already.
 template <class T>
 void clear_broadcast(Gradients::Target& target, const Shape& shape, const Shape& common) {
@@ -54,18 +55,18 @@ void clear_broadcast(Gradients::Target& target, const Shape& shape, const Shape&
   target.accumulate = true;
 }
 
-/// What a gradient's argument is in place of a tensor: a number, or 0 for the gradient of an output
-/// that does not reach the loss and for an argument that is not read.
+/// The value of a gradient's argument that is not a tensor: a number, or 0 for the gradient of an
+/// output on which the loss does not depend and for an argument that is not read.
 template <class T>
 T number_of(const FusedRule& rule, std::size_t k) {
   const bool is_number = k < rule.operation->program->argument_count && !bit(rule.tensors, k);
   return is_number ? static_cast<T>(rule.scalars[k]) : T(0);
 }
 
-/// Up to here the loops over arguments are most of what an operation costs.
+/// Up to this size the loops over arguments dominate the cost of an operation.
 constexpr std::int64_t few_elements = 128;
 
-/// Note [Plain operations]. Not inlined: the general way has a large frame.
+/// Note [Fast path of fused operations]. Not inlined: it has a large frame.
 template <class T>
 [[gnu::noinline]] void add_plain_gradients(const detail::Node& node, const FusedRule& rule,
                                            Gradients& d) {
@@ -92,8 +93,8 @@ template <class T>
   row.run(rule.operation->backward<T>());
 }
 
-/// The same for one result of N tensors of a few elements: most of what is left of its cost are
-/// loops over N, which the compiler unrolls here.
+/// The same for one result of N tensors of few elements: most of the remaining cost is loops over
+/// N, which the compiler unrolls here.
 template <class T, std::size_t N>
 void add_small_gradients(const detail::Node& node, const FusedRule& rule, Gradients& d) {
   T buffers[N][few_elements];
@@ -148,7 +149,7 @@ void run_plain(const detail::Node& node, const FusedRule& rule, Gradients& d) {
   }
 }
 
-/// The gradient as one fused pass that writes or adds straight into the inputs' gradients.
+/// The gradient as one fused pass that writes to or accumulates in the inputs' gradients directly.
 template <class T>
 void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradients& d) {
   const FusedOperation& operation = *rule.operation;
@@ -156,7 +157,8 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
   const std::size_t m = operation.program->output_count;
   const Shape& common = node.slots[0].shape;
 
-  // Arrays are filled as far as they are used: this runs for every operation of a backward pass.
+  // Only the used parts of arrays are initialised: this runs for every operation of a backward
+  // pass.
   std::array<Gradients::Target, max_arguments> targets;
   std::array<std::int8_t, max_arguments> target_of;  // -1: not wanted
   std::array<const Shape*, max_arguments> shapes;
@@ -208,7 +210,7 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
   pass.run<T>(operation.backward<T>(), operation.backward_work);
 }
 
-/// The gradient as recorded operations on tensors: the same formula, a term at a time.
+/// The gradient as recorded operations on tensors: the same formula, one term at a time.
 void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gradients& d) {
   const Program& program = *rule.operation->derivative;
   const std::span<const Term> terms(program.terms.data(), program.size);
@@ -266,10 +268,10 @@ void add_gradients_recorded(const detail::Node& node, const FusedRule& rule, Gra
       d.add(input, [&] {
         const Shape& shape = node.inputs[input].shape();
         const Tensor& gradient = value[static_cast<std::size_t>(program.outputs[k])];
-        // A formula may give less than the common shape, where it does not depend on all of its
-        // arguments.
-        return sum_to(detail::stretched(gradient, broadcast("gradient", gradient.shape(), shape)),
-                      shape);
+        // A formula that does not depend on all of its arguments may have a smaller shape than the
+        // common one.
+        return sum_to(
+            detail::broadcast_to(gradient, broadcast("gradient", gradient.shape(), shape)), shape);
       });
     }
     ++input;

@@ -1,5 +1,5 @@
 #pragma once
-// Formulas run over memory, a register at a time.
+// Runs formulas over memory, one register at a time.
 
 #include <algorithm>
 
@@ -9,13 +9,12 @@ namespace rw::pointwise {
 
 inline constexpr std::size_t max_streams = 3 * max_arguments;
 
-/// Rows and columns, and where the elements of each argument and each result lie: those of a row
-/// follow each other. Nothing is initialised by default: most streams of most formulas do not
-/// exist.
+/// Rows and columns, and the memory of each argument and each result, contiguous within a row.
+/// Nothing is initialised by default, because most formulas use few streams.
 struct Block {
   struct Stream {
     void* data;
-    std::int64_t row_step;  // elements from row to row; not read where there is but one
+    std::int64_t row_step;  // elements from row to row; not read if there is only one
   };
   std::int64_t rows;  // at least 1
   std::int64_t columns;
@@ -70,13 +69,13 @@ template <const Program& P, class Body>
 
 /// The loop over one block.
 ///
-/// All streams share one index, so that the loop holds little but the formula: what repeats one
-/// value, is summed, added or not wanted is given memory of its own (Tiles). In float32 it is
-/// compiled twice, for whole registers and for what is left of a row: masks in the loop would cost
-/// up to a tenth. float64, which is there to check with, is spared that.
+/// All streams share one index, so that the loop contains little but the formula: streams that
+/// repeat one value, are summed, accumulate or are not wanted use buffers (Tiles). In float32 the
+/// formula is compiled twice, for whole registers and for the remainder of a row: masks in the loop
+/// would slow it down by up to a tenth. float64 is for checking only, so it is compiled once.
 ///
-/// `Instructions` is part of the function's name only: a program may be compiled for another
-/// instruction set than the library, and the linker then keeps the loops of both apart.
+/// `Instructions` only changes the function's name: a program may be compiled for another
+/// instruction set than the library, and the linker must not merge the loops of both.
 template <const Program& P, class T, class Instructions = xsimd::default_arch>
 [[gnu::flatten]] void run_block(const Block& block) {
   using V = simd::Batch<T>;

@@ -1,10 +1,10 @@
 #pragma once
-// The pointwise operations: value and derivative side by side, each in one place.
+// The pointwise operations, each with its value and its gradient in one place.
 //
-// `value(x...)` computes one register; `adjoint(dy, x..., y)` gives, as formulas, what the gradient
-// dy of y = op(x...) adds to each operand's gradient; `cheap` says that computing the value again
-// costs less than keeping it. To add an operation, write its struct below, name it in `Operations`
-// (expression.hpp), and give it its function in math.hpp.
+// `value(x...)` computes one register; `adjoint(dy, x..., y)` returns, as formulas, what the
+// gradient dy of y = op(x...) contributes to each operand's gradient; `cheap` means that
+// recomputing the value costs less than keeping it. To add an operation, write its struct below,
+// list it in `Operations` (expression.hpp), and add its function to math.hpp.
 
 #include <limits>
 
@@ -129,8 +129,8 @@ struct Where {
   }
 };
 
-/// What one of a and b gets of the gradient of the larger or smaller one: nothing where the other
-/// is chosen, half at a tie. Not as a product of dy, which may be infinite, with 0 or 1/2.
+/// The share of one operand in the gradient of maximum or minimum: nothing where the other operand
+/// is chosen, half at a tie. Selected instead of multiplied by 0, because dy may be infinite.
 constexpr Symbol share(Symbol dy, Symbol other_chosen, Symbol a, Symbol b) {
   return apply<Where>(other_chosen, Symbol(0),
                       apply<Where>(apply<Equal>(a, b), Symbol(0.5) * dy, dy));
@@ -172,7 +172,7 @@ struct Expm1 {
   static V value(V x) {
     return simd::expm1(x);
   }
-  // Not dy (y + 1), which has no digits left far below 0.
+  // Not dy (y + 1), which loses all digits far below 0.
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
     return {dy * apply<Exp>(x)};
   }
@@ -282,14 +282,14 @@ struct Relu {
   static V value(V x) {
     return simd::relu(x);
   }
-  // The slope at 0 is 0; a NaN goes on as NaN.
+  // The gradient at 0 is 0; NaN stays NaN.
   static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
     return {apply<Where>(apply<LessEqual>(x, Symbol(0)), Symbol(0),
                          apply<Where>(apply<Less>(Symbol(0), x), dy, x))};
   }
 };
-/// 2 / sqrt(pi) e^(-x^2). Where x^2 >= 900 that is 0 in any type, and x no longer matters: the next
-/// slope would multiply an infinite one by 0.
+/// The derivative of erf, 2 / sqrt(pi) e^(-x^2). Where x^2 >= 900 it is 0 in any type, and x is
+/// replaced by 30: the next derivative would multiply an infinite x by 0.
 constexpr Symbol erf_slope(Symbol x) {
   const Symbol u = apply<Where>(apply<LessEqual>(Symbol(900), x * x), Symbol(30), x);
   return Symbol(1.12837916709551257390) * apply<Exp>(-(u * u));
@@ -320,11 +320,10 @@ struct Pow {
   static V value(V x, V y) {
     return simd::pow(x, y);
   }
-  // y x^(y-1) is 0 times infinity where y = 0 and 1 / x is infinite, and only there: x^0 is
-  // constant in x, but its slope is not constant in y. x^y log x is taken as 0 where x <= 0, to
-  // which it tends as x does (for x < 0, y has to be a constant integer), and is 0 where x is
-  // infinite and y < 0. Operands are chosen, and not only results, so that the slopes of the slopes
-  // are finite.
+  // y x^(y-1) is 0 times infinity only where y = 0 and 1 / x is infinite: x^0 is constant in x, but
+  // its derivative is not constant in y. x^y log x is defined as 0 where x <= 0, its limit as x
+  // tends to 0 (for x < 0, y must be a constant integer), and is 0 where x is infinite and y < 0.
+  // Operands are selected, and not only results, so that second derivatives are finite.
   static constexpr std::array<Symbol, 2> adjoint(Symbol dy, Symbol x, Symbol y, Symbol z) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
     const Symbol flat = apply<Where>(apply<Equal>(y, Symbol(0)),
@@ -368,7 +367,7 @@ struct IsFinite {
   static constexpr std::array<Symbol, 1> adjoint(Symbol, Symbol, Symbol) { return {none}; }
 };
 
-/// Number of operands of an operation, from the signature of its derivative.
+/// Number of operands of an operation, from the signature of `adjoint`.
 template <class Operation>
 inline constexpr std::size_t arity = [] {
   if constexpr (requires { Operation::adjoint(none, none, none); }) {
@@ -380,7 +379,7 @@ inline constexpr std::size_t arity = [] {
   }
 }();
 
-/// Operations whose result costs more to compute again than to keep: those that do not say `cheap`.
+/// Operations whose result costs more to recompute than to keep: those without `cheap`.
 template <class Operation>
 inline constexpr bool is_costly = !requires {
   Operation::cheap;
@@ -404,7 +403,7 @@ constexpr bool is_costly_term(const Term& term) {
   return costly;
 }
 
-/// The terms of a formula, weighted by about what they cost beside an addition.
+/// The terms of a formula, weighted by their approximate cost relative to an addition.
 constexpr std::uint32_t work_of(const Program& program) {
   std::uint32_t work = 0;
   for (std::size_t i = 0; i < program.size; ++i) {

@@ -1,5 +1,6 @@
 #pragma once
-// How a reduction over any axes walks a tensor: the sum for sum_to, all others for operations.
+// Reductions over any axes of a tensor: the sum for sum_to, and the traversal for all other
+// reductions.
 
 #include <bitset>
 #include <cstdint>
@@ -24,8 +25,7 @@ struct ReductionPlan {
 /// The plan that removes `axes`, or leaves them with size 1 where `keep` is set.
 ReductionPlan reduction_plan(const Shape& shape, std::bitset<Shape::max_rank> axes, bool keep);
 
-/// Elements of [outer, n, inner] lie at o * outer_step + i * step + c; the middle axis is to be
-/// reduced.
+/// Elements of [outer, n, inner] are at o * outer_step + i * step + c; the middle axis is reduced.
 template <class T>
 struct ReducedRun {
   const T* data;
@@ -38,7 +38,7 @@ struct ReducedRun {
   bool along_rows() const { return inner == 1 && (step == 1 || n <= 1); }
 };
 
-/// The axes [begin, end) of `x` as the middle axis of three. Copies `x` where its layout does not
+/// The axes [begin, end) of `x` as the middle axis of three. Copies `x` if its layout does not
 /// allow that.
 template <class T>
 ReducedRun<T> run_of(Tensor& x, int begin, int end) {
@@ -55,8 +55,8 @@ ReducedRun<T> run_of(Tensor& x, int begin, int end) {
   return {x.data<T>(), shape.product(0, begin), n, inner, outer_step, step};
 }
 
-/// Reduces one run of neighbouring axes after the other, from the last, with kernel(ReducedRun, to,
-/// is_last). What lies between two runs has the type Between, or x's if that is void.
+/// Reduces each run of adjacent axes in turn, starting with the last, with kernel(ReducedRun, to,
+/// is_last). Intermediate results have the type Between, or x's if that is void.
 template <class Between, class Kernel>
 Tensor reduce_runs(const Tensor& x, const ReductionPlan& r, Kernel&& kernel) {
   return dispatch_floating(x.dtype(), [&](auto type) {

@@ -17,7 +17,7 @@ void check_index_type(const char* who, const Tensor& indices) {
                     name_of(indices.dtype()));
 }
 
-/// The indices without gaps, each of them in [0, size).
+/// The indices, contiguous and checked to be in [0, size).
 Tensor checked_indices(const char* who, const Tensor& indices, std::int64_t size) {
   check_index_type(who, indices);
   Tensor dense = indices.is_contiguous() ? indices.detach() : detail::copy_of(indices);
@@ -41,8 +41,8 @@ Shape appended(const char* who, const Shape& indices, std::int64_t size) {
   return indices.inserted(indices.rank(), size);
 }
 
-/// Calls `body(whole, part, rows, columns)` for each slice: where it starts in the array of `shape`
-/// (rows `whole_stride` apart) that is indexed along `axis`, where in the array of chosen slices
+/// Calls `body(whole, part, rows, columns)` for each slice: its start in the array of `shape` (rows
+/// `whole_stride` apart) that is indexed along `axis`, its start in the array of selected slices
 /// (rows `part_stride` apart), and its extent.
 template <class Body>
 void for_each_slice(const Shape& shape, std::int64_t whole_stride, std::int64_t part_stride,
@@ -102,7 +102,7 @@ Tensor selected(const Tensor& x, const Shape& result, const Tensor& indices, int
   return y;
 }
 
-/// The gradient of choosing slices.
+/// The gradient of selecting slices.
 void add_selected_gradient(const Tensor& dy, Gradients& d, const Shape& shape, int axis,
                            const Tensor& indices) {
   d.add_rows(
@@ -113,9 +113,9 @@ void add_selected_gradient(const Tensor& dy, Gradients& d, const Shape& shape, i
       });
 }
 
-/// Calls `body(whole, part)` for each element of `indices`: the element of the array with `strides`
-/// that it chooses along `axis`, and its own place in an array of its shape with rows `part_stride`
-/// apart.
+/// Calls `body(whole, part)` for each element of `indices`: the offset of the element that it
+/// selects along `axis` in the array with `strides`, and its own offset in an array of its shape
+/// with rows `part_stride` apart.
 template <class Body>
 void for_each_element(const Tensor& indices, int axis, const kernels::Strides& strides,
                       std::int64_t part_stride, const Body& body) {

@@ -1,6 +1,6 @@
 #pragma once
-// Choosing by index. Indices are int64 tensors, counted from 0; a negative or too large one is a
-// ShapeError, found before anything is written. Gradients add up where an index occurs more than
+// Selection by index. Indices are int64 tensors, counted from 0; a negative or too large index
+// throws ShapeError before anything is written. Gradients accumulate if an index occurs more than
 // once.
 
 #include <rewind/autograd/tensor/tensor.hpp>
@@ -10,19 +10,19 @@ namespace rw {
 /// Slices `indices` [n] of `axis`, in that order: y[.., j, ..] = x[.., indices[j], ..]. With axis 0
 /// these are rows.
 Tensor index_select(const Tensor& x, const Tensor& indices, int axis = 0);
-/// The adjoint of index_select: zeros with `size` slices along `axis`, to which the slices of `x`
-/// are added: y[.., indices[j], ..] += x[.., j, ..].
+/// The gradient of index_select: zeros with `size` slices along `axis`, in which the slices of `x`
+/// accumulate: y[.., indices[j], ..] += x[.., j, ..].
 Tensor index_add(const Tensor& x, const Tensor& indices, std::int64_t size, int axis = 0);
 
 /// Rows of `table` [V, F], one for each index: indices [..] give [.., F]. In a backward pass rows
-/// are added straight into the table's gradient, without a temporary of the table's size.
+/// accumulate directly in the table's gradient, without a temporary of the table's size.
 Tensor embedding(const Tensor& table, const Tensor& indices);
 
-/// One element per index, of the same rank as `x`: for axis 1 of three, y[i, j, k] = x[i,
-/// indices[i, j, k], k]. Along other axes `indices` may be shorter than `x`, and the result has its
-/// shape.
+/// One element per index; `indices` has the rank of `x`: for axis 1 of three, y[i, j, k] = x[i,
+/// indices[i, j, k], k]. Along other axes `indices` may be shorter than `x`, and the result has the
+/// shape of `indices`.
 Tensor gather(const Tensor& x, const Tensor& indices, int axis);
-/// The adjoint of gather: zeros of `shape`, to which the elements of `x` are added; for axis 1 of
+/// The gradient of gather: zeros of `shape`, in which the elements of `x` accumulate; for axis 1 of
 /// three, y[i, indices[i, j, k], k] += x[i, j, k]. `x` has the shape of `indices`.
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Shape& shape, int axis);
 

@@ -117,7 +117,7 @@ namespace {
 /// A new matrix for a sum of `columns` columns; extra columns are zero (Note [Rows of a multiple of
 /// 4 KiB]).
 Tensor make_sum(std::int64_t rows, std::int64_t columns, DType dtype) {
-  constexpr std::int64_t few_rows = 16;  // products read so many at once
+  constexpr std::int64_t few_rows = 16;  // products read this many rows at once
   const std::int64_t stride = rows < few_rows ? columns : detail::good_row_stride(columns, dtype);
   Tensor y = detail::make_tensor(Shape{rows, stride}, dtype);
   if (stride > columns) {
@@ -214,8 +214,8 @@ Tensor detail::sum_with_product(Tensor c, const Tensor& a, const Tensor& b, std:
               detail::Described{c}, detail::Described{a}, detail::Described{b}, result,
               result.columns());
   check_shape(0 <= first && first <= c.columns() - b.columns(),
-              "addmm_columns: the columns of b {} from {} on do not lie in c {}",
-              detail::Described{b}, first, detail::Described{c});
+              "addmm_columns: b {} from column {} on does not fit into c {}", detail::Described{b},
+              first, detail::Described{c});
   return add_product_of_rows(std::move(c), a, b, first);
 }
 

@@ -11,7 +11,7 @@ namespace rw {
 ///   -> [..., m, n]
 ///
 /// Leading axes must be equal, or absent on the right. Either side of a two-axis or batched product
-/// may be transposed(...) without a copy. k = 0 gives zeros. Throws ShapeError when the inner sizes
+/// may be transposed(...) without a copy. k = 0 gives zeros. Throws ShapeError if the inner sizes
 /// or the leading axes differ.
 Tensor matmul(const MatrixOperand& a, const MatrixOperand& b);
 

@@ -92,7 +92,7 @@ Tensor record_sum(const char* name, const Tensor& x, const ReductionPlan& r, dou
                 [shape = x.shape(), kept = r.kept, divisor](const Tensor& dy, Gradients& d) {
                   d.add(0, [&] {
                     const Tensor part = reshape(dy, kept);
-                    return detail::stretched(divisor == 1.0 ? part : part / divisor, shape);
+                    return detail::broadcast_to(divisor == 1.0 ? part : part / divisor, shape);
                   });
                 });
 }

@@ -11,8 +11,8 @@
 namespace rw {
 namespace {
 
-/// y = e^(x - max x) / sum: where max x is NaN or infinite, so is x - max x, and the NaN reaches
-/// every element.
+/// y = e^(x - max x) / sum. If max x is NaN or infinite, some x - max x is NaN, and so are the sum
+/// and every element.
 template <class T>
 void softmax_row(const T* x, std::int64_t n, T* y) {
   using V = simd::Batch<T>;
@@ -64,7 +64,7 @@ void log_softmax_gradient_row(const T* dy, const T* y, std::int64_t n, T* dx) {
   });
 }
 
-/// A new tensor of x's shape, made row by row by row(x, n, y).
+/// A new tensor of x's shape, computed row by row with row(x, n, y).
 template <class Row>
 Tensor map_rows(const Tensor& x, Row&& row) {
   Tensor y = detail::make_tensor(x.shape(), x.dtype());

@@ -11,7 +11,7 @@ namespace rw {
 Tensor softmax(const Tensor& x, int axis = -1);
 
 /// log(softmax(x)) along `axis`, exact where softmax itself would round to 0 or 1; never above 0,
-/// and exactly 0 for an element beside which all others are -infinity. NaN where softmax is.
+/// and exactly 0 for an element if all others are -infinity. NaN where softmax is.
 Tensor log_softmax(const Tensor& x, int axis = -1);
 
 }  // namespace rw

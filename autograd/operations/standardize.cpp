@@ -10,7 +10,7 @@
 namespace rw {
 namespace {
 
-/// The same for a row whose squares overflow: distances are divided by the largest.
+/// standardize_row for a row whose squares overflow: divides distances by the largest one.
 template <class T>
 [[gnu::noinline]] T standardize_wide_row(const T* x, std::int64_t n, double epsilon, T mean, T* y) {
   const auto distance = [&](std::int64_t i) {
@@ -75,14 +75,14 @@ void standardize_gradient_row(const T* dy, const T* y, std::int64_t n, T scale, 
 /// The gradient of x, given those of both outputs, either of which may be undefined.
 Tensor standardize_gradient(const Tensor& dy, const Tensor& dscale, const Tensor& y,
                             const Tensor& scale) {
-  Tensor along;  // how far the gradient points along y, on average
+  Tensor along;  // the gradient's mean component along y
   Tensor rest;
   if (dy.defined()) {
     along = mean(dy * y, {-1}, true);
     rest = dy - mean(dy, {-1}, true);
   }
   if (dscale.defined()) {
-    // The scale (v + epsilon)^(-1/2) changes by -scale^2 y / n with each x.
+    // The derivative of scale = (v + epsilon)^(-1/2) in x is -scale^2 y / n.
     const Tensor part = dscale * scale / static_cast<double>(y.columns());
     along = along.defined() ? along + part : part;
   }
@@ -92,12 +92,12 @@ Tensor standardize_gradient(const Tensor& dy, const Tensor& dscale, const Tensor
 }  // namespace
 
 Tensor standardize(const Tensor& x, double epsilon) {
-  check_shape(x.rank() >= 1, "standardize: x has no axis, expected at least one, the features");
+  check_shape(x.rank() >= 1, "standardize: x has no axis, expected at least one (the features)");
   check<UsageError>(is_floating(x.dtype()),
                     "standardize: got an int64 tensor, expected float32 or float64; convert with "
                     "to()");
   check<UsageError>(epsilon > 0, "standardize: epsilon is {}, expected more than 0", epsilon);
-  // The scale of each row is a second output, of which derivatives of the derivative are made.
+  // The scale of each row is a second output, for gradients of the gradient.
   const std::array<Tensor, 2> outputs{detail::make_tensor(x.shape(), x.dtype()),
                                       zeros(x.shape().with(-1, 1), x.dtype())};
   if (x.elements() > 0) {

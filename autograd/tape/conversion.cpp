@@ -27,9 +27,10 @@ Tensor converted(const Tensor& x) {
       const From value = from[r * x.row_stride() + c];
       if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
         if (!detail::fits_int64(value)) [[unlikely]] {
-          throw UsageError(fmt::format("to: element {} of {} is {}, which is no int64 number",
-                                       detail::place_name(x.shape(), r * x.columns() + c),
-                                       detail::Described{x}, detail::plain_nan(value)));
+          throw UsageError(
+              fmt::format("to: element {} of {} is {}, which cannot be converted to int64",
+                          detail::place_name(x.shape(), r * x.columns() + c), detail::Described{x},
+                          detail::plain_nan(value)));
         }
       }
       *to++ = static_cast<To>(value);

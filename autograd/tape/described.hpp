@@ -9,13 +9,13 @@
 
 namespace rw::detail {
 
-/// A tensor in a message: "[8, 32]", or "parameter 'lstm/cell/w_h' [8, 32]" where it has a name.
+/// A tensor in a message: "[8, 32]", or "parameter 'lstm/cell/w_h' [8, 32]" if it has a name.
 /// Formatted only on failure.
 struct Described {
   const Tensor& tensor;
 };
 
-/// "[1, 2]": where element `position` (counted in row-major order) of a tensor stands.
+/// "[1, 2]": the index of the element at `position` in row-major order.
 std::string place_name(const Shape& shape, std::int64_t position);
 
 }  // namespace rw::detail

@@ -87,7 +87,7 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const TensorRef> x
   gradients.reserve(xs.size());
   for (std::size_t i = 0; i < xs.size(); ++i) {
     Tensor gradient = pass.take(targets[i], xs[i].get().shape());
-    // A recorded gradient may be the very tensor that another one is, or the seed.
+    // A recorded gradient may be the same tensor as another one, or as the seed.
     if (options.create_graph &&
         (shares_memory(gradient, {&options.seed, 1}) || shares_memory(gradient, gradients))) {
       gradient = gradient.clone();

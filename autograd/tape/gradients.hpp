@@ -15,8 +15,8 @@ namespace detail {
 class BackwardPass;
 }  // namespace detail
 
-/// A matrix as the factor of a product, as it is or transposed: `matmul(a, transposed(b))`. Refers
-/// to a tensor or parameter that has a name, which must outlive it; a temporary is held.
+/// A matrix as a factor of a product, possibly transposed: `matmul(a, transposed(b))`. Refers to a
+/// named tensor or parameter, which must outlive it; holds a temporary.
 class MatrixOperand {
  public:
   template <class T>
@@ -49,16 +49,16 @@ requires TensorLike<std::remove_reference_t<T>> MatrixOperand transposed(T&& mat
 }
 
 // Note [Two ways a rule runs]
-// A gradient rule has one text and two ways to run. In an ordinary backward pass no tape is active:
-// the operations in the rule compute at once, and add() puts their result into the input's
-// gradient: the first use writes, later ones add in place. Under `create_graph` the tape stays
-// active: the same operations are recorded, their inputs (the saved tensors and the gradients that
-// arrive) being linked to the tape, and contributions are collected and summed by one recorded
-// operation when the input's turn comes. Hence gradients of gradients, to any order, without a
-// second rule.
+// A gradient rule is written once and runs in two ways. In an ordinary backward pass no tape is
+// active: the operations in the rule only compute, and add() accumulates their result in the
+// input's gradient; the first contribution is written. Under `create_graph` the tape stays active:
+// the same operations are recorded, because their inputs (the saved tensors and the output
+// gradients) are linked to the tape. Contributions are collected, and summed by one recorded
+// operation when the backward pass reaches the input. So gradients of gradients, to any order, need
+// no second rule.
 
-/// Memory for the gradient of one input, which a kernel fills: rows of `columns` elements,
-/// `row_stride` apart, to be written or, where `accumulate`, added to.
+/// Memory for the gradient of one input, which a kernel writes or, if `accumulate`, accumulates in:
+/// rows of `columns` elements, `row_stride` apart.
 template <class T>
 struct GradientRows {
   T* data;
@@ -68,8 +68,7 @@ struct GradientRows {
   bool accumulate;
 
   T* row(std::int64_t r) const { return data + r * row_stride; }
-  /// Calls body(accumulate) with a constant, std::bool_constant, so that the loops in it need not
-  /// ask.
+  /// Calls body(accumulate) with a std::bool_constant, so that its loops need no branch.
   template <class Body>
   void specialize(Body&& body) const {
     accumulate ? body(std::true_type{}) : body(std::false_type{});
@@ -83,7 +82,7 @@ struct GradientRows {
       }
     });
   }
-  /// Makes sure that there is something to add to: zeros where no gradient has arrived yet.
+  /// Initialises the gradient with zeros if it holds no contribution yet.
   void clear_if_new() {
     for (std::int64_t r = 0; !accumulate && r < rows; ++r) {
       std::fill_n(row(r), columns, T(0));
@@ -98,20 +97,20 @@ class Gradients {
   /// Whether the running pass needs the gradient of `input`.
   bool wants(int input) const {
     const detail::Node* const source = node_.inputs[input].node;
-    // A merged gradient is its first input's already (Note [Products in place]).
+    // A merged gradient is already its first input's (Note [Products in place]).
     const bool merged = input == 0 && !recording_ && node_.slots[0].merged != nullptr;
     return source != nullptr && source->wanted && !merged;
   }
 
-  /// Gradient of output `index`; undefined when that output does not reach the loss.
+  /// Gradient of output `index`; undefined if the loss does not depend on that output.
   const Tensor& cotangent(int index) const { return node_.slots[index].gradient; }
 
   /// True under `create_graph`: only recordable operations may be used (Note [Two ways a rule
   /// runs]).
   bool recording() const { return recording_; }
 
-  /// Adds the tensor that `compute()` returns, of the input's shape, to the gradient of `input`;
-  /// does not call it when the pass does not need it.
+  /// Accumulates the tensor that `compute()` returns, of the input's shape, in the gradient of
+  /// `input`; does not call it if the pass does not need that gradient.
   template <class Compute>
   void add(int input, Compute&& compute) {
     if (wants(input)) {
@@ -119,10 +118,10 @@ class Gradients {
     }
   }
 
-  /// Adds to the gradient of `input`: under `create_graph` the tensor that `recorded()` returns,
-  /// made of recordable operations; otherwise `now(rows)` computes the same straight into its
-  /// place, rows being a GradientRows<float> or <double>. Calls neither when the pass does not need
-  /// it.
+  /// Accumulates in the gradient of `input`: under `create_graph` the tensor that `recorded()`
+  /// returns, computed by recordable operations; otherwise `now(rows)` computes the same directly
+  /// into `rows`, a GradientRows<float> or <double>. Calls neither if the pass does not need that
+  /// gradient.
   template <class Recorded, class Now>
   void add_rows(int input, Recorded&& recorded, Now&& now) {
     if (!wants(input)) {
@@ -143,26 +142,25 @@ class Gradients {
     });
   }
 
-  /// Adds the product a b of two matrices to the gradient of `input`, in place, at once or gathered
-  /// with others. False where it has to be computed as a tensor and added by add().
+  /// Accumulates the product a b of two matrices in the gradient of `input`, in place, immediately
+  /// or gathered with others. False if it must be computed as a tensor and passed to add().
   [[nodiscard]] bool add_product(int input, const MatrixOperand& a, const MatrixOperand& b);
 
-  /// Memory that a kernel fills: the gradient of one input (rows `row_stride` apart), to be written
-  /// or added to.
+  /// Memory that a kernel writes or accumulates in: the gradient of one input, its rows
+  /// `row_stride` apart.
   struct Target {
     int input;
     void* data;  // null: not wanted
     std::int64_t row_stride;
     bool accumulate;
   };
-  /// Finds memory for the gradients of `targets[i].input`, all of which the kernel must then fill.
-  /// Not while recording.
+  /// Points each target to the gradient of its input; the kernel must then fill all of them. Not
+  /// while recording.
   void locate(std::span<Target> targets);
 
-  /// Finds memory for all of the gradient of `input`, which is a whole output (no region) with a
-  /// gradient of its own, of the shape of output 0. It may be that of output 0's gradient, if
-  /// nobody else needs it: the kernel must read an element before it writes it. Not while
-  /// recording.
+  /// Memory for the whole gradient of `input`, which is a whole output (no region) with its own
+  /// gradient, of the shape of output 0. It may be the memory of output 0's gradient, if nobody
+  /// else needs that: the kernel must read each element before it writes it. Not while recording.
   void* locate_whole(int input, bool& accumulate) {
     detail::Slot& slot = node_.inputs[input].slot();
     if (!slot.gradient.defined()) {

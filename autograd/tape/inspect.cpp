@@ -8,7 +8,7 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/plain_nan.hpp>
 
-// Looking at a tape: names, pictures, and the first bad number.
+// Inspects a tape: operation names, graphs, and the first NaN or infinity.
 
 namespace rw {
 
@@ -47,12 +47,12 @@ std::string text_of(const NonFinite& found, const Tensor& x) {
                      x.elements());
 }
 
-/// Where the first NaN or infinity came from that an operation has met.
+/// Describes where an operation's NaN or infinity came from.
 std::string origin_in(std::span<const Operand> inputs) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].is_tensor()) {
       if (!std::isfinite(inputs[i].scalar())) {
-        return fmt::format("input {} of it, a number, is {}", i,
+        return fmt::format("its input {}, a number, is {}", i,
                            detail::plain_nan(inputs[i].scalar()));
       }
       continue;
@@ -60,11 +60,11 @@ std::string origin_in(std::span<const Operand> inputs) {
     const Tensor& x = inputs[i].tensor();
     const NonFinite found = non_finite_in(x);
     if (found.any()) {
-      return fmt::format("input {} of it, {}, came with {}; look for what wrote them", i,
+      return fmt::format("its input {}, {}, already holds {}; find what computed it", i,
                          detail::Described{x}, text_of(found, x));
     }
   }
-  return "its inputs are finite, so the numbers went wrong here";
+  return "its inputs are finite, so this operation made them";
 }
 
 }  // namespace
@@ -106,12 +106,13 @@ void check_finite_gradient(const Node& node, const Tensor& gradient) {
   if (!found.any()) {
     return;
   }
-  std::string origin = "what it was computed from is finite, so the numbers went wrong here";
+  std::string origin = "it was computed from finite values, so this operation made them";
   for (std::uint32_t i = 0; i < node.saved_count; ++i) {
     const Tensor& saved = node.saved[i].tensor;
     if (const NonFinite earlier = non_finite_in(saved); earlier.any()) {
-      origin = fmt::format("{}, which it was computed from, came with {}; look for what wrote them",
-                           Described{saved}, text_of(earlier, saved));
+      origin =
+          fmt::format("it was computed from {}, which already holds {}; find what computed that",
+                      Described{saved}, text_of(earlier, saved));
       break;
     }
   }
@@ -135,7 +136,7 @@ std::vector<std::string> Tape::operation_names() const {
 
 namespace {
 
-/// Text inside a quoted string of the dot language.
+/// `text` escaped for a quoted string of the dot language.
 std::string escaped(std::string_view text) {
   std::string result;
   for (const char c : text) {

@@ -1,5 +1,5 @@
 #pragma once
-// What a tape is made of. Only the engine includes this; operations see record.hpp.
+// The data structures of a tape. Only the engine includes this; operations use record.hpp.
 
 #include <cstdint>
 #include <span>
@@ -34,7 +34,8 @@ struct Input {
   const Shape& shape() const;
 };
 
-/// A recorded gradient contribution that waits for its output's turn (Note [Two ways a rule runs]).
+/// A recorded gradient contribution, to be summed when the backward pass reaches its output (Note
+/// [Two ways a rule runs]).
 struct Contribution {
   Tensor value;
   const Region* region;
@@ -55,7 +56,7 @@ struct WaitingReader {
   WaitingReader* next;
 };
 
-/// All that wait for the same columns of a weight's gradient.
+/// All products that wait for the same columns of a weight's gradient.
 struct PendingProducts {
   std::int64_t first_column;
   std::int64_t columns;
@@ -78,7 +79,7 @@ struct Slot {
   DType dtype = DType::float32;
   bool keep = false;     // the caller asked for this gradient
   bool owned = false;    // `gradient` was allocated here: writing into it changes no other tensor
-  bool touched = false;  // a merged gradient has received something
+  bool touched = false;  // a merged gradient has a contribution
   Tensor gradient = {};
   // The elements [filled_begin, filled_end) of `gradient` hold values, the others are uninitialised
   // (Note [Gradients of views]).
@@ -87,8 +88,8 @@ struct Slot {
   Contribution* contributions = nullptr;
   PendingProducts* products = nullptr;
   WaitingReader* readers = nullptr;
-  // Where the output took over its first input's memory, their gradients are one as well: this one
-  // lies in part of that input's (Note [Products in place]).
+  // If the output took over its first input's memory, their gradients are merged as well: this one
+  // is part of that input's (Note [Products in place]).
   const Input* merged = nullptr;
 
   /// All elements hold values.
@@ -96,16 +97,16 @@ struct Slot {
   bool reached() const {
     return gradient.defined() || contributions != nullptr || products != nullptr || touched;
   }
-  /// Memory of its own, whose elements [begin, end) are about to be written.
+  /// Allocates the gradient, whose elements [begin, end) are about to be written.
   void start(std::int64_t begin, std::int64_t end) {
     gradient = make_tensor(shape, dtype);
     owned = true;
     filled_begin = begin;
     filled_end = end;
   }
-  /// Nobody else can see the gradient: once its rule has read it, its memory may be used again.
+  /// Nobody else can read the gradient, so its memory may be reused once its rule has read it.
   bool is_expendable() const { return owned && !keep && is_sole_owner(gradient); }
-  /// Memory for all of this gradient: that of `expendable`, of the same shape.
+  /// Takes over the memory of `expendable`, of the same shape, for the whole gradient.
   void start_in(Slot& expendable) {
     gradient = std::move(expendable.gradient);
     expendable.owned = false;
@@ -113,7 +114,7 @@ struct Slot {
     filled_begin = 0;
     filled_end = shape.elements();
   }
-  /// Forgets everything that a backward pass has left here.
+  /// Clears everything that a backward pass has left here.
   void clear() noexcept {
     gradient.reset();
     keep = touched = owned = false;
@@ -167,11 +168,11 @@ inline const Shape& Input::shape() const {
   return region != nullptr ? region->shape : slot().shape;
 }
 
-/// Makes the gradients of a recorded result and of its operation's first input, whose memory the
-/// result has taken over, one and the same where their layouts allow it.
+/// Merges the gradient of a recorded result with that of its operation's first input, whose memory
+/// the result has taken over, if their layouts allow it.
 void merge_gradients(const Tensor& result);
 
-/// `x`'s place on the active tape; `node` is null when there is none. Throws UsageError for a
+/// The link of `x` to the active tape; `node` is null if there is none. Throws UsageError for a
 /// tensor that another live tape recorded.
 Link link_of(const Tensor& x);
 

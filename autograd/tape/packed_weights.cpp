@@ -10,7 +10,7 @@
 namespace rw::detail {
 namespace {
 
-/// An uninitialised matrix whose rows are good to read.
+/// An uninitialised matrix whose row stride is fast to read.
 Tensor make_matrix(std::int64_t rows, std::int64_t columns, DType dtype) {
   constexpr std::int64_t slow_for_two_threads = 512;
   const std::int64_t stride = good_row_stride(columns, dtype, slow_for_two_threads);
@@ -35,13 +35,13 @@ Tensor packed_copy(const Tensor& x, bool transposed) {
 }  // namespace
 
 MatrixOperand PackedWeights::packed(const MatrixOperand& b, std::int64_t rows) {
-  constexpr std::int64_t enough_rows = 16;  // from here on a transposed copy pays at once
+  constexpr std::int64_t enough_rows = 16;  // from here on a transposed copy pays off at once
   constexpr std::size_t most = 16;          // matrices
   const Tensor& x = b.tensor;
   const bool is_slow =
       b.transposed ||
       (rows >= enough_rows && good_row_stride(x.row_stride(), x.dtype()) != x.row_stride());
-  // float64 would round otherwise by the number of rows (Note [Independent rows]).
+  // In float64, rounding would depend on the number of rows (Note [Independent rows]).
   if (!is_slow || x.rank() != 2 || x.elements() == 0 || x.dtype() != DType::float32) {
     return b;
   }

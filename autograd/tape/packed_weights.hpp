@@ -16,7 +16,7 @@ namespace rw::detail {
 // pass by that pass. A matrix is copied at once where the copy costs less than it saves in one
 // product, otherwise when it is read again.
 
-/// The matrices that have been multiplied by, as copies where those are faster to read.
+/// The right factors of past products, as copies if those are faster to read.
 class PackedWeights {
  public:
   /// `b`, a factor on the right of a matrix of `rows` rows, or a copy of it that lives as long as
@@ -30,17 +30,17 @@ class PackedWeights {
     std::int64_t row_stride = 0;
     std::uint32_t version = 0;
     bool transposed = false;
-    Tensor original;  // keeps the memory from being used again
+    Tensor original;  // keeps the memory from being reused
     Tensor copy;
   };
   std::vector<Entry, PoolAllocator<Entry>> entries_;
 };
 
 /// Keeps packed weights for the products that this thread computes without recording them, until
-/// the end of the scope. Of nested scopes the innermost counts.
+/// the end of the scope. The innermost scope counts.
 class WeightScope {
  public:
-  /// `transposed`: transposed matrices too, which only a backward pass reads again and again.
+  /// `transposed`: also packs transposed matrices, which only a backward pass reads repeatedly.
   explicit WeightScope(bool transposed);
   ~WeightScope();
   WeightScope(const WeightScope&) = delete;
@@ -54,7 +54,7 @@ class WeightScope {
   WeightScope* outer_;
 };
 
-/// PackedWeights::packed, by the active tape or else the innermost WeightScope; `b` itself where
+/// PackedWeights::packed of the active tape, otherwise of the innermost WeightScope; `b` itself if
 /// there is neither.
 MatrixOperand packed(const MatrixOperand& b, std::int64_t rows);
 

@@ -7,14 +7,14 @@
 namespace rw {
 namespace detail {
 
-/// What every body is part of. Handles point to `shared_one`, which lives as long as the body and
-/// so has no count of it.
+/// Contains every body. Handles point to `shared_one`, which lives as long as the body and so holds
+/// no reference to it.
 struct ParameterNode : ParameterBody {
   Parameter shared_one;
 
-  // Shared from the start: models and lists of several threads may hold it. This is not done by a
-  // constructor of ParameterBody, because clang describes a type with constructors to debuggers
-  // only in the file that calls one, and users' programs do not.
+  // Shared from the start: models and lists of several threads may hold it. A constructor of
+  // ParameterBody does not do this, because clang emits the debug information of a type with
+  // constructors only in files that call one, and users' programs do not.
   ParameterNode() {
     share();
     shared_one.body_ = this;
@@ -33,7 +33,7 @@ void release_parameter(ParameterBody* body) noexcept {
     return;
   }
   ParameterBody*& owner = body->value.body().parameter;
-  if (owner == body) {  // a stand-in is not
+  if (owner == body) {  // false for a stand-in
     owner = nullptr;    // handles to the value may live on, as constants
   }
   release_parameter(body->successor);
@@ -126,7 +126,7 @@ Parameter& Parameter::operator=(const Parameter& other) {
   }
   if (is_shared_one()) {
     check<UsageError>(owns_value(),
-                      "parameter '{}': it stands in for another, expected one that owns its value; "
+                      "parameter '{}': it is a stand-in, expected a parameter that owns its value; "
                       "use stand_for()",
                       name());
     detail::check_like("the new value", other.value(), value(), name());
@@ -161,8 +161,7 @@ Parameter& Parameter::operator=(Parameter&& other) {
 }
 
 void Parameter::become(detail::ParameterBody*& body) noexcept {
-  // A body that is replaced is in no parameter any more, so that it follows nobody, and chains have
-  // an end.
+  // A replaced body is in no parameter any more, so it never becomes a successor, and chains end.
   if (body_ != nullptr && body != nullptr && body_->successor == nullptr) {
     body->retain();
     body_->successor = body;
@@ -181,7 +180,7 @@ void Parameter::assign(const Tensor& values) {
   const Tensor dense = values.is_contiguous() ? values : detail::copy_of(values);
   dispatch_floating(dtype(), [&](auto type) {
     using T = decltype(type);
-    // memmove: `values` may be a view of this very parameter.
+    // memmove: `values` may be a view of this parameter.
     std::memmove(mutable_data<T>(), dense.data<T>(),
                  static_cast<std::size_t>(value().elements()) * sizeof(T));
   });

@@ -4,16 +4,16 @@
 //     template <class Visit> void parameters(Visit&& visit) { visit("w_x", w_x); visit("cell",
 //     cell); }
 //
-// where a member is a Parameter, another layer, or a vector, array or optional of these. That one
-// list feeds optimisers, checkpoints, counting and summaries. What is more to be said of a member
-// follows it: visit("u", u, ParameterRole::recurrent).
+// where a member is a Parameter, another layer, or a vector, array or optional of these. This one
+// list serves optimisers, checkpoints, counting and summaries. A member's role follows it:
+// visit("u", u, ParameterRole::recurrent).
 //
 // Note [Tied weights]
 // A parameter that is reached twice, such as an embedding's table that is also visited as the
-// output layer's weight, is one parameter: it is listed once, under the path by which it was
-// reached first, which is its name. A checkpoint holds it there and nowhere else, so the same model
-// loads it again. One that was saved when the two were separate parameters has an entry more, which
-// load() reports as unexpected unless it is told to leave it out.
+// output layer's weight, is one parameter: it is listed once, under the path by which it is reached
+// first, which is its name. A checkpoint holds it only there, so the same model can load it. A
+// checkpoint that was saved when the two were separate parameters has one more entry, which load()
+// reports as unexpected unless told to ignore it.
 
 #include <concepts>
 #include <cstddef>
@@ -28,27 +28,27 @@
 
 namespace rw {
 
-/// A parameter and its path in its model, such as "cell/w_x". It shares the parameter: the model
-/// may be moved, or end, and the list stays whole. A copy of the model has parameters of its own,
-/// which this list does not know.
+/// A parameter and its path in its model, such as "cell/w_x". It shares the parameter, so the list
+/// stays valid when the model is moved or destroyed. A copy of the model has separate parameters,
+/// which are not in this list.
 struct NamedParameter {
   std::string path;
   ParameterHandle parameter;  ///< made from a pointer: {"head/weight", &head.weight}
 };
 using ParameterList = std::vector<NamedParameter>;
 
-/// What a layer says of a parameter where it lists it; said of a layer, it holds for all matrices
-/// in there.
+/// What a layer declares about a parameter that it lists; declared for a layer, it applies to all
+/// matrices in it.
 enum class ParameterRole {
   none,
   /// A matrix [units, ...] through which a cell reads its state: see RecurrentDropout. A parameter
-  /// called "w_h" is one without being told.
+  /// called "w_h" has this role by default.
   recurrent,
 };
 
 namespace detail {
 
-/// Stands in for a visitor in the concept below.
+/// A sample visitor, for the concept below.
 struct AnyVisitor {
   template <class Member>
   void operator()(std::string_view, Member&, ParameterRole = ParameterRole::none) const {}
@@ -59,7 +59,7 @@ inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 
-/// Whether the list has this very parameter already (Note [Tied weights]).
+/// Whether the list already contains this parameter (Note [Tied weights]).
 bool contains(const ParameterList& list, const ParameterHandle& parameter);
 
 }  // namespace detail
@@ -121,8 +121,7 @@ ParameterList parameters(L& layer) {
   return list;
 }
 
-/// The same for several layers or parameters, each with its name in front, as io::save() takes
-/// them:
+/// The same for several layers or parameters, each preceded by its name, as in io::save():
 ///
 ///     Adam optimizer(parameters("lstm", lstm, "head", head));
 template <class Member, class... Rest>
@@ -134,8 +133,8 @@ ParameterList parameters(std::string_view name, Member& member, Rest&&... rest) 
 
 namespace detail {
 
-/// The parameters of a layer that is only read. Its parameters(visit) is not const, since it hands
-/// out what optimisers change.
+/// The parameters of a layer, for reading. Its parameters(visit) is not const, because optimisers
+/// change what it visits.
 template <HasParameters L>
 ParameterList read_only_parameters(const L& layer) {
   return parameters(const_cast<L&>(layer));
@@ -150,15 +149,15 @@ std::int64_t count(const L& layer) {
   return count(detail::read_only_parameters(layer));
 }
 
-/// Forgets all gradients, so that the next backward pass starts from zero.
+/// Clears all gradients, so that the next backward pass starts from zero.
 void zero_grad(const ParameterList& list);
 template <HasParameters L>
 void zero_grad(L& layer) {
   zero_grad(parameters(layer));
 }
 
-/// Has training leave these parameters as they are: a frozen one is a constant to every tape, and
-/// an optimiser passes it over. unfreeze() takes it back.
+/// Excludes these parameters from training: a frozen parameter is a constant to every tape, and
+/// optimisers skip it. unfreeze() reverts this.
 ///
 ///     freeze(model.encoder);
 void freeze(const ParameterList& list);
@@ -166,7 +165,7 @@ template <HasParameters L>
 void freeze(L& layer) {
   freeze(parameters(layer));
 }
-/// Has training change these parameters again.
+/// Includes these parameters in training again.
 void unfreeze(const ParameterList& list);
 template <HasParameters L>
 void unfreeze(L& layer) {

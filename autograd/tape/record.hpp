@@ -1,6 +1,5 @@
 #pragma once
-// How an operation is written: compute the value, then record() it with its gradient rule beside
-// it.
+// How an operation is written: compute the value, then record() it with its gradient rule.
 
 #include <array>
 #include <concepts>
@@ -35,22 +34,22 @@ class TensorRef {
 
 namespace detail {
 
-/// What the calling thread is doing: tells record() whether there is anything to do.
+/// The calling thread's state: tells record() whether there is anything to do.
 struct Context {
   Tape* tape = nullptr;            // operations are recorded here
   AnomalyMode* anomaly = nullptr;  // look for NaN and infinity
 };
-// Note [One variable for a process]
+// Note [One variable per process]
 extern constinit thread_local Context context;
 extern constinit thread_local ThreadScope<Tape>* tape_scopes;
 extern constinit thread_local ThreadScope<AnomalyMode>* anomaly_scopes;
 
-/// The unfinished node of an operation, or null when none of `inputs` is tracked. Links `outputs`
-/// to it.
+/// The unfinished node of an operation, or null if none of `inputs` is tracked. Links `outputs` to
+/// it.
 Node* begin_node(const char* name, std::span<const TensorRef> inputs,
                  std::span<const Tensor> outputs, std::size_t saved_count, std::size_t rule_bytes);
-/// For AnomalyMode: throw a NonFiniteError that names the operation and, if it was not the one that
-/// made the first NaN or infinity, the input that brought it.
+/// For AnomalyMode: throw a NonFiniteError that names the operation and, if it did not produce the
+/// first NaN or infinity itself, the input that contained it.
 void check_finite_outputs(const char* name, std::span<const TensorRef> inputs,
                           std::span<const Tensor> outputs);
 void check_finite_outputs(const char* name, std::span<const Operand> inputs,
@@ -113,10 +112,10 @@ std::array<TensorRef, sizeof...(T)> saved(const T&... tensors) {
 
 /// Records `value = name(inputs...)` on the active tape and returns `value`.
 ///
-/// `rule(dy, d, saved...)` adds to `d` the gradient of each input, given the gradient `dy` of the
-/// value. It is written with the same operations that users call (Note [Two ways a rule runs]),
-/// captures only plain values, and gets the tensors it needs through `saved`. `value` must be a
-/// fresh tensor. `name` must outlive the tape (a string literal).
+/// `rule(dy, d, saved...)` accumulates in `d` the gradient of each input, given the gradient `dy`
+/// of the value. It is written with the same operations that users call (Note [Two ways a rule
+/// runs]), captures only plain values, and gets the tensors it needs through `saved`. `value` must
+/// be a new tensor. `name` must outlive the tape (a string literal).
 ///
 ///     Tensor scale(const Tensor& x, double k) {
 ///       return record("scale", {x}, x * k, saved(),
@@ -138,7 +137,7 @@ Tensor record(const char* name, std::span<const TensorRef> inputs, Tensor value,
 }
 
 /// Records an operation with several outputs: `rule(d, saved...)` reads their gradients as
-/// `d.cotangent(i)`, undefined for an output that does not reach the loss.
+/// `d.cotangent(i)`, undefined for an output on which the loss does not depend.
 template <std::size_t N, class Rule>
 void record_several(const char* name, std::span<const TensorRef> inputs,
                     std::span<const Tensor> outputs, const std::array<TensorRef, N>& saved,

@@ -17,10 +17,10 @@ class Recorder {
  public:
   struct Begun {
     Node* node;   // null when no input is tracked
-    bool is_own;  // each tracked input is a whole output with a gradient of its own
+    bool is_own;  // each tracked input is a whole output with its own gradient
   };
 
-  /// As begin_node, for numbers of inputs and outputs that the compiler may know.
+  /// As begin_node; the numbers of inputs and outputs may be known at compile time.
   template <std::size_t Inputs, std::size_t Outputs>
   [[gnu::always_inline]] static Begun begin(const char* name,
                                             std::span<const TensorRef, Inputs> inputs,
@@ -65,8 +65,8 @@ class Recorder {
     return {node, is_own};
   }
 
-  /// A node that does not belong to the tape before append(), with room for its inputs and slots,
-  /// which are still to be constructed. A rule's alignment is at most 8.
+  /// A node that belongs to the tape only after append(). Its inputs and slots are allocated but
+  /// not yet constructed. A rule's alignment is at most 8.
   [[gnu::always_inline]] static Node* make_node(TapeStorage& storage, const char* name,
                                                 std::size_t inputs, std::size_t outputs,
                                                 std::size_t saved, std::size_t rule_bytes) {
@@ -91,7 +91,7 @@ class Recorder {
                              .saved_count = static_cast<std::uint32_t>(saved)};
   }
 
-  /// The weights that a tape keeps for its forward pass.
+  /// The packed weights that a tape keeps for its forward pass.
   static PackedWeights& weights_of(Tape& tape) { return tape.storage_->weights; }
 
   static void append(TapeStorage& storage, Node* node) {

@@ -6,11 +6,11 @@ namespace rw {
 
 namespace detail {
 
-/// Throws ShapeError unless `value` has the shape of the parameter that it shall stand for.
+/// Throws ShapeError unless `value` has the shape of the parameter that it replaces.
 void check_substitute(std::string_view name, const Tensor& value, const Parameter& parameter);
 
-/// Calls `body(name, parameter, role)` for each parameter below `member`, with the name that the
-/// layer which owns it gives it. A role said of a layer holds for the matrices in it.
+/// Calls `body(name, parameter, role)` for each parameter below `member`, with the name given by
+/// the layer that owns it. A role declared for a layer applies to the matrices in it.
 template <class Member, class Body>
 void walk_parameters(std::string_view name, Member& member, const Body& body,
                      ParameterRole role = ParameterRole::none, bool inherited = false) {
@@ -36,11 +36,11 @@ void walk_parameters(std::string_view name, Member& member, const Body& body,
 
 }  // namespace detail
 
-/// A copy of `layer`, to be run while the original lives, whose parameters read as `replace(name,
-/// value)`: the value itself, or what an operation makes of it, such as a weight with dropout, a
-/// normalised one or one after a step of gradient descent. Nothing is copied, and gradients flow to
-/// the original's parameters (Note [Stand-ins]). `name` is the parameter's own, such as "w_h";
-/// replace(name, value, role) is told its ParameterRole as well.
+/// A copy of `layer`, to be run while the original lives, whose parameters have the values
+/// `replace(name, value)`: the value itself, or a result of operations on it, such as a weight with
+/// dropout, a normalised weight, or one after a step of gradient descent. No value is copied, and
+/// gradients flow to the original's parameters (Note [Stand-ins]). `name` is the parameter's own
+/// name, such as "w_h"; replace(name, value, role) also gets its ParameterRole.
 ///
 ///     LstmCell changed = with_values(cell, [&](std::string_view name, const Tensor& value) {
 ///       return name == "w_h" ? dropout(value, 0.5, rng) : value;

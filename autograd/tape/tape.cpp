@@ -7,9 +7,9 @@
 #include <rewind/autograd/tape/recorder.hpp>
 
 // Note [Version counters]
-// A gradient rule may read tensors that the forward pass saved. Their storage counts its mutations;
-// the count at saving time is kept beside the handle, and a backward pass compares the counts of
-// all operations that it will run before it writes anything.
+// A gradient rule may read tensors that the forward pass saved. Their storage counts its mutations,
+// and the count at saving time is stored with the handle. Before a backward pass writes anything,
+// it compares the counts of all operations that it will run.
 
 namespace rw {
 namespace detail {
@@ -21,13 +21,13 @@ constinit thread_local ThreadScope<AnomalyMode>* anomaly_scopes = nullptr;
 namespace {
 
 // Serial numbers of live tapes, so that a tensor of a tape that has ended (a constant now) can be
-// told from one of another live tape (a mistake) without a lock. A tape takes a number whose place
-// is free.
+// told from one of another live tape (an error) without a lock. A tape takes a number whose array
+// element is free.
 std::array<std::atomic<std::uint64_t>, 1024> live_serials;
 std::atomic<std::uint64_t> last_serial{0};
 
 std::uint64_t take_serial() {
-  // More than once round, because other threads take numbers in between.
+  // More than one round, because other threads take numbers in between.
   for (std::size_t tries = 0; tries < 4 * live_serials.size(); ++tries) {
     const std::uint64_t serial = last_serial.fetch_add(1, std::memory_order_relaxed) + 1;
     std::uint64_t free = 0;
@@ -49,7 +49,8 @@ void end_serial(std::uint64_t serial) {
 }
 
 // Storage of tapes that have ended, for the thread's next ones. A tape with static storage ends
-// after this list, and one may end on another thread than the one that made it: only some are kept.
+// after this list. A tape may also end on another thread than the one that made it, so the list is
+// bounded.
 using SpareStorage = std::vector<std::unique_ptr<TapeStorage>>;
 constinit thread_local bool spare_storage_is_gone = false;
 
@@ -157,8 +158,8 @@ void merge_gradients(const Tensor& result) {
     return;
   }
   const Region* const region = node->inputs[0].region;
-  // In a region with gaps between its rows, only parts of rows can be found again: the result must
-  // have such gaps too, so that nobody can look at more than one row of it in another shape.
+  // In a region with gaps between its rows, only parts of single rows can be located. So the result
+  // must have gaps as well, which prevents views that reshape more than one of its rows.
   if (region == nullptr || region->row_stride == region->shape.columns() ||
       region->shape.rows() == 1 || !result.is_contiguous()) {
     node->slots[0].merged = &node->inputs[0];

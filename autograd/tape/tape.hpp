@@ -16,10 +16,9 @@ class Recorder;
 }  // namespace detail
 
 struct BackwardOptions {
-  /// Gradient of the root; needed when the root is not a single number, where it defaults to 1.
+  /// Gradient of the root; defaults to 1 for a single number, and is required otherwise.
   Tensor seed = {};
-  /// Keep what the gradient rules saved, so that another backward pass can run over the same
-  /// operations.
+  /// Keep the saved tensors, so that another backward pass can run over the same operations.
   bool retain = false;
 };
 
@@ -33,27 +32,28 @@ struct GradientOptions {
 
 /// The record of a computation, played backwards to get gradients.
 ///
-/// While a Tape is alive, operations of its thread on parameters, watched tensors and whatever was
-/// computed from them are recorded on it; the innermost tape counts. It belongs to the thread that
-/// made it; while that thread does not compute, or after it, another one may end it. When it ends,
-/// tensors keep their values and become constants.
+/// While a Tape is alive, it records its thread's operations on parameters, watched tensors and
+/// whatever is computed from them; the innermost tape counts. It belongs to the thread that made
+/// it; another thread may destroy it while that one does not compute, or after that one has ended.
+/// When the tape ends, tensors keep their values and become constants.
 ///
 ///     Tape tape;
 ///     Tensor loss = mse(model(x), y);
-///     tape.backward(loss);          // adds into every parameter's grad()
+///     tape.backward(loss);          // accumulates in every parameter's grad()
 class Tape {
  public:
-  /// Throws UsageError where 1,024 tapes, those of all threads, are alive already.
+  /// Throws UsageError if 1,024 tapes, over all threads, are already alive.
   Tape();
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// A tensor with the values of `x` (shared) whose gradient can be asked for. Throws UsageError
+  /// A tensor with the values of `x` (shared) whose gradient can be requested. Throws UsageError
   /// for an integer tensor.
   Tensor watch(const Tensor& x);
 
-  /// Adds d root / d w to the gradient of every trainable parameter w that `root` depends on.
+  /// Accumulates d root / d w in the gradient of every trainable parameter w that `root` depends
+  /// on.
   ///
   /// Throws ShapeError when `root` is not a single number and no seed is given; UsageError when it
   /// does not depend on anything recorded here, on another thread, after an earlier pass without
@@ -69,12 +69,12 @@ class Tape {
   std::vector<Tensor> gradient(const Tensor& y, std::span<const TensorRef> xs,
                                const GradientOptions& options = {});
 
-  /// Number of recorded operations (leaves and views are none).
+  /// Number of recorded operations (leaves and views do not count).
   std::int64_t operations() const;
   /// Names of the recorded operations, in order.
   std::vector<std::string> operation_names() const;
-  /// The recorded graph in Graphviz's dot language, with a legend. A parameter has the path that
-  /// parameters(model) gave it, or its number in the order of first use.
+  /// The recorded graph in Graphviz's dot language, with a legend. A parameter is labelled with the
+  /// path that parameters(model) gave it, or its number in the order of first use.
   std::string to_dot() const;
 
   /// The tape that records on this thread, or null.
@@ -89,8 +89,8 @@ class Tape {
 
   detail::Node* leaf_of(detail::ParameterBody& parameter);
   detail::Node* make_leaf(detail::ParameterBody& parameter);
-  /// Where a tensor came from on this tape: a node, and the tensor's link to it; a parameter has
-  /// none, but all of a leaf. No node for a constant. Throws as link_of does.
+  /// Where a tensor came from on this tape: a node, and the tensor's link to it, which is null for
+  /// a parameter: it is a whole leaf. No node for a constant. Throws as link_of does.
   struct Origin {
     detail::Node* node = nullptr;
     const detail::Link* link = nullptr;
@@ -115,9 +115,10 @@ class StopRecording {
   detail::ThreadScope<Tape> scope_;
 };
 
-/// While alive, the first operation on this thread whose result, or whose gradient, holds a NaN or
-/// an infinity throws a NonFiniteError that names it, and the input that brought them if one did: a
-/// parameter by the path that parameters(model) gave it. Slow: every result is read once more.
+/// While alive, the first operation on this thread whose result, or whose gradient, contains a NaN
+/// or an infinity throws a NonFiniteError. It names the operation, and the input that already
+/// contained them, if any: a parameter by the path that parameters(model) gave it. Slow: every
+/// result is read again.
 class AnomalyMode {
  public:
   AnomalyMode() : scope_(detail::context.anomaly, detail::anomaly_scopes, this) {}

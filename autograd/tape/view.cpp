@@ -19,7 +19,7 @@ Tensor make_view(const Tensor& base, const Link& link, const Shape& shape, std::
   TensorBody& from = base.body();
   TensorBody* const body = make_view_body(from);
   if (shape.elements() == 0) {
-    // Such a view may begin after the end of its base. It has nowhere to point to there.
+    // Such a view may begin after the end of its base, where it has nothing to point to.
     offset = gradient_offset = 0;
   }
   body->shape = shape;

@@ -1,5 +1,5 @@
 #pragma once
-// What shares memory with another tensor knows which part of a recorded result it is (Note
+// A tensor that shares memory with another knows which part of a recorded result it is (Note
 // [Gradients of views], detail/gradient_slot.cpp).
 
 #include <cstdint>
@@ -21,10 +21,10 @@ Tensor make_view(const Tensor& base, const Link& link, const Shape& shape, std::
                  std::int64_t row_stride, std::int64_t gradient_offset,
                  std::int64_t gradient_row_stride);
 
-/// Whether the elements of `x`, and of its part of the gradient, follow each other without gaps.
+/// Whether neither `x` nor its part of the gradient has gaps between rows.
 bool is_dense(const Tensor& x);
 
-/// The part of `x` that `region` describes; the gradient of adding into that part of a gradient.
+/// The part of `x` that `region` describes; the gradient of accumulating in that part.
 Tensor part(const Tensor& x, const Region& region);
 
 }  // namespace detail

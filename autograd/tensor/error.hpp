@@ -1,6 +1,6 @@
 #pragma once
-// Every failure of Rewind is one of these exceptions; nothing aborts for data a user or a file
-// supplies.
+// Rewind reports every failure with one of these exceptions; no data from a user or a file makes it
+// abort.
 
 #include <stdexcept>
 #include <string>
@@ -15,25 +15,25 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The caller's fault: sizes or axes that do not fit the operation.
+/// Sizes or axes that do not fit the operation.
 class ShapeError : public Error {
  public:
   using Error::Error;
 };
 
-/// The caller's fault: a call in the wrong order, on the wrong thread, or with a wrong option.
+/// A call in the wrong order, on the wrong thread, or with a wrong option.
 class UsageError : public Error {
  public:
   using Error::Error;
 };
 
-/// The numbers' fault: a NaN or an infinity where only finite values can be used.
+/// A NaN or an infinity where only finite values can be used.
 class NonFiniteError : public Error {
  public:
   using Error::Error;
 };
 
-/// The world's fault: a checkpoint that cannot be written, read or trusted.
+/// A checkpoint that cannot be written, read or trusted.
 class CheckpointError : public Error {
  public:
   using Error::Error;
@@ -59,7 +59,7 @@ void check(bool condition, fmt::format_string<const Arguments&...> format,
   }
 }
 
-/// `check` for the most frequent kind.
+/// `check` for ShapeError, the most frequent kind.
 template <class... Arguments>
 void check_shape(bool condition, fmt::format_string<const Arguments&...> format,
                  const Arguments&... arguments) {

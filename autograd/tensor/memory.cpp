@@ -18,11 +18,10 @@ namespace {
 /// The calling thread's pool; null before its first allocation and while the thread ends.
 constinit thread_local Pool* this_pool = nullptr;
 
-/// Of what a thread makes that has no pool. Nobody has its number.
+/// Owns objects made by a thread without a pool. No thread has its number.
 constinit Owner no_owner;
 
-// Size classes: four to each doubling, from 64 bytes, so that at most a quarter of a block is
-// unused.
+// Size classes: four per doubling, from 64 bytes, so that at most a quarter of a block is unused.
 constexpr std::uint32_t classes = 4 * 58;
 
 std::uint32_t class_of(std::size_t bytes) {
@@ -48,7 +47,7 @@ void give_to_heap(Block* block) noexcept { ::operator delete (block, std::align_
 
 }  // namespace
 
-/// A list to which any thread adds, and which its owner empties at once.
+/// A list to which any thread adds items, and which its owner empties in one step.
 template <class T, T* T::*next>
 class Inbox {
  public:
@@ -57,7 +56,7 @@ class Inbox {
     while (!first_.compare_exchange_weak(item->*next, item)) {
     }
   }
-  /// Calls `take(item)` for each item, which may then be gone. False where there was none.
+  /// Calls `take(item)` for each item, which it may destroy. False if there was none.
   template <class Take>
   bool empty(const Take& take) noexcept {
     if (first_.load(std::memory_order_relaxed) == nullptr) {
@@ -75,21 +74,21 @@ class Inbox {
   std::atomic<T*> first_{nullptr};
 };
 
-/// The memory of one thread, and then of another: see Note [Reference counts].
+/// The memory of one thread, later taken over by another (Note [Reference counts]).
 struct __attribute__((visibility("hidden"))) Pool : Owner {
   std::array<Block*, classes> free_lists{};
   std::int64_t live_bytes = 0;
   std::int64_t peak_bytes = 0;
-  std::int64_t held_bytes = 0;  // live and pooled ones
+  std::int64_t held_bytes = 0;  // live and pooled
 
-  // From other threads: objects whose two counts are to be added up, and blocks that are free.
+  // From other threads: objects whose two counts must be added up, and free blocks.
   Inbox<TensorBody, &TensorBody::next_queued> queued_bodies;
   Inbox<Block, &Block::next> queued_blocks;
   Inbox<Block, &Block::next> returned_blocks;
-  std::atomic<bool> abandoned{false};  // no thread has it; guarded by the list's lock
+  std::atomic<bool> abandoned{false};  // belongs to no thread; guarded by the list's lock
   Pool* next_abandoned = nullptr;
 
-  /// A block of `size_class` is handed out.
+  /// Counts a block of `size_class` as allocated.
   void count(std::uint32_t size_class) noexcept {
     live_bytes += static_cast<std::int64_t>(capacity_of(size_class));
     peak_bytes = std::max(peak_bytes, live_bytes);
@@ -119,8 +118,8 @@ struct __attribute__((visibility("hidden"))) Pool : Owner {
       }
     }
   }
-  /// Does what other threads left to the owner, which is the calling thread. False where they left
-  /// nothing.
+  /// Processes what other threads queued for the owner, which is the calling thread. False if there
+  /// was nothing.
   bool empty_inboxes() noexcept {
     const bool had_bodies = queued_bodies.empty([](TensorBody* body) {
       if (add_up(*body)) {
@@ -136,7 +135,7 @@ struct __attribute__((visibility("hidden"))) Pool : Owner {
     return had_bodies || had_queued || had_returned;
   }
 
-  /// Completes release() for an object; true when no reference is left.
+  /// Completes release() for an object; true if no reference is left.
   template <class T>
   static bool finish_release(T& object) noexcept {
     Counted& c = object;
@@ -165,7 +164,7 @@ struct __attribute__((visibility("hidden"))) Pool : Owner {
     }
   }
 
-  /// The pool of the thread that made `c`; null for one that had none.
+  /// The pool of the thread that made `c`; null if it had none.
   static Pool* of(const Counted& c) noexcept {
     const Owner& owner = c.owner();
     return &owner == &no_owner ? nullptr : static_cast<Pool*>(const_cast<Owner*>(&owner));
@@ -183,7 +182,7 @@ struct __attribute__((visibility("hidden"))) Pool : Owner {
   void end() noexcept;
 
  private:
-  /// For the owner of a queued object: true when no reference is left.
+  /// Called by the owner of a queued object: true if no reference is left.
   static bool add_up(Counted& c) noexcept {
     const std::int32_t own = static_cast<std::int32_t>(std::exchange(c.own_, 0));
     c.give_up();  // first: another thread may destroy the object right after the exchange
@@ -221,8 +220,8 @@ constinit AbandonedPools abandoned_pools;
 /// The calling thread is settling abandoned pools, and holds their lock.
 constinit thread_local bool is_settling = false;
 
-/// For who holds the lock: does what was left to threads that have ended. What is released on the
-/// way may lie in another abandoned pool, and is settled in the next round.
+/// Processes what was queued for threads that have ended; the caller holds the lock. Objects that
+/// this releases may belong to another abandoned pool, which the next round settles.
 void settle_abandoned_pools() noexcept {
   is_settling = true;
   for (bool again = true; again;) {
@@ -237,14 +236,14 @@ void settle_abandoned_pools() noexcept {
   is_settling = false;
 }
 
-/// So that a child process never finds the mutex locked by a thread that it does not have.
+/// Ensures that a forked child never finds the mutex locked by a thread that it does not have.
 void keep_unlocked_in_children() {
   pthread_atfork([] { abandoned_pools.mutex.lock(); }, [] { abandoned_pools.mutex.unlock(); },
                  [] { abandoned_pools.mutex.unlock(); });
 }
 
-// Tensors with static storage are released after the thread's own variables: what they refer to
-// then goes back to the pool as from another thread.
+// Tensors with static storage are released after the thread's own variables. Their memory then
+// returns to the pool as if from another thread.
 constinit thread_local bool pool_is_gone = false;
 
 struct PoolOwner {
@@ -262,7 +261,7 @@ Pool* current_pool() {
   return this_pool;
 }
 
-/// Apart, so that the usual way has nothing to put by.
+/// Out of line, so that the fast path saves no registers.
 [[gnu::noinline]] Block* allocate_slowly(std::uint32_t size_class) {
   Pool* const pool = current_pool();
   if (pool != nullptr) {
@@ -293,7 +292,7 @@ Pool* Pool::begin() {
   const std::lock_guard lock(abandoned_pools.mutex);
   Pool* pool = abandoned_pools.first;
   if (pool == nullptr) {
-    pool = new Pool;  // never deleted: objects may live on that find their way back to it
+    pool = new Pool;  // never deleted: objects that return to it may live longer
   } else {
     abandoned_pools.first = pool->next_abandoned;
     pool->abandoned.store(false);
@@ -305,7 +304,7 @@ Pool* Pool::begin() {
 
 void Pool::end() noexcept {
   const std::lock_guard lock(abandoned_pools.mutex);
-  abandoned.store(true);  // first: what is queued from now on is settled by who queues it
+  abandoned.store(true);  // first: from now on, whoever queues something also settles it
   this_pool = nullptr;
   next_abandoned = abandoned_pools.first;
   abandoned_pools.first = this;

@@ -1,5 +1,6 @@
 #pragma once
-// Pooled storage: after warm-up a training step takes every block from here and none from the heap.
+// Pooled storage: after a warm-up, a training step allocates every block here and none from the
+// heap.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,12 +9,12 @@
 
 namespace rw {
 
-/// Counters of the calling thread's pool. What this thread made counts here until it is freed, on
-/// whichever thread that happens.
+/// Counters of the calling thread's pool. Memory that this thread allocated counts here until it is
+/// freed, even on another thread.
 struct MemoryStatistics {
-  std::int64_t live_bytes = 0;    ///< handed out and not yet returned
+  std::int64_t live_bytes = 0;    ///< allocated and not yet freed
   std::int64_t peak_bytes = 0;    ///< highest live_bytes since the last reset_peak_memory()
-  std::int64_t pooled_bytes = 0;  ///< kept for reuse
+  std::int64_t pooled_bytes = 0;  ///< free, kept for reuse
 };
 
 MemoryStatistics memory_statistics();
@@ -25,11 +26,11 @@ void trim_memory();
 namespace detail {
 
 // Note [Lent memory]
-// mutable_data() hands out a pointer that may be kept and written through later, which no version
-// counter sees (Note [Version counters]). So no copy is kept of what lies in memory that is lent
-// (Note [Packed weights]), nor of what is borrowed (Tensor::view_of). A result of an
-// operation, a new parameter and one that an optimiser or assign() has written are lent no longer:
-// who has a pointer to their memory asks for it again.
+// mutable_data() returns a pointer that the caller may keep and write through later, which no
+// version counter sees (Note [Version counters]). So no copy is cached of lent memory (Note [Packed
+// weights]), nor of borrowed memory (Tensor::view_of). A result of an operation, a new parameter,
+// and a parameter that an optimiser or assign() has written are no longer lent: to write to them,
+// call mutable_data() again.
 
 /// Header of a block of storage; the data follow it, 64-byte aligned. The version counts mutations
 /// (Note [Version counters]).
@@ -38,16 +39,16 @@ struct alignas(64) Block : Counted {
 
   std::uint16_t size_class = 0;
   bool lent = false;      // Note [Lent memory]
-  bool borrowed = false;  // the data lie in the user's memory
+  bool borrowed = false;  // the data are in the user's memory
   std::uint32_t version = 0;
   Block* next = nullptr;  // in a list of free or queued blocks
-  // Room for the body of the tensor that the block was allocated for, or for a view's body alone:
-  // a new tensor is one allocation, and its description lies beside its data.
+  // Holds the body of the tensor that the block was allocated for, or only a view's body. So a new
+  // tensor is one allocation, with its metadata next to its data.
   alignas(8) std::byte body[160];
 
   std::byte* data() { return reinterpret_cast<std::byte*>(this + 1); }
 
-  /// Whether nobody else can read the data: others than handles read borrowed ones.
+  /// Whether nobody else can read the data. Borrowed data can be read without a handle.
   bool is_unique() const noexcept { return !borrowed && Counted::is_unique(); }
 
  private:
@@ -64,11 +65,11 @@ inline Counted::Counted(const Block& block) noexcept {
 
 /// A block of at least `bytes`, contents undefined. Throws std::bad_alloc.
 Block* allocate_block(std::size_t bytes);
-/// Takes back a block that nobody refers to.
+/// Returns an unreferenced block to its pool.
 void recycle_block(Block* block) noexcept;
-/// Completes Counted::release(): takes the block back when no reference is left.
+/// Completes Counted::release(): recycles the block if no reference is left.
 void settle(Block* block) noexcept;
-/// Completes release() of an object that was shared from the start: true when no reference is left.
+/// Completes release() of an object that was shared from the start: true if no reference is left.
 bool settle_shared(Counted& object) noexcept;
 
 inline void release(Block* block) noexcept {

@@ -23,7 +23,7 @@ std::vector<std::int64_t> NestedNumbers::sizes() const {
     if (i == 0) {
       first = part;
     } else if (part != first) {
-      throw ShapeError(fmt::format("of: part {} in braces is {}, expected {} as part 0 is", i,
+      throw ShapeError(fmt::format("of: part {} in braces is {}, expected {} like part 0", i,
                                    text_of(part), text_of(first)));
     }
   }

@@ -7,8 +7,8 @@
 
 namespace rw {
 
-/// A number, or numbers in braces, or such in braces again: what Tensor::of() is given. Nobody
-/// needs to spell it out.
+/// The argument of Tensor::of(): a number, or nested braces of numbers. Users need not name this
+/// type.
 class NestedNumbers {
  public:
   template <class T>
@@ -16,8 +16,7 @@ class NestedNumbers {
   explicit(false) NestedNumbers(T number) : number_(static_cast<double>(number)) {}
   NestedNumbers(std::initializer_list<NestedNumbers> parts) : is_number_(false), parts_(parts) {}
 
-  /// How many parts there are at each level of braces. Throws ShapeError where they are not equally
-  /// many everywhere.
+  /// The number of parts at each level of braces. Throws ShapeError if it differs within a level.
   std::vector<std::int64_t> sizes() const;
   /// Calls `body` for each number, in order.
   template <class Body>

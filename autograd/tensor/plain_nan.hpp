@@ -5,8 +5,8 @@
 
 namespace rw::detail {
 
-/// `x`, or for any NaN the one without a sign: arithmetic makes negative ones, which would print as
-/// "-nan".
+/// `x`, with any NaN replaced by one without a sign: arithmetic makes negative NaNs, which would
+/// print as "-nan".
 inline double plain_nan(double x) {
   return std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x;
 }

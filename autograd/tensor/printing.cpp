@@ -11,7 +11,7 @@
 namespace rw {
 namespace {
 
-constexpr std::int64_t few_digits = 10'000'000;  // whole floating numbers below have all digits
+constexpr std::int64_t few_digits = 10'000'000;  // whole numbers below this print all digits
 
 template <class T>
 std::string text_of(T value) {
@@ -26,7 +26,7 @@ std::string text_of(T value) {
   }
 }
 
-/// Writes the elements of one tensor in nested brackets, all in columns of one width.
+/// Writes the elements of one tensor in nested brackets, in columns of equal width.
 template <class T>
 class Writer {
  public:
@@ -44,7 +44,7 @@ class Writer {
     return text_of(data_[row * stride_ + column]);
   }
 
-  /// Calls `visit(i)` for what is shown of an axis; the middle of a long one is left out.
+  /// Calls `visit(i)` for each shown index of an axis; the middle of a long axis is skipped.
   template <class Visit>
   void for_shown(int axis, const Visit& visit) const {
     const std::int64_t ends = axis + 2 < rank() ? 2 : 4;
@@ -69,7 +69,7 @@ class Writer {
 
   void write(std::string& out, int axis, std::int64_t row) const {
     const bool last = axis + 1 == rank();
-    // Rows stand below each other, with an empty line between matrices.
+    // One row per line, with an empty line between matrices.
     std::string separator(",");
     separator.append(last ? 0 : static_cast<std::size_t>(rank() - 1 - axis), '\n');
     separator.append(last ? 1 : static_cast<std::size_t>(axis + 1), ' ');

@@ -1,5 +1,5 @@
 #pragma once
-// How tensors, their memory and parameters count who refers to them, across threads.
+// Reference counts of tensors, their memory and parameters, across threads.
 
 #include <array>
 #include <atomic>
@@ -12,38 +12,38 @@ struct Pool;
 struct Block;
 
 // Note [The calling thread's number]
-// Position-independent code finds a thread-local variable by a call, unless the variable has room
-// in every thread from the start, which is scarce among libraries that are loaded at run time. The
-// register by which threads find such variables tells threads apart by itself, in one instruction.
-// A later thread may have the number of one that has ended.
+// Position-independent code accesses a thread-local variable through a call, unless it is in static
+// thread-local storage, which is scarce for libraries loaded at run time. The thread pointer
+// register identifies a thread by itself, in one instruction. A later thread may have the number of
+// one that has ended.
 inline std::uintptr_t this_thread() noexcept {
   return reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer());
 }
 
-/// What objects know of the thread that made them: its number, 0 when that thread has ended. The
-/// second word is always 0, and belongs to the objects that this thread has given up
-/// (Note [Reference counts]). Apart from what a pool writes, since other threads read it.
+/// What an object knows of the thread that made it: its number, or 0 if that thread has ended. The
+/// second word is always 0, for objects that this thread has given up (Note [Reference counts]). On
+/// a different cache line from what a pool writes, because other threads read it.
 struct alignas(64) Owner {
   std::array<std::atomic<std::uintptr_t>, 2> words{};
 };
 
 // Note [Reference counts]
-// Handles may be copied and dropped on any thread, as those of a const object of the standard
-// library may. An atomic increment costs more than many a small operation, so a count has two parts
+// Handles may be copied and dropped on any thread, as copies of a const object of the standard
+// library may. An atomic increment costs more than many small operations, so a count has two parts
 // (biased reference counting; Choi, Shull and Torrellas, PACT 2018). The thread that made an object
 // owns it and counts in `own`, a plain integer; all other threads count in `others`, atomically.
 //
-// - When `own` comes down to 0, the owner gives the object up: everybody counts in `others` from
-//   then on, and whoever drops the last reference destroys the object. Nothing is atomic where
-//   no other thread has ever seen the object.
-// - When `others` falls below 0, a reference that the owner counted was dropped elsewhere, for
-//   example that of a batch which was handed over. The object is queued for its owner, who adds
-//   up both parts when its pool runs out of blocks, and destroys the object or gives it up. Until
-//   then nobody else destroys it.
+// - When `own` reaches 0, the owner gives the object up: from then on all threads count in
+//   `others`, and the one that drops the last reference destroys the object. If no other thread has
+//   ever seen the object, no atomic update is needed.
+// - When `others` becomes negative, another thread has dropped a reference that the owner counted,
+//   for example to a batch that was handed over. The object is queued for its owner, which adds up
+//   both parts when its pool runs out of blocks, and destroys the object or gives it up. Until then
+//   nobody else destroys it.
 // - Parameters, their values and the values' blocks are given up from the start, because several
-//   threads read them all the time.
-// - A block goes back to the pool of the thread that made it, through a queue as well. A pool
-//   outlives its thread, and the next thread that begins takes it over.
+//   threads read them.
+// - A block returns to the pool of the thread that made it, also through a queue. A pool outlives
+//   its thread; the next thread that starts takes it over.
 struct Counted {
   /// Made by the calling thread.
   Counted() noexcept;
@@ -59,11 +59,10 @@ struct Counted {
       others_.fetch_add(one, std::memory_order_relaxed);
     }
   }
-  /// Drops a reference. False when that is all; otherwise settle() must be called.
+  /// Drops a reference. Returns true if settle() must be called to complete this.
   bool release() noexcept { return !is_mine() || --own_ == 0; }
 
-  /// Whether there is one reference, which the calling thread holds. False where only the owner
-  /// could tell.
+  /// Whether the calling thread holds the only reference. False if only the owner could tell.
   bool is_unique() const noexcept {
     return is_mine() && own_ == 1 && others_.load(std::memory_order_acquire) == 0;
   }
@@ -101,10 +100,10 @@ struct Counted {
   bool is_given_up() const noexcept {
     return owner_.load(std::memory_order_relaxed) == &owner().words[1];
   }
-  /// The owner counts in `others` too from now on.
+  /// From now on the owner also counts in `others`.
   void give_up() noexcept { owner_.store(&owner().words[1], std::memory_order_relaxed); }
 
-  // The first word of its Owner, or the second one when it is given up.
+  // The first word of its Owner, or the second one once it is given up.
   std::atomic<const std::atomic<std::uintptr_t>*> owner_;
   std::uint32_t own_;
   std::atomic<std::int32_t> others_;

@@ -13,7 +13,7 @@ namespace {
 __extension__ using Wide = unsigned __int128;
 
 std::uint64_t* words_of(Tensor& state) {
-  // Signed and unsigned integers may stand for one another; unsigned ones wrap.
+  // Signed integers may be accessed as unsigned ones, which wrap.
   return reinterpret_cast<std::uint64_t*>(state.mutable_data<std::int64_t>());
 }
 
@@ -28,7 +28,7 @@ void check_drawable(const char* who, DType dtype) {
                     who);
 }
 
-/// `unit` in [0, 1) moved to [low, high), where rounding must not reach `high`.
+/// Maps `unit` from [0, 1) to [low, high); rounding must not reach `high`.
 template <class T>
 T scaled(double unit, double low, double high) {
   const T value = static_cast<T>(low + (high - low) * unit);
@@ -37,7 +37,7 @@ T scaled(double unit, double low, double high) {
                        : std::max(static_cast<T>(low), std::nextafter(bound, static_cast<T>(low)));
 }
 
-/// Two independent standard normal numbers: a random point of the unit disc, stretched (Marsaglia &
+/// Two independent standard normal numbers: a random point in the unit disc, scaled (Marsaglia &
 /// Bray 1964).
 std::pair<double, double> normal_pair(Rng& rng) {
   for (;;) {
@@ -51,7 +51,7 @@ std::pair<double, double> normal_pair(Rng& rng) {
   }
 }
 
-/// The sum of a row of weights, in double. Throws UsageError where nothing can be drawn by them.
+/// The sum of a row of weights, in double. Throws UsageError if nothing can be drawn from them.
 template <class T>
 double total_weight(std::span<const T> weights, std::int64_t row, const Shape& shape) {
   double total = 0;
@@ -69,8 +69,8 @@ double total_weight(std::span<const T> weights, std::int64_t row, const Shape& s
   return total;
 }
 
-/// Where the running sum of the weights first passes `at`; the last positive one where rounding
-/// keeps it below.
+/// The class at which the running sum of the weights first exceeds `at`, or the last one of
+/// positive weight if rounding keeps the sum below.
 template <class T>
 std::int64_t drawn_class(std::span<const T> weights, double at) {
   std::int64_t last = 0;
@@ -88,7 +88,7 @@ std::int64_t drawn_class(std::span<const T> weights, double at) {
 
 Rng::Rng(std::uint64_t seed)
     : state_(detail::make_tensor(Shape{4}, DType::int64)), words_(words_of(state_)) {
-  // As xoshiro's authors recommend: splitmix64 never leaves all four words zero.
+  // As recommended by xoshiro's authors: splitmix64 never leaves all four words zero.
   for (int i = 0; i < 4; ++i) {
     seed += detail::mix_increment;
     words_[i] = detail::mixed(seed);
@@ -129,8 +129,8 @@ double Rng::normal() { return normal_pair(*this).first; }
 
 std::int64_t Rng::integer(std::int64_t n) {
   check<UsageError>(n >= 1, "integer: got n = {}, expected at least 1", n);
-  // The high half of a 128-bit product is uniform once the few products that would make some
-  // results more likely are drawn again.
+  // The high half of a 128-bit product is uniform once the few products that would bias the result
+  // are rejected.
   const auto range = static_cast<std::uint64_t>(n);
   Wide product = static_cast<Wide>(next()) * range;
   if (static_cast<std::uint64_t>(product) < range) {
@@ -193,7 +193,7 @@ Tensor Rng::normal(const Shape& shape, double mean, double deviation, DType dtyp
 Tensor Rng::categorical(const Tensor& weights) {
   check_drawable("categorical", weights.dtype());
   check_shape(weights.rank() >= 1 && weights.columns() >= 1,
-              "categorical: the weights have shape {}, expected at least one for each row",
+              "categorical: the weights have shape {}, expected at least one per row",
               weights.shape());
   const std::int64_t rows = weights.rows();
   const std::int64_t classes = weights.columns();

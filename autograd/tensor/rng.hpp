@@ -33,8 +33,8 @@ inline double unit_interval(std::uint64_t bits) {
 /// uniform numbers and permutations on every machine; normal numbers go through the C library's
 /// logarithm, and so can differ in the last bit from one library to another.
 ///
-/// Moving copies: a generator that was moved from still works. Assignment writes into the existing
-/// state, so that an earlier state() stays attached to its generator.
+/// Moving copies, so a moved-from generator still works. Assignment writes into the existing state,
+/// so that an earlier state() stays attached to its generator.
 class Rng {
  public:
   explicit Rng(std::uint64_t seed);
@@ -44,14 +44,14 @@ class Rng {
 
   /// 64 random bits.
   std::uint64_t next() { return detail::xoshiro_step(words_); }
-  /// As many calls of next(), faster: the state stays in registers.
+  /// Calls next() for each element, but faster: the state stays in registers.
   void fill(std::span<std::uint64_t> bits);
   /// Uniform among the multiples of 2^-53 in [0, 1).
   double uniform() { return detail::unit_interval(next()); }
   /// Uniform in [low, high); `low` when both are equal. Throws UsageError unless low <= high and
   /// high - low is finite.
   double uniform(double low, double high);
-  /// Standard normal, by Marsaglia's polar method. Every call stands alone: nothing is kept for the
+  /// Standard normal, by Marsaglia's polar method. Calls are independent: nothing is kept for the
   /// next one.
   double normal();
   /// Uniform among 0, ..., n - 1, without bias (Lemire 2019). Throws UsageError for n < 1.
@@ -59,18 +59,18 @@ class Rng {
   /// True with the given probability. Throws UsageError unless it is in [0, 1].
   bool bernoulli(double probability);
 
-  /// Tensors of `dtype` float32 or float64; throw UsageError for int64, and before any number is
-  /// drawn. Uniform in [low, high), as uniform(low, high).
+  /// Tensors of `dtype` float32 or float64. They throw UsageError for int64. Errors are thrown
+  /// before any number is drawn. Uniform in [low, high), as uniform(low, high).
   Tensor uniform(const Shape& shape, double low = 0, double high = 1, DType dtype = DType::float32);
-  /// Normal. Throws UsageError unless both are finite and deviation >= 0. Draws numbers in pairs:
-  /// the values are not those of as many calls of normal().
+  /// Normal. Throws UsageError unless both are finite and deviation >= 0. Draws numbers in pairs,
+  /// so the values differ from those of repeated normal() calls.
   Tensor normal(const Shape& shape, double mean = 0, double deviation = 1,
                 DType dtype = DType::float32);
-  /// For each row of `weights` [..., K] one of 0, ..., K - 1 with a probability in proportion to
-  /// its weight, int64 [...]. Weights need not add up to 1; logits become some by softmax(). What
-  /// has weight 0 is never drawn. Draws one number for each row. Throws ShapeError for a single
-  /// number and for rows of no weights; UsageError for int64, and for a row that holds a negative,
-  /// infinite or NaN weight, or no positive one, before any number is drawn.
+  /// Samples one of 0, ..., K - 1 for each row of `weights` [..., K], with probability proportional
+  /// to its weight, as int64 [...]. Weights need not add up to 1; softmax() turns logits into
+  /// weights. An element of weight 0 is never drawn. Draws one number for each row. Throws
+  /// ShapeError for a single number and for empty rows; UsageError for int64, and for a row with a
+  /// negative, infinite or NaN weight, or without a positive one, before any number is drawn.
   Tensor categorical(const Tensor& weights);
   /// 0, ..., n - 1 in random order (Fisher-Yates). Throws UsageError for n < 0.
   std::vector<std::int64_t> permutation(std::int64_t n);
@@ -78,7 +78,7 @@ class Rng {
   /// An independent generator, seeded from this one.
   Rng split() { return Rng(next()); }
 
-  /// The whole state, for checkpoints: restoring it continues the same numbers.
+  /// The whole state, for checkpoints: restoring it continues the same sequence.
   StateList state() { return {{"xoshiro256++", state_}}; }
   /// From a state of zeros only, the generator never gets away.
   std::string fault_in(const StateList& values) const;

@@ -8,10 +8,10 @@
 namespace rw {
 
 namespace {
-// Leaves room for a byte count (8 bytes an element) in 64 bits.
+// A byte count (8 bytes per element) fits into 64 bits.
 constexpr std::int64_t max_elements = std::int64_t{1} << 60;
 
-/// Size of `axis`, counted from the end; 1 where there is none.
+/// Size of `axis`, counted from the end; 1 if it does not exist.
 std::int64_t aligned_size(const Shape& shape, int axis) {
   return axis < -shape.rank() ? 1 : shape[axis];
 }
@@ -31,7 +31,7 @@ void Shape::assign(std::span<const std::int64_t> sizes) {
     sizes_[i] = sizes[i];
     has_zero = has_zero || sizes[i] == 0;
   }
-  // Sizes beside a zero are bounded too, so that no product of a part of the axes overflows.
+  // Sizes next to a zero are bounded as well, so that no product of some of the axes overflows.
   std::int64_t product = 1;
   for (const std::int64_t& size : sizes) {
     const bool overflows =

@@ -64,7 +64,7 @@ class Shape {
   Shape inserted(int axis, std::int64_t size) const;
 
   friend bool operator==(const Shape& a, const Shape& b) {
-    // Sizes beyond the rank are 0: all of them are compared, without a branch.
+    // Sizes beyond the rank are 0, so all sizes can be compared without a branch.
     std::int64_t difference = a.rank_ ^ b.rank_;
     for (std::size_t i = 0; i < max_rank; ++i) {
       difference |= a.sizes_[i] ^ b.sizes_[i];
@@ -84,24 +84,24 @@ class Shape {
 /// "[20, 32, 7]"; "[]" for rank 0.
 std::string to_string(const Shape& shape);
 
-/// The shape that `a` and `b` broadcast to, as NumPy does: axes are aligned at the end, size 1
-/// stretches. `who` names the operation in the ShapeError.
+/// The shape that `a` and `b` broadcast to, as NumPy does: axes are aligned at the end, and axes of
+/// size 1 are repeated. `who` names the operation in the ShapeError.
 Shape broadcast(const char* who, const Shape& a, const Shape& b);
 
 namespace detail {
-/// What the two broadcast to, or nothing where they do not.
+/// The shape that `a` and `b` broadcast to, or nothing if they do not.
 std::optional<Shape> broadcast(const Shape& a, const Shape& b);
 /// Throws the ShapeError for an axis that `shape` does not have.
 [[noreturn]] void fail_axis(const char* who, const Shape& shape, int axis);
-/// Throws the ShapeError for shapes that do not broadcast, called `a_name` and `b_name`.
+/// Throws the ShapeError for shapes that do not broadcast; the message calls them `a_name` and
+/// `b_name`.
 [[noreturn]] void fail_broadcast(const char* who, const Shape& a, const std::string& a_name,
                                  const Shape& b, const std::string& b_name);
 }  // namespace detail
 
 }  // namespace rw
 
-// Takes no format specification, so that messages need nothing of fmt's parser where they are
-// formatted.
+// Takes no format specification, so that code that formats messages does not need fmt's parser.
 template <>
 struct fmt::formatter<rw::Shape> {
   static constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }

@@ -13,9 +13,9 @@
 
 namespace rw {
 
-/// One value that a checkpoint holds. The tensor shares its storage with the object that owns it:
-/// reading it saves, writing into it restores, once state_check.hpp has found nothing against what
-/// is to be written. Paths have components separated by '/'.
+/// One value in a checkpoint. The tensor shares its storage with the object that owns it: saving
+/// reads it; loading writes into it, once state_check.hpp has found no fault in the new values. Path
+/// components are separated by '/'.
 struct StateEntry {
   std::string path;
   Tensor tensor;
@@ -23,7 +23,7 @@ struct StateEntry {
 };
 using StateList = std::vector<StateEntry>;
 
-/// Optimisers, generators of random numbers and whatever else has a state() of tensors.
+/// Optimisers, random number generators and any other type with a state() of tensors.
 template <class T>
 concept HasState = requires(T& object) {
   { object.state() } -> std::convertible_to<StateList>;
@@ -54,12 +54,12 @@ inline std::string joined(const std::string& path, std::size_t index) {
   return joined(path, std::to_string(index));
 }
 
-/// In the place of a path where nobody wants one.
+/// Used as the path if none is needed.
 struct NoPath {};
 constexpr NoPath joined(NoPath, std::string_view) { return {}; }
 constexpr NoPath joined(NoPath, std::size_t) { return {}; }
 
-/// Stands in for a visitor of a state's parts.
+/// A sample visitor of a state's parts, for concepts.
 struct AnyPart {
   template <class Part>
   void operator()(std::string_view, Part&) const {}
@@ -70,7 +70,7 @@ template <class State>
 concept NamesParts = requires(State& state) {
   state.tensors(AnyPart{});
 };
-/// A state that gives pointers to its tensors.
+/// A state that returns pointers to its tensors.
 template <class State>
 concept GivesPointers = requires(State& state) {
   { **state.tensors().begin() } -> std::same_as<Tensor&>;
@@ -122,8 +122,8 @@ void walk_state(const Path& path, State& state, Body&& body) {
 }  // namespace detail
 
 /// What a recurrent layer carries from one step to the next: a tensor, a struct that lists its
-/// tensors, or any nesting of vectors, pairs and tuples of these. A struct names its tensors, or
-/// further states, or else gives pointers to tensors, which are then called 0, 1 and so on:
+/// tensors, or any nesting of vectors, pairs and tuples of these. A struct either names its tensors
+/// and nested states, or returns pointers to its tensors, which are then called 0, 1 and so on:
 ///
 ///     template <class Visit> void tensors(Visit&& visit) { visit("h", h); visit("c", c); }
 ///     auto tensors() { return std::array{&h, &c}; }
@@ -137,9 +137,9 @@ void for_each_tensor(State& state, Body&& body) {
                      [&](detail::NoPath, Tensor& tensor) { body(tensor); });
 }
 
-/// The tensors of a state with their paths, such as "0/forward/h". To be saved: they may share
-/// memory with each other and with outputs, so that io::load replaces a state instead of writing
-/// into it.
+/// The tensors of a state with their paths, such as "0/forward/h", for saving. They may share
+/// memory with each other and with outputs, so io::load replaces a state instead of writing into
+/// it.
 template <RecurrentState State>
 StateList state_of(State state) {
   StateList list;

@@ -61,7 +61,7 @@ void fail_undefined() {
 }
 
 void fail_dtype(DType got, DType expected) {
-  throw UsageError(fmt::format("tensor: elements were asked for as {}, but they are {}",
+  throw UsageError(fmt::format("tensor: requested elements of type {}, but the tensor is {}",
                                name_of(got), name_of(expected)));
 }
 

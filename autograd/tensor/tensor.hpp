@@ -26,7 +26,7 @@ struct ParameterBody;
 
 /// Where a tensor came from on a tape: output `output` of `node`, or the part of that output which
 /// starts at `offset` with rows `row_stride` apart (Note [Gradients of views]). The tape's serial
-/// number tells whether that tape still lives.
+/// number tells whether that tape is still alive.
 struct Link {
   std::uint64_t tape = 0;
   Node* node = nullptr;
@@ -36,13 +36,12 @@ struct Link {
   std::int64_t row_stride = 0;
 };
 
-/// What a handle points to: geometry, storage and origin of one tensor. Blocks are shared between
-/// views.
+/// What a handle points to: layout, storage and origin of one tensor. Views share a block.
 struct TensorBody : Counted {
   using Counted::Counted;
 
   DType dtype = DType::float32;
-  bool gapless = true;  // all elements follow each other
+  bool gapless = true;  // no gaps between rows
   // Nobody else will read this part of the block again (Note [Ownership]).
   bool exclusive = false;
   Block* block = nullptr;
@@ -54,9 +53,9 @@ struct TensorBody : Counted {
   TensorBody* next_queued = nullptr;   // Note [Reference counts]
 };
 
-/// Takes back a body that nobody refers to.
+/// Returns an unreferenced body to its pool.
 void recycle_body(TensorBody* body) noexcept;
-/// Completes Counted::release(): takes the body back when no reference is left.
+/// Completes Counted::release(): recycles the body if no reference is left.
 void settle(TensorBody* body) noexcept;
 
 /// An uninitialised dense tensor.
@@ -73,8 +72,8 @@ TensorBody* make_view_body(TensorBody& from);
 /// A small value handle to an array of up to five axes in pooled, 64-byte-aligned storage.
 ///
 /// Copying a handle shares the array; arithmetic makes new arrays. Rows (all axes but the last) may
-/// lie apart by more than a row's length, so that slices along leading axes and of columns are
-/// views that copy nothing. While a Tape is alive on the thread, operations on tensors that need a
+/// be further apart than their length, so that slices along leading axes and slices of columns are
+/// views without a copy. While a Tape is alive on the thread, operations on tensors that need a
 /// gradient are recorded on it; a tensor outlives its tape, as a constant.
 class Tensor {
  public:
@@ -112,23 +111,23 @@ class Tensor {
 
   /// Numbers in nested braces, as many levels as axes: Tensor::of({{1, 2, 3}, {4, 5, 6}}) is [2,
   /// 3]. Throws ShapeError for rows of different lengths and for more than five levels, UsageError
-  /// for a number that `dtype` cannot hold. Numbers pass through double: from() takes whole ones
-  /// beyond 2^53 as they are.
+  /// for a number that `dtype` cannot hold. Numbers are converted through double; for integers
+  /// beyond 2^53, use from().
   static Tensor of(const NestedNumbers& numbers, DType dtype = DType::float32);
 
   /// A tensor over the caller's memory, which is not copied: `memory` holds the elements in
   /// row-major order, and has to outlive every tensor, view and tape that reads it. It needs no
-  /// alignment beyond that of T. No operation writes into it, mutable_data() does. Who writes into
-  /// the memory itself sees the new values here; a tape does not learn of it, so write before the
-  /// forward or after the backward pass. Throws ShapeError when the counts differ.
+  /// alignment beyond that of T. Operations never write into it; writes through mutable_data() do.
+  /// Direct writes to `memory` change the tensor but are not detected by a tape, so write before
+  /// the forward or after the backward pass. Throws ShapeError when the counts differ.
   ///
   ///     std::vector<float> samples(6);
   ///     Tensor x = Tensor::view_of<float>({2, 3}, samples);
   template <Element T>
   static Tensor view_of(const Shape& shape, std::span<T> memory);
 
-  /// Part `index` of the first axis, counted from the end where negative, as a view: x[i] of [T, B,
-  /// F] is [B, F], x[i][j] is [F]. Gradients flow through it as through select(). Throws ShapeError
+  /// Part `index` of the first axis (negative: counted from the end), as a view: x[i] of [T, B, F]
+  /// is [B, F], x[i][j] is [F]. Gradients flow through it as through select(). Throws ShapeError
   /// for an index outside the axis or a single number.
   Tensor operator[](std::int64_t index) const;
 
@@ -143,23 +142,23 @@ class Tensor {
   DType dtype() const { return body().dtype; }
   /// Elements from the start of one row (all axes but the last) to the next.
   std::int64_t row_stride() const { return body().row_stride; }
-  /// True when all elements follow each other without gaps.
+  /// True if there are no gaps between rows.
   bool is_contiguous() const { return body().gapless; }
 
-  /// First element of row r, to read.
+  /// First element of row r, for reading.
   template <Element T>
   const T* row(std::int64_t r) const {
     return data<T>() + r * row_stride();
   }
-  /// First element, to read. Rows are row_stride() apart. Throws UsageError when T is not the
+  /// First element, for reading. Rows are row_stride() apart. Throws UsageError if T is not the
   /// tensor's type.
   template <Element T>
   const T* data() const {
     return reinterpret_cast<const T*>(typed<T>().data);
   }
-  /// First element, to write; counts as a mutation (Note [Version counters]), so that a tape which
-  /// saved this value for its backward pass will refuse to use it. Ask again for each round of
-  /// writing: what is written later through a pointer that was kept is not counted.
+  /// First element, for writing. Counts as a mutation (Note [Version counters]), so a tape that
+  /// saved this value for its backward pass refuses to use it. Call it again for each round of
+  /// writes: later writes through a kept pointer are not counted.
   template <Element T>
   T* mutable_data() {
     const detail::TensorBody& b = typed<T>();
@@ -168,8 +167,8 @@ class Tensor {
     return reinterpret_cast<T*>(b.data);
   }
 
-  /// The only element, whatever the type; a NaN without a sign, so that it prints as "nan". Throws
-  /// ShapeError unless there is exactly one.
+  /// The only element, of any type; NaN has no sign, so that it prints as "nan". Throws ShapeError
+  /// unless there is exactly one.
   double item() const;
   /// The elements in row-major order, copied.
   template <Element T>
@@ -179,12 +178,12 @@ class Tensor {
   Tensor detach() const;
   /// A dense copy, through which gradients flow; `detach().clone()` is a constant.
   Tensor clone() const;
-  /// A dense copy converted to `dtype`. Gradients flow through it between floating types. What
-  /// follows the decimal point is left out for int64. Throws UsageError, with the position, where a
-  /// NaN, an infinity or a number beyond its range would become int64.
+  /// A dense copy converted to `dtype`. Gradients flow through it between floating types.
+  /// Conversion to int64 truncates. Throws UsageError, with the position, if a NaN, an infinity or
+  /// a number out of range would become int64.
   Tensor to(DType dtype) const;
   /// Whether an operation on this tensor would be recorded now: a Tape is alive on this thread, and
-  /// the tensor is a trainable parameter, watched, or computed from such on that tape.
+  /// the tensor is a trainable parameter, watched, or computed from these on that tape.
   bool requires_grad() const;
 
   void swap(Tensor& other) noexcept { std::swap(body_, other.body_); }
@@ -224,19 +223,18 @@ class Tensor {
   detail::TensorBody* body_ = nullptr;
 };
 
-/// Tensors on hot paths: their container's memory comes from the pool.
+/// A list of tensors for hot paths; its memory comes from the pool.
 using TensorList = std::vector<Tensor, detail::PoolAllocator<Tensor>>;
 
 namespace detail {
 /// A dense copy that no tape records.
 Tensor copy_of(const Tensor& x);
-/// Nobody writes into `x` through an earlier pointer any more (Note [Lent memory]).
+/// Declares that nobody writes into `x` through an earlier pointer any more (Note [Lent memory]).
 inline void end_loan(const Tensor& x) { x.body().block->lent = false; }
 }  // namespace detail
 
-/// Dense tensors of one value. Uninitialised memory is never handed to a user. An int64 tensor
-/// takes what stands before the decimal point; throws UsageError for a value that int64 cannot
-/// hold.
+/// Dense tensors of one value. Uninitialised memory is never handed to a user. For an int64 tensor
+/// the value is truncated; throws UsageError if int64 cannot hold it.
 Tensor zeros(const Shape& shape, DType dtype = DType::float32);
 Tensor ones(const Shape& shape, DType dtype = DType::float32);
 Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
@@ -247,9 +245,9 @@ Tensor arange(std::int64_t n, DType dtype = DType::int64);
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 
-/// Type, shape and values for people to read: `float32 [3] [1, 0.5, nan]`. From two axes on the
-/// rows stand below each other, aligned, in nested brackets. Floating values have five significant
-/// digits, whole numbers all of theirs; long axes are shortened with "...". The stream operator and
+/// Type, shape and values in readable form: `float32 [3] [1, 0.5, nan]`. With two or more axes,
+/// each row is on its own line, aligned, in nested brackets. Floating values have five significant
+/// digits, whole numbers all digits; long axes are shortened with "...". The stream operator and
 /// fmt::format("{}", x) give the same text.
 std::string to_string(const Tensor& x);
 std::ostream& operator<<(std::ostream& out, const Tensor& x);

@@ -2,21 +2,21 @@
 
 namespace rw::detail {
 
-// Note [One variable for a process]
-// What a thread has in force is read in headers but defined in a .cpp, not inline. A user's plug-in
-// that is compiled with -fvisibility=hidden would have an inline variable to itself, and Rewind's
-// shared library would not see the tape that is active there.
+// Note [One variable per process]
+// The variables that hold a thread's active values are read in headers but defined in a .cpp file,
+// not inline. A user's plug-in compiled with -fvisibility=hidden would get its own copy of an
+// inline variable, and Rewind's shared library would not see the tape that is active there.
 
-/// Something that is in force on a thread as long as an object lives, such as the tape that
-/// records. The innermost one counts. Scopes may end in any order, after their thread, and, while
-/// their thread does not compute, on another thread: each takes itself out of the thread's list,
-/// and nothing is put back.
+/// Keeps a value, such as the recording tape, active on a thread while this object lives. The
+/// innermost scope counts. Scopes may end in any order, after their thread, and, while their thread
+/// does not compute, on another thread: each removes itself from the thread's list, and no earlier
+/// value is restored.
 template <class T>
 class ThreadScope {
  public:
-  /// Puts `value` in force on the calling thread, whose own variables the others are: the value
-  /// that is in force (null where none is), and the innermost scope. Not inline, so that g++ does
-  /// not warn of an address that is kept: the destructor takes it out again.
+  /// Activates `value` on the calling thread. The other arguments are that thread's variables: the
+  /// active value (null if there is none) and the innermost scope. Not inline, because g++ would
+  /// warn that the address of the scope is kept, although the destructor removes it.
   [[gnu::noinline]] ThreadScope(T*& current, ThreadScope*& innermost, T* value)
       : current_(&current), innermost_(&innermost), value_(value), outer_(innermost) {
     static thread_local const EndOfThread at_end_of_thread(current, innermost);
@@ -37,11 +37,11 @@ class ThreadScope {
   ThreadScope(const ThreadScope&) = delete;
   ThreadScope& operator=(const ThreadScope&) = delete;
 
-  /// Whether it began on the thread that has `innermost`.
+  /// Whether it was made on the thread that `innermost` belongs to.
   bool is_on(ThreadScope* const& innermost) const { return innermost_ == &innermost; }
 
  private:
-  /// Scopes that outlive their thread are in force nowhere.
+  /// Deactivates scopes that outlive their thread.
   struct EndOfThread {
     EndOfThread(T*& c, ThreadScope*& i) : current(c), innermost(i) {}
     ~EndOfThread() {

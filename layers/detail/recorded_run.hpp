@@ -66,7 +66,7 @@ struct RecordedRun {
             TensorList& after);
 };
 
-/// The innermost recorder of this thread, or null. Note [One variable for a process]
+/// The innermost recorder of this thread, or null. Note [One variable per process]
 extern constinit thread_local StateRecorder* state_recorder;
 extern constinit thread_local ThreadScope<StateRecorder>* state_recorders;
 

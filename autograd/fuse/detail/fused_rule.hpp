@@ -9,24 +9,24 @@
 
 namespace rw::pointwise {
 
-/// What the gradient of a recorded fused operation needs to know, beside the saved tensors.
+/// What the gradient rule of a fused operation needs besides the saved tensors.
 struct FusedRule {
   const FusedOperation* operation;
   const double* scalars;  // the arguments that are numbers, by argument
   std::uint32_t tensors;  // bit k: argument k is a tensor, and so an input of the node
 };
 
-// Note [Plain operations]
-// Most operations of a small network are on tensors of one shape without gaps that are not views.
-// They take a way of their own, forward and backward, which finds that out once, when they are
-// recorded, and then asks no more about rows, regions and broadcasting: what it would cost to ask
-// is more than the arithmetic. What is worth several threads goes the general way.
+// Note [Fast path of fused operations]
+// Most operations of a small network are on contiguous tensors of one shape that are not views.
+// They take a fast path, forward and backward. It is chosen once, when the operation is recorded,
+// and skips the checks of rows, regions and broadcasting, which cost more than the arithmetic. Work
+// that is worth several threads takes the general path.
 
 inline bool bit(std::uint64_t bits, std::size_t k) { return ((bits >> k) & 1) != 0; }
 
 /// The gradient rule of every fused operation; node.rule is a FusedRule.
 void run_fused_rule(const detail::Node& node, Gradients& d);
-/// The same for a plain operation, whose inputs are whole outputs with gradients of their own.
+/// The fast path, for inputs that are whole outputs with their own gradients.
 void run_plain_rule(const detail::Node& node, Gradients& d);
 
 }  // namespace rw::pointwise

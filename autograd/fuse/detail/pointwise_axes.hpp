@@ -25,8 +25,8 @@ inline Steps steps_of(const Shape& shape, std::int64_t row_stride, const Shape& 
   return steps;
 }
 
-/// The elements of a shape of up to five axes as grids of rows and columns: as few and as large
-/// ones as the steps of all streams allow.
+/// The elements of a shape of up to five axes as grids of rows and columns, as few and as large as
+/// the steps of all streams allow.
 class Axes {
  public:
   struct Stream {
@@ -40,8 +40,8 @@ class Axes {
   void add_argument(const Stream& stream) { arguments_[argument_count_++] = stream; }
   void add_result(const Stream& stream) { results_[result_count_++] = stream; }
 
-  /// Merges neighbouring axes that every stream walks as one; drops axes of size 1. To be called
-  /// once, after all streams are there, for a shape with elements.
+  /// Merges adjacent axes that every stream can traverse as one; drops axes of size 1. To be called
+  /// once, after all streams are added, for a non-empty shape.
   void collapse() {
     for (int axis = 0; axis < shape_.rank(); ++axis) {
       const auto from = static_cast<std::size_t>(axis);
@@ -69,7 +69,7 @@ class Axes {
       has_columns = has_columns && (s.steps[rank_ - 1] == 0 || s.steps[rank_ - 1] == 1);
     });
     if (!has_columns) {
-      // Single columns of wider rows: each element is a row by itself.
+      // Single columns of wider rows: each element becomes a row.
       sizes_[rank_] = 1;
       for_streams([&](Stream& s) { s.steps[rank_] = 1; });
       ++rank_;

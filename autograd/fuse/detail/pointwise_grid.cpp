@@ -5,8 +5,8 @@
 namespace rw::pointwise {
 namespace {
 
-/// Copies short rows together, so that a register holds several of them, and the results apart
-/// again: the formula costs more than the copies.
+/// Packs short rows together, so that a register holds several of them, and unpacks the results:
+/// the formula costs more than the copies.
 template <class T>
 class ShortRows {
  public:

@@ -10,15 +10,15 @@
 
 namespace rw::pointwise {
 
-/// Rows and columns as tensors give them, before a kernel can run over them: a stream may repeat
-/// one value along the row, and a result may be added to what is there. Nothing is initialised by
-/// default, but the counts.
+/// Rows and columns as laid out in the tensors, before a kernel can run over them: a stream may
+/// repeat one value along the row, and a result may accumulate. Only the counts are initialised by
+/// default.
 struct Grid {
   struct Stream {
-    void* data;                // what is not read or not wanted has none
+    void* data;                // null if not read or not wanted
     std::int64_t row_step;     // elements from row to row; 0 repeats the row
     std::int64_t column_step;  // 1, or 0 to repeat one value along the row
-    bool accumulate;           // results: add instead of write; always so where a step is 0
+    bool accumulate;           // results: add instead of write; always true if a step is 0
   };
   std::int64_t rows;
   std::int64_t columns;
@@ -31,10 +31,11 @@ struct Grid {
   void add_result(const Stream& stream) { results[result_count++] = stream; }
 };
 
-/// For an argument that is not read, and for a result that nobody wants.
+/// For an argument that is not read, and for a result that is not wanted.
 inline constexpr Grid::Stream nowhere{nullptr, 0, 1, false};
 
-/// Runs a kernel over a grid on this thread; rows much shorter than a register several at a time.
+/// Runs a kernel over a grid on this thread; several rows at a time if they are much shorter than a
+/// register.
 template <class T>
 void run_grid(Kernel kernel, const Grid& grid);
 

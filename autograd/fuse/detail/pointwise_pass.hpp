@@ -10,24 +10,23 @@
 
 namespace rw::pointwise {
 
-/// Numbers as memory that a stream can repeat.
+/// Memory for numbers, which streams repeat.
 template <class T>
 using Scalars = std::array<T, max_streams>;
 
-/// Elements times work from which on a formula may be worth a thread of its own: one or two
-/// microseconds.
+/// Elements times work from which a formula may be worth another thread: one or two microseconds.
 inline constexpr double least_work = 0x10000;
 
-/// Whether a formula over that many elements is no task for several threads.
+/// Whether a formula over that many elements is not worth several threads.
 inline bool runs_alone(std::int64_t elements, std::uint32_t work) {
   return detail::worthwhile_threads(static_cast<double>(elements) * work, least_work) == 1;
 }
 
-/// One run of a kernel over arguments and results that broadcast to a common shape. They are
-/// described in the order of their numbers.
+/// One run of a kernel over arguments and results that broadcast to a common shape. They are added
+/// in the order of their numbers.
 class Pass {
  public:
-  /// `common` and the shapes below have to outlive the pass.
+  /// `common` and the shapes below must outlive the pass.
   explicit Pass(const Shape& common) : common_(common) {
     grid_.rows = common.rows();
     grid_.columns = common.columns();
@@ -47,31 +46,31 @@ class Pass {
     extents_[grid_.argument_count].shape = nullptr;
     grid_.add_argument(nowhere);
   }
-  /// A result of another than the common shape must accumulate.
+  /// A result that does not have the common shape must accumulate.
   void add_result(void* data, const Shape& shape, std::int64_t row_stride, bool accumulate) {
     extents_[max_streams + grid_.result_count] = {&shape, row_stride};
     place(grid_.results[grid_.result_count++], data, shape, row_stride, accumulate);
   }
-  /// A result that nobody wants.
+  /// A result that is not wanted.
   void skip_result() {
     extents_[max_streams + grid_.result_count].shape = nullptr;
     grid_.add_result(nowhere);
   }
 
-  /// Runs the kernel, on several threads where that is worth their waking. `work` is that of one
+  /// Runs the kernel, on several threads if that is worth waking them. `work` is the work per
   /// element.
   template <class T>
   void run(Kernel kernel, std::uint32_t work);
 
  private:
-  /// What an argument or a result covers; no shape where it is a number or skipped.
+  /// The extent of an argument or a result; `shape` is null for a number and if skipped.
   struct Extent {
     const Shape* shape;
     std::int64_t row_stride;
   };
 
-  /// A stream for the rows and columns of the common shape, if they are enough: for the common
-  /// shape itself, one row for all of them, or a single number.
+  /// Makes a stream over the rows and columns of the common shape. That is enough for the common
+  /// shape itself, one row repeated for all rows, or a single number; other shapes need axes.
   void place(Grid::Stream& stream, void* data, const Shape& shape, std::int64_t row_stride,
              bool accumulate) {
     if (&shape == &common_ || shape == common_) {

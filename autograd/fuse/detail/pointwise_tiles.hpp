@@ -13,14 +13,14 @@
 
 namespace rw::pointwise {
 
-/// Runs a kernel over rows and columns whose streams may also repeat a value, be added to what is
-/// there, be summed, or be unwanted. Such streams are buffered: then the kernel goes over tiles
-/// that fit into the buffers, and what it has put there is added to its place after each. Results
-/// are described in the order of their numbers.
+/// Runs a kernel over rows and columns whose streams may also repeat a value, accumulate, be
+/// summed, or be unwanted. Such streams are buffered: the kernel runs over tiles that fit into the
+/// buffers, and after each tile the buffered results accumulate in their destinations. Results are
+/// added in the order of their numbers.
 template <class T>
 class Tiles {
  public:
-  /// `most` streams at most will be buffered.
+  /// At most `most` streams will be buffered.
   Tiles(std::int64_t rows, std::int64_t columns, std::size_t most)
       : room_(std::min<std::int64_t>(2048,
                                      memory / static_cast<std::int64_t>(most + 1) / lanes * lanes)),
@@ -39,7 +39,7 @@ class Tiles {
     fill(buffer, value);
     stand(k, buffer, 0);
   }
-  /// An argument with one value a row, from `data` on `row_step` apart.
+  /// An argument with one value per row, starting at `data`, `row_step` apart.
   void set_row_values(std::size_t k, const void* data, std::int64_t row_step) {
     T* const buffer = take_buffer();
     row_values_[row_value_count_++] = {buffer, const_cast<T*>(static_cast<const T*>(data)),
@@ -53,9 +53,9 @@ class Tiles {
       block_.results[results_++] = {data, row_step};
     }
   }
-  /// A result whose sum over each row is added to one number.
+  /// A result whose sum over each row accumulates in one number.
   void add_sum(void* data, std::int64_t row_step) { take_later(data, row_step, true); }
-  /// A result that nobody wants.
+  /// A result that is not wanted.
   void skip_result() {
     standing_results_ |= 1U << results_;
     is_buffered_ = true;
@@ -75,7 +75,7 @@ class Tiles {
   static constexpr auto lanes = static_cast<std::int64_t>(V::size);
   static constexpr std::int64_t memory = 16384;  // elements of all buffers
 
-  /// What lies in a buffer, and where it comes from or goes to.
+  /// A buffer, and where its contents come from or go to.
   struct Buffered {
     T* buffer;
     T* data;
@@ -83,7 +83,7 @@ class Tiles {
     bool is_sum;
   };
 
-  /// Numbers and what nobody wants are the same in every row.
+  /// Buffers of numbers and of unwanted results are shared by all rows.
   std::int64_t rows_at_once() const {
     return row_value_count_ + later_count_ == 0 ? block_.rows : room_ / stride_;
   }
@@ -141,7 +141,7 @@ class Tiles {
       }
     }
     kernel(tile);
-    // In the order of the results: two may go to the same place.
+    // In the order of the results: two may accumulate in the same place.
     for (std::size_t k = 0; k < later_count_; ++k) {
       const Buffered& result = later_[k];
       T* const to = result.data + row * result.row_step;
@@ -165,12 +165,12 @@ class Tiles {
   std::size_t row_value_count_ = 0;
   std::size_t later_count_ = 0;
   std::uint64_t used_arguments_ = 0;      // bit k: argument k is set
-  std::uint64_t standing_arguments_ = 0;  // and lies in a buffer
+  std::uint64_t standing_arguments_ = 0;  // and is buffered
   std::uint32_t standing_results_ = 0;
   Block block_;
   std::array<Buffered, max_streams> row_values_;
   std::array<Buffered, max_arguments> later_;
-  // One buffer after another; what nobody wants goes to the first.
+  // One buffer after another; unwanted results go to the first.
   alignas(64) T memory_[memory];
 };
 

@@ -6,8 +6,8 @@
 
 namespace rw::detail {
 
-/// Bump allocator for trivially destructible things; `rewind` forgets them all and keeps the memory
-/// for the next tape.
+/// Bump allocator for trivially destructible objects; `rewind` discards them all and keeps the
+/// memory for the next tape.
 class Arena {
  public:
   void* allocate(std::size_t bytes) {
@@ -23,7 +23,7 @@ class Arena {
   T* allocate_array(std::size_t n) {
     return static_cast<T*>(allocate(n * sizeof(T)));
   }
-  /// Takes back the last allocation, and all that came after `begin`, its start.
+  /// Frees the allocation that starts at `begin`, and everything after it.
   void take_back(void* begin) noexcept { next_ = static_cast<std::byte*>(begin); }
   [[gnu::visibility("hidden")]] void rewind() noexcept;
 

@@ -14,7 +14,7 @@ namespace rw::detail {
 
 namespace {
 
-/// `who` is the function that the user called: here and below, "backward" or "gradient".
+/// `who`, here and below, is the function that the user called: "backward" or "gradient".
 Tensor checked_seed(const char* who, const Tensor& root, const Tensor& seed) {
   if (!seed.defined()) {
     check_shape(root.elements() == 1,
@@ -35,10 +35,11 @@ Tensor checked_seed(const char* who, const Tensor& root, const Tensor& seed) {
 
 /// Note [Version counters]
 void check_saved(const char* who, const Node& node) {
-  check<UsageError>(!node.released,
-                    "{}: what '{}' saved has been released by an earlier backward pass; pass "
-                    "{{.retain = true}} to that pass to run another one",
-                    who, node.name);
+  check<UsageError>(
+      !node.released,
+      "{}: the tensors that '{}' saved were released by an earlier backward pass; pass "
+      "{{.retain = true}} to that pass to run another one",
+      who, node.name);
   for (std::uint32_t i = 0; i < node.saved_count; ++i) {
     const TensorBody& saved = node.saved[i].tensor.body();
     const std::uint32_t version = saved.block->version;
@@ -185,7 +186,7 @@ void BackwardPass::run(bool retain) {
   tape_.storage_->is_released = released_all && cleaned_;
 }
 
-/// In anomaly mode the gradients that a rule has added to are read once more.
+/// In anomaly mode, checks the gradients that a rule has accumulated in.
 void BackwardPass::check_gradients(const Node& node) const {
   for (const Input& input : node.input_span()) {
     if (input.node == nullptr || !input.node->wanted) {
@@ -248,10 +249,10 @@ void BackwardPass::add_tensor(const Node& node, const Input& input, const Tensor
   Slot& slot = input.slot();
   const Shape& expected = input.shape();
   check_shape(contribution.shape() == expected,
-              "the gradient rule of '{}' gave shape {} for an input of shape {}", node.name,
+              "the gradient rule of '{}' returned shape {} for an input of shape {}", node.name,
               contribution.shape(), expected);
   check<UsageError>(contribution.dtype() == slot.dtype,
-                    "the gradient rule of '{}' gave {} for an input of type {}", node.name,
+                    "the gradient rule of '{}' returned {} for an input of type {}", node.name,
                     name_of(contribution.dtype()), name_of(slot.dtype));
   if (create_graph_) {
     collect(slot, input.region, contribution);
@@ -313,8 +314,8 @@ void BackwardPass::finish(Slot& slot) {
   }
 }
 
-/// Shows a gradient that lies in part of another one. What is added to that part later comes from
-/// operations before this one: a kept gradient must not see it.
+/// Makes a merged gradient a view of part of another one. Later contributions to that part come
+/// from earlier operations; a kept gradient must not include them, so it is copied.
 void BackwardPass::finish_merged(Slot& slot) {
   if (slot.gradient.defined()) {
     return;
@@ -327,7 +328,7 @@ void BackwardPass::finish_merged(Slot& slot) {
   }
 }
 
-/// The sum of all contributions, each in its place, as one recorded operation.
+/// The sum of all contributions, each in its region, as one recorded operation.
 Tensor BackwardPass::assemble(Slot& slot) {
   if (slot.contributions->next == nullptr && slot.contributions->region == nullptr) {
     Tensor only = std::move(slot.contributions->value);

@@ -11,8 +11,7 @@
 
 namespace rw::detail {
 
-/// One run backwards over a tape. Leaves every slot empty, whether it ends normally or by an
-/// exception.
+/// One backward pass over a tape. Leaves every slot empty, even after an exception.
 class __attribute__((visibility("hidden"))) BackwardPass {
  public:
   BackwardPass(Tape& tape, bool create_graph);
@@ -26,14 +25,14 @@ class __attribute__((visibility("hidden"))) BackwardPass {
              bool only_targets);
   void run(bool retain);
 
-  /// The gradient that has reached an output; zeros when none has.
+  /// The gradient that has reached an output; zeros if none has.
   Tensor take(const Link& target, const Shape& shape);
-  /// Adds the gradients of the parameters' leaves into the parameters.
+  /// Accumulates the gradients of the parameters' leaves in the parameters.
   void commit();
 
   void add_tensor(const Node& node, const Input& input, const Tensor& contribution);
-  /// Adds x^T dy to a weight's gradient, together with others later (Note [Gathered products]);
-  /// false when it must be computed now.
+  /// Accumulates x^T dy in a weight's gradient, later and together with others (Note [Gathered
+  /// products]); false if it must be computed now.
   bool defer(const Node& node, const Input& input, const MatrixOperand& a, const MatrixOperand& b);
   void locate(const Node& node, std::span<Gradients::Target> targets);
 

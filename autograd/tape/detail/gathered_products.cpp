@@ -13,8 +13,8 @@ bool rows_follow(const Tensor& first, const Tensor& second) {
          first.body().data + first.rows() * first.row_stride() * size == second.body().data;
 }
 
-/// Whether the waiting products' factors `which` lie one after another without gaps, from the last
-/// product to the first or from the first to the last.
+/// Whether the waiting products' factors `which` are adjacent in memory, from the last product to
+/// the first or from the first to the last.
 bool lie_together(const PendingProducts& products, Tensor PendingProduct::*which, bool last_first) {
   for (const PendingProduct* p = products.last; p->next != nullptr; p = p->next) {
     const Tensor& later = p->*which;
@@ -51,7 +51,7 @@ Tensor gathered(const PendingProducts& products, Tensor PendingProduct::*which, 
 }
 
 void compute(Slot& slot, PendingProducts& products) {
-  // A layer that runs from the last step to the first is gone through backwards from the first on.
+  // The backward pass of a layer that runs from the last step to the first starts at the first.
   const bool last_first = lie_together(products, &PendingProduct::dy, true) ||
                           !lie_together(products, &PendingProduct::dy, false);
   const Tensor x = gathered(products, &PendingProduct::x, last_first);
@@ -67,7 +67,7 @@ void compute(Slot& slot, PendingProducts& products) {
   });
 }
 
-/// The products that wait for the columns of `place`; made when there are none.
+/// The products that wait for the columns of `place`; created if there are none.
 PendingProducts& products_of(const Place& place, Arena& arena) {
   Slot& slot = *place.slot;
   for (PendingProducts* p = slot.products; p != nullptr; p = p->next) {
@@ -80,7 +80,7 @@ PendingProducts& products_of(const Place& place, Arena& arena) {
   return *slot.products;
 }
 
-/// Whether a factor lies in the gradient of `source`.
+/// Whether a factor is part of the gradient of `source`.
 bool reads(const PendingProduct& product, const Slot& source) {
   const Block* const block = source.gradient.body().block;
   return product.x.body().block == block || product.dy.body().block == block;
@@ -91,7 +91,7 @@ bool reads(const PendingProduct& product, const Slot& source) {
 void defer_product(const Place& place, const Tensor& x, const Tensor& dy, Slot* source,
                    Arena& arena) {
   constexpr std::int64_t enough_rows = 1024;
-  constexpr std::int64_t fair_rows = 256;  // enough where going on would mean copying
+  constexpr std::int64_t fair_rows = 256;  // enough if more would have to be copied
   PendingProducts& products = products_of(place, arena);
   if (products.rows >= fair_rows && !rows_follow(dy, products.last->dy) &&
       !rows_follow(products.last->dy, dy)) {

@@ -8,12 +8,12 @@
 
 // Note [Gradients of views]
 // Slices along leading axes, column slices and reshapes are views: they share their base's storage
-// and are no operations. Their gradients land in the same part of the base's gradient. That buffer
-// starts uninitialised; `filled_begin` and `filled_end` bound the part that holds values. A
-// contribution next to that part is written and extends it (time steps arrive one after another, so
-// nothing is ever cleared); one inside is added; what neither covers is cleared before the gradient
-// is used. Column slices beside each other (the gates of a cell) count as one contribution to whole
-// rows, in which only the columns that they leave are cleared.
+// and are not operations. Their gradients accumulate in the same part of the base's gradient. That
+// buffer starts uninitialised; `filled_begin` and `filled_end` bound the part that holds values. A
+// contribution adjacent to that part is written and extends it (time steps arrive in order, so
+// nothing is ever cleared); one inside it is accumulated; elements without a contribution are
+// cleared before the gradient is used. Disjoint column slices of the same rows (the gates of a
+// cell) count as one contribution to whole rows, in which only the remaining columns are cleared.
 
 namespace rw::detail {
 
@@ -41,8 +41,8 @@ Place Place::of(const Input& input) {
 void Place::move_into(const Region& region) {
   const std::int64_t width = region.shape.columns();
   if (region.row_stride != width && region.shape.rows() > 1 && !is_empty()) {
-    // Rows with gaps between them: this place consists of parts of such rows, or lies in one of
-    // them, in whatever shape.
+    // The region's rows have gaps between them: this place consists of parts of such rows, or lies
+    // within one of them, in any shape.
     const bool is_in_one_row = offset % width + end() - begin() <= width;
     offset = offset / width * region.row_stride + offset % width;
     row_stride = is_in_one_row ? row_stride : row_stride / width * region.row_stride;
@@ -76,7 +76,7 @@ void put(void* to, std::int64_t to_stride, bool accumulate, const Tensor& from) 
 
 namespace {
 
-/// Makes the slot's gradient memory of its own, which may be written.
+/// Gives the slot its own gradient memory, which may be written.
 void own(Slot& slot, std::int64_t begin) {
   if (!slot.gradient.defined()) {
     slot.start(begin, begin);
@@ -86,7 +86,7 @@ void own(Slot& slot, std::int64_t begin) {
   }
 }
 
-/// Whether `t` shows any of the bytes [begin, end).
+/// Whether the elements of `t` overlap the bytes [begin, end).
 bool shows(const Tensor& t, const std::byte* begin, const std::byte* end) {
   if (t.elements() == 0) {
     return false;
@@ -157,7 +157,7 @@ bool prepare(Slot& slot, std::int64_t begin, std::int64_t end, bool dense) {
 }
 
 namespace {
-/// The elements of `x` in row-major order as `shape`, which has as many.
+/// `x` reshaped in row-major order to `shape`, which has as many elements.
 Tensor read_as(const Shape& shape, const Tensor& x) {
   const Tensor dense = x.is_contiguous() ? x.detach() : copy_of(x);
   return make_view(dense, {}, shape, 0, shape.columns(), 0, shape.columns());
@@ -168,7 +168,7 @@ void contribute(const Place& place, const Tensor& contribution) {
   Slot& slot = *place.slot;
   const bool covers = place.is_dense() && place.offset == 0 && place.end() == slot.shape.elements();
   if (covers && !slot.gradient.defined()) {
-    // The first use writes: nothing is even copied, unless the shape forbids it.
+    // The first contribution becomes the gradient, without a copy unless the shape requires one.
     slot.gradient =
         contribution.shape() == slot.shape ? contribution : read_as(slot.shape, contribution);
     slot.owned = false;
@@ -182,8 +182,8 @@ void contribute(const Place& place, const Tensor& contribution) {
 
 namespace {
 
-/// The first element of the rows in which all places in the same slot as `place` are slices of
-/// columns beside each other, if they are. Places without elements do not count.
+/// If all places in the slot of `place` are disjoint column slices of the same rows, the first
+/// element of these rows. Places without elements do not count.
 std::optional<std::int64_t> common_rows(std::span<const Place> places, const Place& place) {
   const std::int64_t width = place.slot->shape.columns();
   if (width == 0) {
@@ -210,7 +210,7 @@ std::optional<std::int64_t> common_rows(std::span<const Place> places, const Pla
   return first;
 }
 
-/// Sets to zero what the slices of columns in the slot of `place` leave of their rows.
+/// Sets to zero the columns that the column slices in the slot of `place` do not cover.
 void clear_between(std::span<const Place> places, const Place& place, std::int64_t first) {
   const std::int64_t end = first + place.slot->shape.columns();
   for (std::int64_t begin = first; begin < end;) {
@@ -230,8 +230,8 @@ void clear_between(std::span<const Place> places, const Place& place, std::int64
   }
 }
 
-/// Whether a kernel may write to `place` although it adds to `other` in the same pass: element by
-/// element the order is theirs only where both are the same or apart.
+/// Whether a kernel may write to `place` although it accumulates in `other` in the same pass: true
+/// if both are the same or disjoint, so that each element is written before it accumulates.
 bool may_write_beside(const Place& place, const Place& other) {
   const bool apart = other.begin() >= place.end() || place.begin() >= other.end();
   const bool same = other.begin() == place.begin() && other.end() == place.end();

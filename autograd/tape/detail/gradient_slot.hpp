@@ -16,9 +16,9 @@ struct Place {
   std::int64_t rows;
   std::int64_t columns;
 
-  /// Where the gradient of an input lies; follows merged gradients to the one that has memory.
+  /// Where the gradient of an input is stored; follows merged gradients to the one that has memory.
   static Place of(const Input& input);
-  /// From a place in a tensor of its own to the same in `region` of a larger one.
+  /// Turns a place in a tensor into the same place in `region` of a larger one.
   void move_into(const Region& region);
 
   bool is_empty() const { return rows == 0 || columns == 0; }
@@ -26,38 +26,39 @@ struct Place {
   std::int64_t end() const {
     return is_empty() ? offset : offset + (rows - 1) * row_stride + columns;
   }
-  /// Whether it holds all elements from its first to its last.
+  /// Whether there are no gaps between its rows.
   bool is_dense() const { return rows <= 1 || row_stride == columns; }
-  /// The memory, once there is some.
+  /// The memory, once it is allocated.
   std::byte* data() const {
     return slot->gradient.body().data + offset * static_cast<std::int64_t>(size_of(slot->dtype));
   }
 };
 
-/// Makes sure that writing into the gradient changes no tensor that anyone else can see.
+/// Makes sure that writing into the gradient changes no tensor that others can read.
 void make_unique(Tensor& gradient);
 
 /// Sets elements [begin, end) of a slot's gradient to zero.
 void clear(Slot& slot, std::int64_t begin, std::int64_t end);
 
-/// Copies or adds `from` to memory whose rows lie `to_stride` apart.
+/// Copies or accumulates `from` into memory whose rows are `to_stride` apart.
 void put(void* to, std::int64_t to_stride, bool accumulate, const Tensor& from);
 
-/// Gives products that wait copies of what they read in [begin, end), which is about to change
-/// (Note [Gathered products]).
+/// Gives waiting products copies of what they read in [begin, end), which is about to change (Note
+/// [Gathered products]).
 void keep_read_values(Slot& slot, std::int64_t begin, std::int64_t end);
 
-/// Gives every element of [begin, end) a value: zero where there is none yet.
+/// Sets elements of [begin, end) that hold no value yet to zero.
 void cover(Slot& slot, std::int64_t begin, std::int64_t end);
 
-/// Makes room for a contribution to [begin, end), all of which it holds if it is dense; returns
-/// whether it must be added (true) or written.
+/// Prepares for a contribution to [begin, end), all of which it covers if `dense`; returns whether
+/// it must be accumulated (true) or written.
 bool prepare(Slot& slot, std::int64_t begin, std::int64_t end, bool dense);
 
-/// Adds a contribution to its place; the first one, if it covers everything, is kept as it is.
+/// Accumulates a contribution in its place; the first one becomes the gradient if it covers
+/// everything.
 void contribute(const Place& place, const Tensor& contribution);
 
-/// Finds memory for what one kernel will write or add to several places at once. A target whose
+/// Points `targets` to the memory that one kernel will write to or accumulate in. A target whose
 /// place has no slot is not wanted.
 void aim(std::span<Gradients::Target> targets, std::span<const Place> places);
 

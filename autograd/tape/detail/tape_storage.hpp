@@ -17,7 +17,7 @@ class LeafTable {
     Node* leaf = nullptr;
   };
 
-  /// The entry of `parameter`, empty when it has none yet.
+  /// The entry of `parameter`, empty if it has none yet.
   Entry& find(ParameterBody* parameter) {
     Entry& entry = entries_[home_of(parameter)];
     return entry.parameter == parameter ? entry : search(parameter);
@@ -26,7 +26,7 @@ class LeafTable {
 
  private:
   std::size_t home_of(const ParameterBody* parameter) const {
-    // Parameters lie in blocks of the pool, 64-byte aligned.
+    // Parameters are in blocks of the pool, 64-byte aligned.
     const auto place = reinterpret_cast<std::uintptr_t>(parameter) >> 6;
     return (place ^ (place >> 4)) & (entries_.size() - 1);
   }
@@ -37,13 +37,13 @@ class LeafTable {
   std::size_t used_ = 0;
 };
 
-/// The link of a tensor of `shape` that is all of an output.
+/// The link of a tensor of `shape` that is a whole output.
 inline Link whole_link(std::uint64_t tape, Node* node, std::uint32_t output, const Shape& shape) {
   return {tape, node, output, true, 0, shape.columns()};
 }
 
-/// Memory of a tape. Threads keep it from tape to tape, so that a warm training step allocates
-/// nothing.
+/// Memory of a tape. A thread reuses it for its next tapes, so that a training step allocates
+/// nothing after a warm-up.
 struct TapeStorage {
   Arena arena;
   LeafTable leaves;
