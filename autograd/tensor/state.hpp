@@ -14,8 +14,8 @@
 namespace rw {
 
 /// One value in a checkpoint. The tensor shares its storage with the object that owns it: saving
-/// reads it; loading writes into it, once state_check.hpp has found no fault in the new values. Path
-/// components are separated by '/'.
+/// reads it; loading writes into it, once state_check.hpp has found no fault in the new values.
+/// Path components are separated by '/'.
 struct StateEntry {
   std::string path;
   Tensor tensor;

@@ -1,5 +1,5 @@
-// says: network: the cell needs a struct `Options` with `std::int64_t input` and `hidden`, and a
-// constructor errors: 3
+// says: network: the cell needs a struct `Options` with `std::int64_t input` and `hidden`
+// errors: 3
 #include <rewind/layers/recurrent_network.hpp>
 
 namespace {
