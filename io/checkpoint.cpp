@@ -66,6 +66,9 @@ void check_state(const StateList& state) {
 }
 
 void check_attributes(const Attributes& attributes) {
+  check<UsageError>(attributes.size() <= detail::max_attributes,
+                    "checkpoint: {} attributes are too many, expected at most {}",
+                    attributes.size(), detail::max_attributes);
   for (const auto& [name, value] : attributes) {
     check<UsageError>(
         !name.empty() && name.find('\0') == std::string::npos &&
@@ -149,7 +152,14 @@ void detail::save(const std::string& path, const StateList& state, const Attribu
                   const std::vector<SavedObject>& objects) {
   check_state(state);
   check_attributes(attributes);
-  write_checkpoint(path, state, attributes, to_records(objects), writer_name());
+  try {
+    write_checkpoint(path, state, attributes, to_records(objects), writer_name());
+  } catch (const std::bad_alloc&) {
+    throw CheckpointWriteError(fmt::format(
+        "checkpoint '{}' was not saved: not enough memory; a file that was there before is as it "
+        "was",
+        path));
+  }
 }
 
 void save(const std::string& path, const StateList& state, const Attributes& attributes) {

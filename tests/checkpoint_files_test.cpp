@@ -1,7 +1,9 @@
 // Checkpoints and the file system: what is at a path, and what happens to it.
 
+#include <atomic>
 #include <csignal>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <boost/test/unit_test.hpp>
@@ -148,4 +150,30 @@ BOOST_AUTO_TEST_CASE(a_relative_path_is_saved_in_the_working_directory) {
   io::save("x.h5", {{"a", numbers({2})}});
   fs::current_path(before);
   BOOST_TEST(fs::exists(folder / "x.h5"));
+}
+
+BOOST_AUTO_TEST_CASE(a_process_forked_during_a_save_can_save) {
+  const Folder folder;
+  const StateList state = {{"a", numbers({200})}, {"b/c", numbers({30})}};
+  std::atomic<bool> done = false;
+  std::jthread saver([&] {
+    while (!done) {
+      io::save(folder / "x.h5", state);
+    }
+  });
+  int saved = 0;
+  constexpr int forks = 30;
+  for (int i = 0; i < forks; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::alarm(60);
+      io::save(folder / "y.h5", state);
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    saved += status == 0 ? 1 : 0;
+  }
+  done = true;
+  BOOST_TEST(saved == forks);
 }

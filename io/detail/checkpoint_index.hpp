@@ -37,6 +37,8 @@ inline constexpr std::size_t max_objects = 65536;
 /// HDF5 keeps what is longer elsewhere than the rest of its metadata.
 inline constexpr std::size_t max_name_bytes = 255;
 inline constexpr std::size_t max_attribute_bytes = 60000;
+/// HDF5 counts them in 16 bits, and one is our own.
+inline constexpr std::size_t max_attributes = 65534;
 /// Bytes of the user block, and of all else that belongs to no tensor.
 inline constexpr std::uint64_t max_user_block_bytes = std::uint64_t{64} << 20;
 inline constexpr std::uint64_t max_rest_bytes = std::uint64_t{256} << 20;

@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <rewind/io/detail/checkpoint_reader.hpp>
 #include <rewind/io/detail/hdf5_import.hpp>
@@ -31,6 +34,18 @@ Index read_index(const InputFile& file) {
   return decode(file.path(), header, block, file.bytes());
 }
 
+/// Asks for memory in pieces of 2 MiB where the system has them to give: most of the time of a load
+/// goes into the first touch of each piece, and there are 512 times as many of 4 KiB.
+void prefer_large_pages(std::span<std::byte> bytes) {
+  constexpr std::size_t worthwhile = 4 << 20;
+  void* begin = bytes.data();
+  std::size_t left = bytes.size();
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  if (left >= worthwhile && std::align(page, page, begin, left) != nullptr) {
+    ::madvise(begin, left / page * page, MADV_HUGEPAGE);  // no more than advice: it may fail
+  }
+}
+
 void read_hashed(const InputFile& file, std::uint64_t offset, std::span<std::byte> bytes,
                  Hasher& hasher) {
   while (!bytes.empty()) {
@@ -57,6 +72,7 @@ Tensor CheckpointReader::read(const std::string& path) const {
   dispatch(tensor->dtype, [&](auto type) {
     data = reinterpret_cast<std::byte*>(values.mutable_data<decltype(type)>());
   });
+  prefer_large_pages({data, tensor->bytes()});
   Hasher hasher;
   read_hashed(file_, tensor->offset, {data, tensor->bytes()}, hasher);
   if (hasher.digest() != tensor->digest) {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include <rewind/io/detail/hdf5.hpp>
 
@@ -10,6 +11,8 @@ namespace rw::io::detail {
 
 std::mutex& hdf5_mutex() {
   static std::mutex instance;
+  [[maybe_unused]] static const int registered = ::pthread_atfork(
+      [] { hdf5_mutex().lock(); }, [] { hdf5_mutex().unlock(); }, [] { hdf5_mutex().unlock(); });
   return instance;
 }
 

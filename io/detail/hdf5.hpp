@@ -13,7 +13,8 @@
 
 namespace rw::io::detail {
 
-/// Who holds it may call HDF5, or fork a process that does.
+/// Who holds it may call HDF5. The process forks only while nobody does, so that the child finds
+/// HDF5 at rest.
 std::mutex& hdf5_mutex();
 
 /// Whoever calls HDF5 holds the mutex and one of these: HDF5's own printing of errors and its

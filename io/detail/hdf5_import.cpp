@@ -91,7 +91,7 @@ class MappedFile {
 /// In the child: writes tensors one behind the other, and the index in front of them.
 void convert(const InputFile& from, OutputFile& to) {
   const MappedFile file(from);
-  const Hdf5Session session;
+  const std::scoped_lock lock(hdf5_mutex());
   Hdf5FileReader reader(from.path(), file.bytes());
   Index index;
   index.writer = "read by hdf5";
@@ -169,15 +169,8 @@ InputFile import_hdf5(const InputFile& file, std::uint64_t superblock_at) {
   OutputFile output(file.path(), std::move(memory));
   const ChildLimits limits = {spare_bytes + 3 * file.bytes(), spare_bytes + file.bytes(),
                               std::chrono::seconds(2 + file.bytes() / (20 << 20))};
-  std::string failure;
-  {
-    std::optional<ChildProcess> child;
-    {
-      const std::scoped_lock lock(hdf5_mutex());
-      child.emplace(file.path(), limits, [&] { answer(file, output); });
-    }
-    failure = child->wait();
-  }
+  const std::string failure =
+      ChildProcess(file.path(), limits, [&] { answer(file, output); }).wait();
   if (!failure.empty()) {
     fail_refused(file.path(), fmt::format("the process in which libhdf5 read it {}; expected a "
                                           "file written by Rewind",
