@@ -101,6 +101,41 @@ BOOST_AUTO_TEST_CASE(damage_to_a_foreign_file_is_an_error_or_changes_nothing) {
   BOOST_TEST(refused > flips / 3);
 }
 
+// Without checksums, HDF5 notices little of what is wrong, and crashes at some of it.
+BOOST_AUTO_TEST_CASE(mutants_of_a_file_without_checksums_do_no_harm) {
+  const Folder folder;
+  const std::string path = folder / "x.h5";
+  const std::string good = read(REWIND_TEST_DATA "/checkpoint_by_h5py.h5");
+  const StateList target = {{"x", rw::zeros({4, 5})}};
+  io::load(REWIND_TEST_DATA "/checkpoint_by_h5py.h5", target);
+  BOOST_TEST(target[0].tensor.to_vector<float>()[19] == 19.0F);
+  std::mt19937 engine(5);
+  const char* const wanted = std::getenv("REWIND_FOREIGN_MUTANTS");
+  const int mutants = wanted == nullptr ? 60 : std::atoi(wanted);
+  int loaded = 0, refused = 0, survived = 0;
+  for (int i = 0; i < mutants; ++i) {
+    std::string bytes = good;
+    for (std::size_t changes = 1 + engine() % 4; changes > 0; --changes) {
+      // Values at random, and such as sizes and addresses overflow with.
+      const std::size_t at = engine() % bytes.size();
+      bytes[at] = engine() % 3 == 0 ? '\xff' : static_cast<char>(engine());
+    }
+    write(path, bytes);
+    try {
+      io::load(path, target);
+      ++loaded;
+    } catch (const rw::CheckpointError& error) {
+      ++refused;
+      survived += contains(error.what(), "the process in which") ? 1 : 0;
+    }
+  }
+  BOOST_TEST(loaded + refused == mutants);
+  BOOST_TEST_MESSAGE(
+      fmt::format("{} mutants: {} loaded, {} refused, of these {} after the child "
+                  "had crashed or taken too long",
+                  mutants, loaded, refused, survived));
+}
+
 // Made by h5py's write_direct_chunk: libhdf5 copies as many bytes as the chunk declares, which are
 // its neighbours in memory.
 BOOST_AUTO_TEST_CASE(a_chunk_that_stores_less_than_it_declares_is_refused) {
@@ -158,19 +193,20 @@ BOOST_AUTO_TEST_CASE(whatever_happens_to_the_child_is_told) {
   BOOST_TEST(ending([] { ::raise(SIGSEGV); }) == "was ended by signal 11 (Segmentation fault)");
   BOOST_TEST(ending([] { std::abort(); }) == "was ended by signal 6 (Aborted)");
   BOOST_TEST(ending([] { ::raise(SIGKILL); }) == "took too long or was killed");
-  BOOST_TEST(ending([] {
-               for (std::atomic<int> count = 0;; ++count) {
-               }
-             }) == "took too long or was killed");
+  const std::string endless = ending([] {
+    for (std::atomic<int> count = 0;; ++count) {
+    }
+  });
+  BOOST_TEST(contains(endless, "took too long"), endless);
+}
+
+#if !defined(__SANITIZE_ADDRESS__)
+BOOST_AUTO_TEST_CASE(the_child_opens_no_file_and_gets_no_more_memory_than_allowed) {
   BOOST_TEST(ending([] {
                if (::open("/", O_RDONLY) >= 0) {
                  throw std::runtime_error("a file was opened");
                }
              }).empty());
-}
-
-#if !defined(__SANITIZE_ADDRESS__)
-BOOST_AUTO_TEST_CASE(the_child_gets_no_more_memory_than_allowed) {
   const auto take = [](std::size_t bytes) {
     return ending([bytes] { std::vector<char>(bytes, 'x'); });
   };

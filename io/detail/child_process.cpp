@@ -19,7 +19,8 @@
 namespace rw::io::detail {
 namespace {
 
-// Sanitizers reserve more memory than any limit allows, and make a program several times slower.
+// Sanitizers reserve more memory than any limit allows, open pipes to find out what they may read,
+// and make a program several times slower.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool sanitized = true;
 #elif defined(__has_feature)
@@ -70,11 +71,11 @@ void limit(Resource resource, std::uint64_t most) {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_NOFILE, 0);  // no file can be opened any more
   limit(RLIMIT_NPROC, 0);
   limit(RLIMIT_FSIZE, limits.file_bytes);
   limit(RLIMIT_CPU, static_cast<std::uint64_t>(limits.processor_time.count()));
   if (!sanitized) {
+    limit(RLIMIT_NOFILE, 0);  // no file can be opened any more
     limit(RLIMIT_AS, memory_bytes);
   }
   try {
