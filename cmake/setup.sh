@@ -17,12 +17,15 @@ libxsimd-dev
 libfmt-dev
 libboost-test-dev
 libhdf5-dev
+libxxhash-dev
 libcli11-dev
 pkgconf pkg-config
 "
 rewind_ci_packages="
 clang clang++
 clang-format clang-format
+python3-h5py
+python3-xxhash
 "
 
 # Prints those of the packages in $1 that are not installed.

@@ -1,14 +1,18 @@
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <optional>
 #include <set>
-#include <unordered_map>
 
+#include <cxxabi.h>
 #include <fmt/format.h>
 
 #include <rewind/io/checkpoint.hpp>
-#include <rewind/io/detail/file.hpp>
-#include <rewind/io/detail/hdf5_file.hpp>
+#include <rewind/io/detail/checkpoint_reader.hpp>
+#include <rewind/io/detail/checkpoint_writer.hpp>
+#include <rewind/io/detail/load_plan.hpp>
 
 namespace rw::io {
 namespace {
@@ -62,6 +66,9 @@ void check_state(const StateList& state) {
 }
 
 void check_attributes(const Attributes& attributes) {
+  check<UsageError>(attributes.size() <= detail::max_attributes,
+                    "checkpoint: {} attributes are too many, expected at most {}",
+                    attributes.size(), detail::max_attributes);
   for (const auto& [name, value] : attributes) {
     check<UsageError>(
         !name.empty() && name.find('\0') == std::string::npos &&
@@ -79,148 +86,6 @@ void check_attributes(const Attributes& attributes) {
         name, bytes, detail::max_attribute_bytes);
   }
 }
-
-/// What `path` is called after the renaming; nothing when the renaming does not fit it.
-std::optional<std::string> renamed(const Rename& rename, const std::string& path) {
-  const std::size_t star = rename.from.find('*');
-  if (star == std::string::npos) {
-    return path == rename.from ? std::optional(rename.to) : std::nullopt;
-  }
-  const std::string_view before = std::string_view(rename.from).substr(0, star);
-  const std::string_view after = std::string_view(rename.from).substr(star + 1);
-  if (path.size() < before.size() + after.size() || !path.starts_with(before) ||
-      !path.ends_with(after)) {
-    return std::nullopt;
-  }
-  std::string to = rename.to;
-  to.replace(to.find('*'), 1, path, star, path.size() - before.size() - after.size());
-  return to;
-}
-
-/// The entries of a file under the names that they are to have. Throws UsageError.
-class NamedEntries {
- public:
-  NamedEntries(const std::vector<EntryInfo>& entries, const std::vector<Rename>& renames) {
-    for (const Rename& rename : renames) {
-      const auto stars = std::count(rename.from.begin(), rename.from.end(), '*');
-      check<UsageError>(stars <= 1 && std::count(rename.to.begin(), rename.to.end(), '*') == stars,
-                        "checkpoint: cannot rename '{}' to '{}'; expected one '*' in each, or none",
-                        rename.from, rename.to);
-    }
-    std::vector<bool> used(renames.size(), false);
-    for (const EntryInfo& entry : entries) {
-      std::string name = entry.path;
-      for (std::size_t i = 0; i < renames.size(); ++i) {
-        if (std::optional<std::string> other = renamed(renames[i], entry.path)) {
-          used[i] = true;
-          name = *std::move(other);
-          break;
-        }
-      }
-      const auto [twin, fresh] = by_name_.emplace(name, &entry);
-      check<UsageError>(fresh,
-                        "checkpoint: '{}' and '{}' of the file would both be '{}'; rename "
-                        "them differently",
-                        twin->second->path, entry.path, name);
-    }
-    for (std::size_t i = 0; i < renames.size(); ++i) {
-      check<UsageError>(used[i],
-                        "checkpoint: there is nothing to rename to '{}': no entry of the file is "
-                        "'{}', or another renaming before fits it; list() gives the entries",
-                        renames[i].to, renames[i].from);
-    }
-  }
-
-  /// The entry of that name, which is then taken; null when there is none.
-  const EntryInfo* take(const std::string& name) {
-    const auto found = by_name_.find(name);
-    if (found == by_name_.end()) {
-      return nullptr;
-    }
-    const EntryInfo* const entry = found->second;
-    by_name_.erase(found);
-    return entry;
-  }
-  /// The file's own paths of those that nobody took, in order.
-  std::vector<std::string> left() const {
-    std::vector<std::string> paths;
-    for (const auto& [name, entry] : by_name_) {
-      paths.push_back(entry->path);
-    }
-    std::sort(paths.begin(), paths.end());
-    return paths;
-  }
-
- private:
-  std::unordered_map<std::string, const EntryInfo*> by_name_;
-};
-
-/// What of a file goes where, and all differences between the file and the state.
-class Plan {
- public:
-  Plan(const StateList& state, const std::vector<EntryInfo>& entries, const LoadOptions& options)
-      : options_(options) {
-    NamedEntries named(entries, options.rename);
-    for (const auto& [path, tensor, range] : state) {
-      const EntryInfo* const entry = named.take(path);
-      if (entry == nullptr) {
-        report_.missing.push_back(path);
-      } else if (fits(*entry, path, tensor)) {
-        report_.loaded.push_back(path);
-        sources_.push_back({*entry, tensor});
-      } else {
-        report_.mismatched.push_back(path);
-      }
-    }
-    report_.unexpected = named.left();
-  }
-
-  struct Source {
-    EntryInfo entry;
-    Tensor target;
-  };
-  const std::vector<Source>& sources() const { return sources_; }
-  const LoadReport& report() const { return report_; }
-
-  /// What is not allowed; empty when nothing is.
-  std::string objections() const {
-    static const std::vector<std::string> none;
-    const bool anything = !sources_.empty() || report_.complete();
-    return listed({{"missing", options_.allow_missing && anything ? none : report_.missing},
-                   {"unexpected", options_.allow_unexpected ? none : report_.unexpected},
-                   {"wrong shape", options_.allow_mismatched && anything ? none : misshapen_},
-                   {"wrong type", options_.allow_mismatched && anything ? none : mistyped_}});
-  }
-
-  using Kinds = std::vector<std::pair<std::string_view, std::vector<std::string>>>;
-  static std::string listed(const Kinds& kinds) {
-    std::vector<std::string> parts;
-    for (const auto& [kind, list] : kinds) {
-      if (!list.empty()) {
-        parts.push_back(fmt::format("{}: {}", kind, fmt::join(list, ", ")));
-      }
-    }
-    return fmt::format("{}", fmt::join(parts, "; "));
-  }
-
- private:
-  bool fits(const EntryInfo& entry, const std::string& path, const Tensor& tensor) {
-    if (entry.shape != tensor.shape()) {
-      misshapen_.push_back(fmt::format("{} is {}, expected {}", path, entry.shape, tensor.shape()));
-    }
-    if (entry.dtype != tensor.dtype()) {
-      mistyped_.push_back(fmt::format("{} is {}, expected {}", path, name_of(entry.dtype),
-                                      name_of(tensor.dtype())));
-    }
-    return entry.shape == tensor.shape() && entry.dtype == tensor.dtype();
-  }
-
-  const LoadOptions& options_;
-  LoadReport report_;
-  std::vector<Source> sources_;
-  std::vector<std::string> misshapen_;
-  std::vector<std::string> mistyped_;
-};
 
 /// Copies `values` (dense, same shape and type) into `target`'s storage.
 void assign(Tensor target, const Tensor& values) {
@@ -240,13 +105,61 @@ void assign(Tensor target, const Tensor& values) {
   rw::detail::end_loan(target);
 }
 
+/// The name of the object's type in C++, such as "rw::Adam"; empty where it is not known.
+std::string kind_of(const detail::SavedObject& object) {
+  if (object.type == nullptr) {
+    return {};
+  }
+  constexpr std::size_t most = 1000;  // templates of templates have endless names
+  int failed = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(object.type->name(), nullptr, nullptr, &failed), std::free);
+  return std::string(failed == 0 ? name.get() : object.type->name()).substr(0, most);
+}
+
+std::vector<detail::ObjectRecord> to_records(const std::vector<detail::SavedObject>& objects) {
+  std::vector<detail::ObjectRecord> records;
+  std::set<std::string> paths;
+  for (const detail::SavedObject& object : objects) {
+    if (object.path.empty()) {
+      continue;  // the entries of a list, each below its own name
+    }
+    groups_above(object.path);  // for its check
+    check<UsageError>(paths.insert(object.path).second,
+                      "checkpoint: two objects are called '{}'; give each a name of its own",
+                      object.path);
+    records.push_back({object.path, kind_of(object), {}});
+  }
+  return records;
+}
+
+/// Calls `f`, telling of memory that does not suffice; `f` may set how many bytes are `needed`.
+template <class F>
+auto with_memory(const std::string& path, const std::uint64_t& needed, F f) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    constexpr std::uint64_t mebibyte = 1 << 20;
+    throw CheckpointReadError(fmt::format(
+        "checkpoint '{}' cannot be read: not enough memory{}; nothing was changed", path,
+        needed == 0 ? "" : fmt::format(": needs {} MiB", (needed + mebibyte - 1) / mebibyte)));
+  }
+}
+
 }  // namespace
 
 void detail::save(const std::string& path, const StateList& state, const Attributes& attributes,
                   const std::vector<SavedObject>& objects) {
   check_state(state);
   check_attributes(attributes);
-  replace_file(path, encode(path, state, attributes, objects).bytes());
+  try {
+    write_checkpoint(path, state, attributes, to_records(objects), writer_name());
+  } catch (const std::bad_alloc&) {
+    throw CheckpointWriteError(fmt::format(
+        "checkpoint '{}' was not saved: not enough memory; a file that was there before is as it "
+        "was",
+        path));
+  }
 }
 
 void save(const std::string& path, const StateList& state, const Attributes& attributes) {
@@ -255,11 +168,12 @@ void save(const std::string& path, const StateList& state, const Attributes& att
 
 LoadReport load(const std::string& path, const StateList& state, const LoadOptions& options) {
   check_state(state);
+  std::uint64_t needed = 0;
   std::vector<Tensor> values;
-  std::optional<Plan> plan;
-  {
-    detail::Reader reader(path, detail::read_file(path));
-    plan.emplace(state, reader.entries(), options);
+  std::optional<detail::LoadPlan> plan;
+  with_memory(path, needed, [&] {
+    const detail::CheckpointReader reader(path);
+    plan.emplace(state, reader.index().tensors, options);
     const std::string objections = plan->objections();
     if (!objections.empty()) {
       throw StateMismatch(fmt::format(
@@ -267,11 +181,16 @@ LoadReport load(const std::string& path, const StateList& state, const LoadOptio
           "as were saved, under the same names",
           path, objections));
     }
-    values.reserve(plan->sources().size());
-    for (const Plan::Source& source : plan->sources()) {
-      values.push_back(reader.read(source.entry));
+    for (const detail::LoadPlan::Source& source : plan->sources()) {
+      needed +=
+          static_cast<std::uint64_t>(source.target.elements()) * size_of(source.target.dtype());
     }
-  }
+    reader.verify_rest();
+    values.reserve(plan->sources().size());
+    for (const detail::LoadPlan::Source& source : plan->sources()) {
+      values.push_back(reader.read(source.path));
+    }
+  });
   LoadReport report = plan->report();
   // From here on nothing can fail.
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -281,18 +200,25 @@ LoadReport load(const std::string& path, const StateList& state, const LoadOptio
 }
 
 std::string to_string(const LoadReport& report) {
-  const std::string rest = Plan::listed({{"missing", report.missing},
-                                         {"unexpected", report.unexpected},
-                                         {"mismatched", report.mismatched}});
+  const std::string rest = detail::listed({{"missing", report.missing},
+                                           {"unexpected", report.unexpected},
+                                           {"mismatched", report.mismatched}});
   return fmt::format("{} loaded{}{}", report.loaded.size(), rest.empty() ? "" : "; ", rest);
 }
 
 Attributes read_attributes(const std::string& path) {
-  return detail::Reader(path, detail::read_file(path)).attributes();
+  return with_memory(path, 0, [&] { return detail::CheckpointReader(path).index().metadata; });
 }
 
 std::vector<EntryInfo> list(const std::string& path) {
-  return detail::Reader(path, detail::read_file(path)).entries();
+  return with_memory(path, 0, [&] {
+    std::vector<EntryInfo> entries;
+    const detail::CheckpointReader reader(path);
+    for (const detail::TensorRecord& tensor : reader.index().tensors) {
+      entries.push_back({tensor.path, tensor.shape, tensor.dtype});
+    }
+    return entries;
+  });
 }
 
 }  // namespace rw::io

@@ -7,7 +7,9 @@
 //
 // Each name becomes a group, each path below it a dataset: /model/cell/w_x. Every HDF5 tool can
 // read the file. A group says what was saved there by the attributes "rewind:kind", the object's
-// type in C++, and "rewind:tensors" and "rewind:values", how many there are below it.
+// type in C++, and "rewind:tensors" and "rewind:values", how many there are below it. Loading does
+// not take HDF5's word for anything: Note [Checkpoint format], io/detail/checkpoint_index.hpp, and
+// docs/checkpoints.md.
 
 #include <concepts>
 #include <map>
@@ -26,8 +28,8 @@
 namespace rw::io {
 
 /// Small texts beside the state, such as the options a model was built with. Names and values hold
-/// no NUL; names do not begin with "rewind:"; name and value together have at most 60,000 bytes.
-/// They are UTF-8 strings of fixed length, which h5py shows as bytes: attrs["cell"].decode().
+/// no NUL; names do not begin with "rewind:"; name and value together have at most 60,000 bytes. In
+/// HDF5 they are UTF-8 strings of fixed length, which h5py shows as bytes: attrs["cell"].decode().
 using Attributes = std::map<std::string, std::string>;
 
 /// One dataset of a checkpoint.
@@ -73,25 +75,30 @@ std::string to_string(const LoadReport& report);
 
 /// Writes `state` and `attributes` to `path`, replacing a file there at once or not at all: the new
 /// file is complete and flushed to disk before it takes the old one's name and mode. A symbolic
-/// link is followed, to a file that is not there yet too. The same state gives the same bytes.
-/// Throws CheckpointWriteError, after which the old file is as it was; UsageError for a path that
-/// occurs twice, or is not made of names separated by '/', and for attributes that do not obey the
-/// rules above.
+/// link is followed, to a file that is not there yet too. The same state gives the same bytes, in
+/// whatever order it is listed. Throws CheckpointWriteError, after which the old file is as it was;
+/// UsageError for a path that occurs twice, or is not made of names separated by '/', and for
+/// attributes that do not obey the rules above.
 void save(const std::string& path, const StateList& state, const Attributes& attributes = {});
 
 /// Restores `state` from `path`. Paths, shapes and types must match exactly, but for what `options`
 /// allow; otherwise throws one StateMismatch that lists every missing, unexpected, misshapen or
 /// mistyped entry. Throws it too when nothing at all would be loaded, and UsageError for a renaming
 /// that fits no entry of the file or gives two the same name. Also throws CheckpointReadError,
-/// CheckpointCorrupt or CheckpointRefused. On any error no value has changed. Restoring counts as a
-/// mutation (Note [Version counters]).
+/// CheckpointCorrupt or CheckpointRefused. On any error no value has changed. All that is loaded
+/// has been checked against its digest; what is left out is not read. Takes as much memory again as
+/// is loaded. Restoring counts as a mutation (Note [Version counters]).
+///
+/// An HDF5 file that Rewind wrote before checkpoints had an index is read too, by libhdf5 in a
+/// child process.
 LoadReport load(const std::string& path, const StateList& state, const LoadOptions& options = {});
 
-/// The texts saved beside the state. Root attributes that other tools added are left out unless
-/// they are fixed-length strings.
+/// The texts saved beside the state. Of a file without an index, the root's attributes that are
+/// strings of fixed length. Throws as load() does for a file that cannot be read.
 Attributes read_attributes(const std::string& path);
 
-/// What the checkpoint holds, in order of path.
+/// What the checkpoint holds, in order of path. Reads the index only. Throws as load() does for a
+/// file that cannot be read.
 std::vector<EntryInfo> list(const std::string& path);
 
 /// What has a place in a checkpoint: a tensor, a list of them, or anything that state_of() takes.
@@ -112,7 +119,8 @@ void append(StateList& state, std::string_view name, Object&& object, Rest&&... 
     state.push_back({std::string(name), object});
   } else if constexpr (std::same_as<Type, StateList>) {
     for (const StateEntry& entry : object) {
-      state.push_back({rw::detail::joined(std::string(name), entry.path), entry.tensor});
+      state.push_back(
+          {rw::detail::joined(std::string(name), entry.path), entry.tensor, entry.range});
     }
   } else {
     const StateList entries = state_of(object);

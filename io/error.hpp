@@ -17,20 +17,21 @@ class CheckpointWriteError : public CheckpointError {
   using CheckpointError::CheckpointError;
 };
 
-/// The file could not be opened or read at all.
+/// The file could not be opened or read at all, or there is not enough memory to read it. Nothing
+/// is said about the file.
 class CheckpointReadError : public CheckpointError {
  public:
   using CheckpointError::CheckpointError;
 };
 
-/// The file is not HDF5, was cut off, or a checksum does not match.
+/// The file is no checkpoint, has another size than it says, or a digest does not match.
 class CheckpointCorrupt : public CheckpointError {
  public:
   using CheckpointError::CheckpointError;
 };
 
-/// The file is sound HDF5, but holds something that no checkpoint of this version holds, such as a
-/// link to another file.
+/// The file is sound, but holds something that no checkpoint of this version holds, such as a link
+/// to another file; or libhdf5 did not survive reading it.
 class CheckpointRefused : public CheckpointError {
  public:
   using CheckpointError::CheckpointError;

@@ -29,42 +29,12 @@ std::string error_text(int number) { return std::generic_category().message(numb
   throw CheckpointReadError(fmt::format("checkpoint '{}' cannot be read: {}", path, why));
 }
 
-/// Calls `f` until it is not interrupted by a signal.
-template <class F>
-auto retried(F f) {
-  auto result = f();
-  while (result < 0 && errno == EINTR) {
-    result = f();
-  }
-  return result;
-}
-
-/// An open file, closed at the end of its scope.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) {
-      ::close(number_);
-    }
-  }
-  bool valid() const { return number_ >= 0; }
-  int number() const { return number_; }
-  /// Closes now and tells of an error; it may be the first news of a failed write.
-  int close() { return ::close(std::exchange(number_, -1)); }
-
- private:
-  int number_;
-};
-
 /// A file under a name of its own in `directory`, gone at the end of its scope unless it was
 /// renamed.
 class TemporaryFile {
  public:
   TemporaryFile(const std::string& path, int directory)
-      : path_(path), directory_(directory), file_(create()) {}
+      : path_(path), directory_(directory), file_(path, create()) {}
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
   ~TemporaryFile() {
@@ -73,29 +43,20 @@ class TemporaryFile {
     }
   }
 
-  void write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t count =
-          retried([&] { return ::write(file_.number(), bytes.data(), bytes.size()); });
-      if (count < 0) {
-        fail_write(path_, "write", errno);
-      }
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-    }
-  }
+  OutputFile& file() { return file_; }
 
   void set_mode(mode_t mode) {
-    if (::fchmod(file_.number(), mode) < 0) {
+    if (::fchmod(file_.descriptor().number(), mode) < 0) {
       fail_write(path_, "keep the mode of the old file", errno);
     }
   }
 
   /// Flushes the bytes to disk and gives the file its final name.
   void rename_to(const std::string& name) {
-    if (retried([&] { return ::fsync(file_.number()); }) < 0) {
+    if (retried([&] { return ::fsync(file_.descriptor().number()); }) < 0) {
       fail_write(path_, "flush to disk", errno);
     }
-    if (file_.close() < 0) {
+    if (file_.descriptor().close() < 0) {
       fail_write(path_, "close", errno);
     }
     if (::renameat(directory_, name_.c_str(), directory_, name.c_str()) < 0) {
@@ -105,7 +66,7 @@ class TemporaryFile {
   }
 
  private:
-  int create() {
+  Descriptor create() {
     static std::atomic<unsigned> counter = 0;
     int number = -1;
     // A name may be taken by what a killed process with our number left behind.
@@ -120,13 +81,13 @@ class TemporaryFile {
       name_.clear();
       fail_write(path_, "create a temporary file beside it", reason);
     }
-    return number;
+    return Descriptor(number);
   }
 
   const std::string& path_;
   int directory_;
   std::string name_;
-  Descriptor file_;
+  OutputFile file_;
 };
 
 /// The mode of the file `name` in `directory`, if there is one.
@@ -172,7 +133,28 @@ std::filesystem::path followed(const std::string& path) {
 
 }  // namespace
 
-void replace_file(const std::string& path, std::span<const std::byte> bytes) {
+Descriptor::~Descriptor() {
+  if (number_ >= 0) {
+    ::close(number_);
+  }
+}
+
+int Descriptor::close() { return ::close(std::exchange(number_, -1)); }
+
+void OutputFile::write(std::uint64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = retried([&] {
+      return ::pwrite(descriptor_.number(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    });
+    if (count <= 0) {
+      fail_write(path_, "write", count == 0 ? EIO : errno);
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+    offset += static_cast<std::uint64_t>(count);
+  }
+}
+
+void replace_file(const std::string& path, const std::function<void(OutputFile&)>& write) {
   const std::filesystem::path target = followed(path);
   const std::string name = target.filename();
   if (name.empty()) {
@@ -188,7 +170,7 @@ void replace_file(const std::string& path, std::span<const std::byte> bytes) {
 
   const std::optional<mode_t> mode = existing_mode(path, directory.number(), name);
   TemporaryFile file(path, directory.number());
-  file.write(bytes);
+  write(file.file());
   if (mode) {
     file.set_mode(*mode);
   }
@@ -202,15 +184,16 @@ void replace_file(const std::string& path, std::span<const std::byte> bytes) {
   }
 }
 
-std::vector<std::byte> read_file(const std::string& path) {
-  // O_NONBLOCK: opening a pipe must not wait for its other end.
-  const Descriptor file(
-      retried([&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); }));
-  if (!file.valid()) {
-    fail_read(path, error_text(errno));
-  }
+InputFile::InputFile(const std::string& path)
+    // O_NONBLOCK: opening a pipe must not wait for its other end.
+    : InputFile(path, Descriptor(retried([&] {
+                  return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+                }))) {}
+
+InputFile::InputFile(const std::string& path, Descriptor descriptor)
+    : path_(path), descriptor_(std::move(descriptor)) {
   struct stat status = {};
-  if (::fstat(file.number(), &status) < 0) {
+  if (!descriptor_.valid() || ::fstat(descriptor_.number(), &status) < 0) {
     fail_read(path, error_text(errno));
   }
   if (!S_ISREG(status.st_mode)) {
@@ -218,20 +201,23 @@ std::vector<std::byte> read_file(const std::string& path) {
                         ? "it is a directory, expected a regular file"
                         : "it is a device, pipe or socket, expected a regular file");
   }
+  bytes_ = static_cast<std::uint64_t>(status.st_size);
+}
 
-  std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
-  std::span<std::byte> rest = bytes;
-  while (!rest.empty()) {
-    const ssize_t count = retried([&] { return ::read(file.number(), rest.data(), rest.size()); });
+void InputFile::read(std::uint64_t offset, std::span<std::byte> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t count = retried([&] {
+      return ::pread(descriptor_.number(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    });
     if (count < 0) {
-      fail_read(path, error_text(errno));
+      fail_read(path_, error_text(errno));
     }
     if (count == 0) {
-      fail_read(path, "it became shorter while it was read");
+      fail_read(path_, "it became shorter while it was read");
     }
-    rest = rest.subspan(static_cast<std::size_t>(count));
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+    offset += static_cast<std::uint64_t>(count);
   }
-  return bytes;
 }
 
 }  // namespace rw::io::detail

@@ -60,6 +60,7 @@ forbid 'examples/|tests/' '["<](\.\./)*(autograd|layers|optim|io)/' 'write <rewi
 # The benchmark measures oneDNN's own recurrent primitives beside the library.
 only_one dnnl.hpp tests/bench/onednn.hpp
 only_one hdf5.h
+only_one xxhash.h
 
 while IFS= read -r header; do
   [[ $(head -n 1 "$header") == '#pragma once' ]] || fail "$header: line 1 is not #pragma once"

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <rewind/io/detail/checkpoint_index.hpp>
+
+#pragma GCC visibility push(hidden)
+
+namespace rw::io::detail {
+
+/// The versions of Rewind and HDF5, as new checkpoints name them.
+std::string writer_name();
+
+/// Writes a checkpoint to `path` as io::save() does, by `writer`. `state`, `attributes` and
+/// `objects` must be valid; what two objects are called must differ.
+void write_checkpoint(const std::string& path, StateList state, const Attributes& attributes,
+                      std::vector<ObjectRecord> objects, const std::string& writer);
+
+}  // namespace rw::io::detail
+
+#pragma GCC visibility pop

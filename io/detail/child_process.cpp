@@ -1,0 +1,148 @@
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <rewind/io/detail/child_process.hpp>
+#include <rewind/io/detail/file.hpp>
+#include <rewind/io/error.hpp>
+
+namespace rw::io::detail {
+namespace {
+
+// Sanitizers reserve more memory than any limit allows, open pipes to find out what they may read,
+// and make a program several times slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+#else
+constexpr bool sanitized = false;
+#endif
+
+constexpr int failed = 1;
+
+/// Bytes of address space that this process has.
+std::uint64_t address_space() {
+  unsigned long long pages = 0;
+  if (std::FILE* const file = std::fopen("/proc/self/statm", "re")) {
+    if (std::fscanf(file, "%llu", &pages) != 1) {
+      pages = 0;
+    }
+    std::fclose(file);
+  }
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+/// Lowers a limit; where it is lower already, it stays.
+template <class Resource>
+void limit(Resource resource, std::uint64_t most) {
+  rlimit bounds = {};
+  if (::getrlimit(resource, &bounds) == 0) {
+    bounds.rlim_cur = std::min<rlim_t>(bounds.rlim_cur, most);
+    bounds.rlim_max = bounds.rlim_cur;
+    ::setrlimit(resource, &bounds);
+  }
+}
+
+/// The child's part. What the program does on signals and at exit is not for it.
+[[noreturn]] void run(const ChildLimits& limits, std::uint64_t memory_bytes,
+                      const std::function<void()>& body) {
+  for (int signal = 1; signal < NSIG; ++signal) {
+    std::signal(signal, SIG_DFL);
+  }
+  std::signal(SIGINT, SIG_IGN);  // from the keyboard it reaches the parent too, which decides
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  limit(RLIMIT_CORE, 0);
+  limit(RLIMIT_NPROC, 0);
+  limit(RLIMIT_FSIZE, limits.file_bytes);
+  limit(RLIMIT_CPU, static_cast<std::uint64_t>(limits.processor_time.count()));
+  if (!sanitized) {
+    limit(RLIMIT_NOFILE, 0);  // no file can be opened any more
+    limit(RLIMIT_AS, memory_bytes);
+  }
+  try {
+    body();
+  } catch (...) {
+    ::_exit(failed);
+  }
+  ::_exit(0);
+}
+
+std::string describe(int status) {
+  if (WIFEXITED(status)) {
+    return WEXITSTATUS(status) == 0 ? "" : "did not end well";
+  }
+  const int signal = WTERMSIG(status);
+  if (signal == SIGXCPU || signal == SIGKILL) {
+    return "took too long or was killed";
+  }
+  return fmt::format("was ended by signal {} ({})", signal, ::sigdescr_np(signal));
+}
+
+}  // namespace
+
+ChildProcess::ChildProcess(const std::string& path, const ChildLimits& limits,
+                           const std::function<void()>& body)
+    : patience_(std::chrono::seconds(10) + 20 * limits.processor_time) {
+  ChildLimits allowed = limits;
+  if (sanitized) {
+    allowed.processor_time *= 10;
+  }
+  // Asked for here: afterwards the child can open nothing.
+  const std::uint64_t memory_bytes = address_space() + limits.memory_bytes;
+  process_ = ::fork();
+  if (process_ < 0) {
+    throw CheckpointReadError(
+        fmt::format("checkpoint '{}' cannot be read: no process to read a foreign HDF5 file in: {}",
+                    path, std::strerror(errno)));
+  }
+  if (process_ == 0) {
+    run(allowed, memory_bytes, body);
+  }
+}
+
+ChildProcess::~ChildProcess() {
+  if (process_ > 0) {
+    ::kill(process_, SIGKILL);
+    retried([&] { return ::waitpid(process_, nullptr, 0); });
+  }
+}
+
+std::string ChildProcess::wait() {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = Clock::now() + patience_;
+  std::chrono::microseconds pause(50);
+  while (true) {
+    int status = 0;
+    const pid_t ended = retried([&] { return ::waitpid(process_, &status, WNOHANG); });
+    if (ended != 0) {
+      process_ = 0;
+      return ended > 0 ? describe(status) : "";  // not ours any more: somebody has collected it
+    }
+    if (Clock::now() > end) {
+      return "took too long";  // the destructor ends it
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, std::chrono::microseconds(2000));
+  }
+}
+
+}  // namespace rw::io::detail

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#pragma GCC visibility push(hidden)
+
+namespace rw::io::detail {
+
+/// Reads the checkpoint at `path`, which must have an index, by that and by libhdf5 (in a child
+/// process), and compares paths, shapes, types, values and attributes. One sentence for each
+/// difference; none where other tools see what Rewind loads. Throws as CheckpointReader does.
+std::vector<std::string> differences_between_readers(const std::string& path);
+
+}  // namespace rw::io::detail
+
+#pragma GCC visibility pop
