@@ -18,10 +18,12 @@
 #include "common/attention_map.hpp"
 #include "common/characters.hpp"
 #include "common/date_task.hpp"
-#include "plain_array.hpp"
+#include "support/messages.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 
+using namespace rw::testing;
 namespace dates = examples::dates;
 using examples::Characters;
 using Tokens = std::vector<std::int64_t>;
@@ -96,15 +98,14 @@ BOOST_AUTO_TEST_CASE(characters_there_and_back) {
   BOOST_TEST(characters.decode(Tokens{3, 1, 2, 0}) == "cab");
   BOOST_TEST((characters.borders(2).to_vector<std::int64_t>() == Tokens{0, 0}));
   const std::vector<std::string> wrong{"abx"};
-  rw::test::check_throws<rw::UsageError>([&] { characters.encode(wrong); }, "'x'");
+  check_throws<rw::UsageError>([&] { characters.encode(wrong); }, "'x'");
 }
 
 BOOST_AUTO_TEST_CASE(attention_is_drawn_whatever_the_characters) {
-  std::string folder = (std::filesystem::temp_directory_path() / "rewind-XXXXXX").string();
-  BOOST_REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const TemporaryFolder folder;
   // Two columns more than characters: padding.
-  examples::plot_attention(folder, "a '\"$`\\", "'_^", rw::full({3, 9}, 0.25));
-  const std::string picture = folder + "/attention.png";
+  examples::plot_attention(folder.path.string(), "a '\"$`\\", "'_^", rw::full({3, 9}, 0.25));
+  const std::string picture = folder / "attention.png";
   if (std::filesystem::exists(picture)) {
     std::string start(8, ' ');
     std::ifstream(picture, std::ios::binary).read(start.data(), 8);
@@ -112,5 +113,4 @@ BOOST_AUTO_TEST_CASE(attention_is_drawn_whatever_the_characters) {
   }
   examples::plot_attention("", "abc", "de", rw::ones({2, 3}));  // in the terminal
   examples::plot_attention("", "", "", rw::zeros({0, 0}));
-  std::filesystem::remove_all(folder);
 }
