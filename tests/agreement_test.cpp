@@ -186,7 +186,7 @@ std::optional<Outcome> check(const Configuration& c,
   auto options = options_of<typename C::Options>(c, DType::float32);
   change(options);
   RecurrentNetwork<C> single(options, network_options(c), rng);
-  shake_biases(single, rng);
+  shake_vectors(single, rng);
   options.dtype = DType::float64;
   RecurrentNetwork<C> exact(options, network_options(c), rng);
   copy_parameters(single, exact);

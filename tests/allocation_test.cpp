@@ -50,7 +50,7 @@ std::int64_t allocations_of_a_step(const typename Net::Options& options,
   auto state = model.net.initial_state(4);
   std::int64_t count = 0;
   for (int step = 0; step < 5; ++step) {
-    const std::int64_t before = heap_allocations;
+    const std::int64_t before = rw::testing::heap_allocations;
     {
       Tape tape;
       auto [y, last] = model.net({x, lengths}, state, rng);
@@ -61,7 +61,7 @@ std::int64_t allocations_of_a_step(const typename Net::Options& options,
       optimizer.step();
       state = detach(std::move(last));
     }
-    count = heap_allocations - before;
+    count = rw::testing::heap_allocations - before;
   }
   return count;
 }
@@ -69,9 +69,9 @@ std::int64_t allocations_of_a_step(const typename Net::Options& options,
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(the_counter_counts) {
-  const std::int64_t before = heap_allocations;
+  const std::int64_t before = rw::testing::heap_allocations;
   ::operator delete(::operator new(1));  // a new-expression could be optimised away
-  BOOST_TEST(heap_allocations == before + 1);
+  BOOST_TEST(rw::testing::heap_allocations == before + 1);
 }
 
 BOOST_AUTO_TEST_CASE(lstm) {

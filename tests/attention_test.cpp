@@ -16,17 +16,15 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/attention.hpp>
 
-#include "plain_array.hpp"
-#include "support/loss_checks.hpp"
+#include "support/closeness.hpp"
+#include "support/messages.hpp"
+#include "support/padded.hpp"
+#include "support/plain_array.hpp"
 
 namespace {
 
 using namespace rw;
-using rw::test::check_throws;
-using rw::test::PlainArray;
-using rw::testing::Numbers;
-using rw::testing::numbers;
-using Size = std::int64_t;
+using namespace rw::testing;
 
 constexpr Size steps = 5;
 constexpr Size batch = 4;
@@ -98,26 +96,10 @@ static_assert(Attention<BahdanauAttention> && Attention<LuongAttention> &&
 
 Tensor lengths() { return Tensor::from<Size>({batch}, length_values); }
 
-/// [T, B, M] with `value` in the padding.
-Tensor spoiled(const Tensor& memory, Padding padding, double value) {
-  Tensor result = memory.clone();
-  PlainArray<double> plain(memory);
-  for (Size t = 0; t < steps; ++t) {
-    for (Size b = 0; b < batch; ++b) {
-      const Size length = length_values[static_cast<std::size_t>(b)];
-      const bool real = padding == Padding::after ? t < length : t >= steps - length;
-      for (Size i = 0; !real && i < memory_size; ++i) {
-        plain[{t, b, i}] = value;
-      }
-    }
-  }
-  return Tensor::from<double>(memory.shape(), plain.values);
-}
-
 Numbers row_of(PlainArray<double>& x, std::initializer_list<Size> leading, Size width) {
   Numbers row;
   for (Size i = 0; i < width; ++i) {
-    rw::test::Index index{};
+    Index index{};
     std::size_t axis = 0;
     for (const Size at : leading) index[axis++] = at;
     index[axis] = i;
@@ -176,7 +158,7 @@ void check_padding_is_blind(Padding padding) {
   const Tensor direction = rng.normal({batch, memory_size}, 0, 1, DType::float64);
   const auto run = [&](double value) {
     Tape tape;
-    const Tensor m = tape.watch(spoiled(memory, padding, value));
+    const Tensor m = tape.watch(spoiled(memory, length_values, value, padding));
     const Tensor q = tape.watch(query);
     const auto [context, weights] = attention(q, attention.memory({m, lengths(), padding}));
     zero_grad(attention);
@@ -200,7 +182,7 @@ void check_padding_is_blind(Padding padding) {
   }
   // The gradient is exactly 0 in the padding: marking it changes nothing.
   const Tensor gradient = Tensor::from<double>({steps, batch, memory_size}, clean[2]);
-  BOOST_TEST(spoiled(gradient, padding, 0).to_vector<double>() == clean[2],
+  BOOST_TEST(spoiled(gradient, length_values, 0, padding).to_vector<double>() == clean[2],
              boost::test_tools::per_element());
 }
 
@@ -249,9 +231,7 @@ void check_float32() {
   const auto expected = run(fine, DType::float64);
   const auto got = run(rough, DType::float32);
   for (std::size_t k = 0; k < got.size(); ++k) {
-    for (std::size_t i = 0; i < got[k].size(); ++i) {
-      BOOST_TEST(std::abs(got[k][i] - expected[k][i]) < 1e-6 * (1 + std::abs(expected[k][i])));
-    }
+    check_close(got[k], expected[k], 1e-6);
   }
 }
 

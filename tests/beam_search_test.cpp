@@ -14,16 +14,7 @@
 namespace {
 
 using namespace rw;
-using rw::testing::alone;
-using rw::testing::check_same;
-using rw::testing::end_token;
-using rw::testing::enumerate;
-using rw::testing::next_of;
-using rw::testing::Size;
-using rw::testing::start;
-using rw::testing::Start;
-using rw::testing::TinyWriter;
-using rw::testing::Tokens;
+using namespace rw::testing;
 
 }  // namespace
 

@@ -19,31 +19,9 @@
 #include <rewind/layers/projected_lstm.hpp>
 #include <rewind/layers/rnn.hpp>
 
-namespace rw::testing {
+#include "support/cell_options.hpp"
 
-/// Small options of any cell, with the sizes that only this one has.
-template <class C>
-typename C::Options small_options(std::int64_t input, std::int64_t hidden,
-                                  DType dtype = DType::float64) {
-  typename C::Options options;
-  options.input = input;
-  options.hidden = hidden;
-  options.dtype = dtype;
-  if constexpr (requires { options.projection; }) {
-    options.projection = 2;
-  }
-  if constexpr (requires { options.output; }) {
-    options.output = 4;
-  }
-  if constexpr (requires { options.input_network.depth; }) {
-    options.input_network.hidden = 3;
-    options.state_network.hidden = 2;
-  }
-  if constexpr (requires { options.epsilon; }) {
-    options.epsilon = 0.1;  // rows of so few features may have little variance
-  }
-  return options;
-}
+namespace rw::testing {
 
 template <class C>
 struct CellRow {

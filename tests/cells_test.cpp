@@ -11,16 +11,14 @@
 #include <rewind/autograd/tape/tape.hpp>
 
 #include "cell_table.hpp"
-#include "plain_array.hpp"
+#include "support/closeness.hpp"
+#include "support/messages.hpp"
 #include "support/naive_cells.hpp"
+#include "support/paths_of.hpp"
+#include "support/random_layers.hpp"
 
 using namespace rw;
-using rw::test::check_throws;
-using rw::testing::for_each_cell;
-using rw::testing::naive_step;
-using rw::testing::NaiveStep;
-using rw::testing::Row;
-using rw::testing::small_options;
+using namespace rw::testing;
 
 namespace {
 
@@ -40,27 +38,6 @@ struct LeakyGates {
     return {c, {c, c}};
   }
 };
-
-template <class C>
-typename C::Options options_of(DType dtype = DType::float64) {
-  return small_options<C>(input, hidden, dtype);
-}
-
-/// Random parameters, so that nothing is tested at special values such as zero biases.
-template <class L>
-void shake(L& layer, Rng& rng) {
-  for (const NamedParameter& entry : parameters(layer)) {
-    const Tensor& value = entry.parameter->value();
-    entry.parameter->assign(value + rng.normal(value.shape(), 0, 0.3, value.dtype()));
-  }
-}
-
-template <class Net>
-typename Net::State random_state(const Net& net, std::int64_t batch, Rng& rng) {
-  auto state = net.initial_state(batch);
-  for_each_tensor(state, [&](Tensor& s) { s = rng.normal(s.shape(), 0, 0.5, s.dtype()); });
-  return state;
-}
 
 /// All outputs and the last state as one row of numbers, from x and then the state's tensors.
 template <class Net>
@@ -97,14 +74,6 @@ void check_second_order(Net& net, std::int64_t steps, std::int64_t batch, Rng& r
   BOOST_TEST(result.passed, result.message);
 }
 
-void check_close(const Tensor& got, const Row& expected) {
-  const Row values = got.to_vector<double>();
-  BOOST_TEST_REQUIRE(values.size() == expected.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    BOOST_TEST(std::abs(values[i] - expected[i]) < 1e-12, values[i] << " != " << expected[i]);
-  }
-}
-
 /// The run of a cell over three steps against plain loops, sequence by sequence.
 template <class C>
 void check_values(const typename C::Options& options, Rng& rng) {
@@ -121,10 +90,11 @@ void check_values(const typename C::Options& options, Rng& rng) {
     });
     for (std::int64_t t = 0; t < 3; ++t) {
       const Row now = select(select(x, 0, t), 0, b).to_vector<double>();
-      check_close(select(select(y, 0, t), 0, b), step(now, rows));
+      check_near(select(select(y, 0, t), 0, b), step(now, rows), 1e-12);
     }
     std::size_t part = 0;
-    for_each_tensor(last, [&](const Tensor& s) { check_close(select(s, 0, b), rows[part++]); });
+    for_each_tensor(last,
+                    [&](const Tensor& s) { check_near(select(s, 0, b), rows[part++], 1e-12); });
   }
 }
 
@@ -194,8 +164,8 @@ void check_cell(const typename C::Options& options) {
     }
     // A batch of one is the first of a batch of two.
     const Tensor x = rng.normal({3, 2, input}, 0, 1, DType::float64);
-    check_close(select(net(slice(x, 1, 0, 1)).first, 1, 0),
-                select(net(x).first, 1, 0).template to_vector<double>());
+    check_near(select(net(slice(x, 1, 0, 1)).first, 1, 0),
+               select(net(x).first, 1, 0).template to_vector<double>(), 1e-12);
     BOOST_TEST((net(zeros({3, 0, input}, DType::float64)).first.shape() ==
                 Shape{3, 0, net.output_size()}));
 
@@ -230,15 +200,6 @@ std::int64_t operations_of_a_step(const typename C::Options& options) {
   return count(3) - count(2);
 }
 
-template <class L>
-std::vector<std::string> paths_of(L layer) {
-  std::vector<std::string> paths;
-  for (const NamedParameter& entry : parameters(layer)) {
-    paths.push_back(entry.path);
-  }
-  return paths;
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(every_cell)
@@ -260,7 +221,7 @@ BOOST_AUTO_TEST_CASE(trains_without_bias) {
         options.bias = false;
         Rng rng(3);
         RecurrentNetwork<C> net(options, rng);
-        for (const std::string& path : paths_of(net)) {
+        for (const std::string& path : paths_of(parameters(net))) {
           BOOST_TEST(path.find("bias") == std::string::npos);
         }
         check_first_order(net, 2, 2, rng);
@@ -276,7 +237,7 @@ BOOST_AUTO_TEST_CASE(records_few_operations_a_step) {
       BOOST_TEST(operations_of_a_step<C>(row.options(input, hidden)) == row.operations);
     }
   });
-  auto chosen = options_of<LstmCell>();
+  auto chosen = small_options<LstmCell>(input, hidden);
   chosen.gate_activation = Activation::hard_sigmoid;
   BOOST_TEST(operations_of_a_step<LstmCell>(chosen) == 7);
 }
@@ -286,8 +247,8 @@ BOOST_AUTO_TEST_CASE(names_its_parameters) {
     using C = typename std::decay_t<decltype(row)>::Cell;
     Rng rng(1);
     BOOST_TEST_CONTEXT(row.name) {
-      BOOST_TEST(paths_of(C(row.options(input, hidden), rng)) == row.parameters,
-                 boost::test_tools::per_element());
+      C cell(row.options(input, hidden), rng);
+      BOOST_TEST(paths_of(parameters(cell)) == row.parameters, boost::test_tools::per_element());
     }
   });
 }
@@ -299,35 +260,38 @@ BOOST_AUTO_TEST_SUITE(one_by_one)
 BOOST_AUTO_TEST_CASE(first_values) {
   Rng rng(1);
   const Row open{-1, -1, -1, 0, 0, 0, 0, 0, 0};
-  check_close(CoupledLstmCell(options_of<CoupledLstmCell>(), rng).bias, open);
-  check_close(NoForgetLstmCell(options_of<NoForgetLstmCell>(), rng).bias, Row(9, 0.0));
+  check_near(CoupledLstmCell(small_options<CoupledLstmCell>(input, hidden), rng).bias, open, 1e-12);
+  check_near(NoForgetLstmCell(small_options<NoForgetLstmCell>(input, hidden), rng).bias,
+             Row(9, 0.0), 1e-12);
   const Row forget{0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0};
-  check_close(LstmCell(options_of<LstmCell>(), rng).bias, forget);
-  check_close(PeepholeLstmCell(options_of<PeepholeLstmCell>(), rng).bias, forget);
-  check_close(PeepholeLstmCell(options_of<PeepholeLstmCell>(), rng).peephole, Row(9, 0.0));
-  const ProjectedLstmCell projected(options_of<ProjectedLstmCell>(), rng);
-  check_close(projected.bias, forget);
+  check_near(LstmCell(small_options<LstmCell>(input, hidden), rng).bias, forget, 1e-12);
+  check_near(PeepholeLstmCell(small_options<PeepholeLstmCell>(input, hidden), rng).bias, forget,
+             1e-12);
+  check_near(PeepholeLstmCell(small_options<PeepholeLstmCell>(input, hidden), rng).peephole,
+             Row(9, 0.0), 1e-12);
+  const ProjectedLstmCell projected(small_options<ProjectedLstmCell>(input, hidden), rng);
+  check_near(projected.bias, forget, 1e-12);
   BOOST_TEST((projected.w_h.shape() == Shape{2, 12}));
   const Tensor first_gate = slice(projected.w_h, 1, 0, 3);
-  check_close(matmul(first_gate, transposed(first_gate)), {1, 0, 0, 1});
+  check_near(matmul(first_gate, transposed(first_gate)), {1, 0, 0, 1}, 1e-12);
 }
 
 BOOST_AUTO_TEST_CASE(an_irnn_keeps_its_state_at_first) {
   Rng rng(1);
   const RnnCell cell(irnn({.input = input, .hidden = hidden, .dtype = DType::float64}), rng);
-  check_close(cell.w_h, {1, 0, 0, 0, 1, 0, 0, 0, 1});
-  check_close(cell.bias, Row(3, 0.0));
+  check_near(cell.w_h, {1, 0, 0, 0, 1, 0, 0, 0, 1}, 1e-12);
+  check_near(cell.bias, Row(3, 0.0), 1e-12);
   BOOST_TEST(max(abs(cell.w_x)).item() < 0.01);
   BOOST_TEST(max(abs(cell.w_x)).item() > 0.0);
   const Tensor start = rng.uniform({2, hidden}, 0.1, 2, DType::float64);
   const auto last = Recurrent<RnnCell>{cell}(zeros({50, 2, input}, DType::float64), {start}).second;
-  check_close(last.h, start.to_vector<double>());
+  check_near(last.h, start.to_vector<double>(), 1e-12);
 }
 
 BOOST_AUTO_TEST_CASE(a_network_cell_of_linear_layers_is_the_plain_cell) {
   using LinearLstmCell = NetworkCell<LstmGates, Linear>;
   Rng rng(5);
-  LstmCell plain(options_of<LstmCell>(), rng);
+  LstmCell plain(small_options<LstmCell>(input, hidden), rng);
   Linear of_input({.input = input, .output = 4 * hidden, .dtype = DType::float64}, rng);
   Linear of_state({.input = hidden, .output = 4 * hidden, .bias = false, .dtype = DType::float64},
                   rng);
@@ -336,8 +300,8 @@ BOOST_AUTO_TEST_CASE(a_network_cell_of_linear_layers_is_the_plain_cell) {
   of_input.bias.assign(plain.bias);
   const LinearLstmCell cell(of_input, of_state, hidden, DType::float64);
   const Tensor x = rng.normal({4, 2, input}, 0, 1, DType::float64);
-  check_close(Recurrent<LinearLstmCell>{cell}(x).first,
-              Recurrent<LstmCell>{plain}(x).first.to_vector<double>());
+  check_near(Recurrent<LinearLstmCell>{cell}(x).first,
+             Recurrent<LstmCell>{plain}(x).first.to_vector<double>(), 1e-12);
 
   const LinearLstmCell wrong(of_input, of_state, hidden + 1, DType::float64);
   check_throws<ShapeError>([&] { static_cast<void>(Recurrent<LinearLstmCell>{wrong}(x)); },
@@ -349,12 +313,12 @@ BOOST_AUTO_TEST_CASE(a_network_cell_of_linear_layers_is_the_plain_cell) {
 BOOST_AUTO_TEST_CASE(gates_of_your_own) {
   Rng rng(2);
   using LeakyCell = GatedLstmCell<LeakyGates>;
-  RecurrentNetwork<LeakyCell> net(options_of<LeakyCell>(), rng);
+  RecurrentNetwork<LeakyCell> net(small_options<LeakyCell>(input, hidden), rng);
   BOOST_TEST((parameters(net)[0].parameter->shape() == Shape{input, 2 * hidden}));
-  check_close(*parameters(net)[2].parameter, {2, 2, 2, 0, 0, 0});
+  check_near(*parameters(net)[2].parameter, {2, 2, 2, 0, 0, 0}, 1e-12);
   check_first_order(net, 3, 2, rng);
-  RecurrentNetwork<NetworkCell<LeakyGates>> with_networks(options_of<NetworkCell<LeakyGates>>(),
-                                                          rng);
+  RecurrentNetwork<NetworkCell<LeakyGates>> with_networks(
+      small_options<NetworkCell<LeakyGates>>(input, hidden), rng);
   check_first_order(with_networks, 3, 2, rng);
 }
 
@@ -402,9 +366,11 @@ void check_activations(const typename C::Options& start) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(of_the_lstm) { check_activations<LstmCell>(options_of<LstmCell>()); }
+BOOST_AUTO_TEST_CASE(of_the_lstm) {
+  check_activations<LstmCell>(small_options<LstmCell>(input, hidden));
+}
 BOOST_AUTO_TEST_CASE(of_the_gru) {
-  auto options = options_of<GruCell>();
+  auto options = small_options<GruCell>(input, hidden);
   check_activations<GruCell>(options);
   options.reset = Reset::before;
   check_activations<GruCell>(options);
@@ -412,12 +378,12 @@ BOOST_AUTO_TEST_CASE(of_the_gru) {
 BOOST_AUTO_TEST_CASE(of_the_rnn_and_of_its_outputs) {
   for (const Activation activation : all) {
     Rng rng(17);
-    auto options = options_of<RnnCell>();
+    auto options = small_options<RnnCell>(input, hidden);
     options.activation = activation;
     check_values<RnnCell>(options, rng);
     RNN net(options, rng);
     check_first_order(net, 3, 2, rng);
-    auto with_output = options_of<ElmanCell>();
+    auto with_output = small_options<ElmanCell>(input, hidden);
     with_output.activation = Activation::sigmoid;
     with_output.output_activation = activation;
     check_values<ElmanCell>(with_output, rng);
@@ -425,13 +391,13 @@ BOOST_AUTO_TEST_CASE(of_the_rnn_and_of_its_outputs) {
 }
 BOOST_AUTO_TEST_CASE(second_order) {
   Rng rng(9);
-  auto lstm_options = options_of<LstmCell>();
+  auto lstm_options = small_options<LstmCell>(input, hidden);
   lstm_options.activation = Activation::sigmoid;
   lstm_options.gate_activation = Activation::tanh;
   LSTM lstm(lstm_options, rng);
   check_second_order(lstm, 2, 2, rng);
   for (const Reset reset : {Reset::after, Reset::before}) {
-    auto options = options_of<GruCell>();
+    auto options = small_options<GruCell>(input, hidden);
     options.reset = reset;
     options.activation = Activation::sigmoid;
     options.gate_activation = Activation::hard_sigmoid_keras2;

@@ -13,11 +13,12 @@
 #include <rewind/io/checkpoint_directory.hpp>
 #include <rewind/optim/autosave.hpp>
 
+#include "support/messages.hpp"
 #include "support/trainer_tasks.hpp"
 
 namespace {
 
-using namespace trainer_tasks;
+using namespace rw::testing;
 using rw::Adam;
 using rw::Autosave;
 using rw::Minibatches;
@@ -96,12 +97,12 @@ BOOST_AUTO_TEST_CASE(resume_passes_over_damaged_ones_and_says_which) {
   BOOST_TEST(x.item() == 2);
   BOOST_REQUIRE(directory.skipped().size() == 1);
   BOOST_TEST(directory.skipped()[0].generation.number == 3);
-  optim_fixture::check_contains(directory.skipped()[0].reason, {"checkpoint-000003.h5"});
+  rw::testing::check_contains(directory.skipped()[0].reason, {"checkpoint-000003.h5"});
 
   damage(directory.generations()[0].path);
   damage(directory.generations()[1].path);
   BOOST_CHECK_EXCEPTION(directory.resume("x", x), rw::io::CheckpointCorrupt, [](const auto& error) {
-    optim_fixture::check_contains(error.what(), {"none of its 3 checkpoints can be read"});
+    rw::testing::check_contains(error.what(), {"none of its 3 checkpoints can be read"});
     return true;
   });
   BOOST_TEST(x.item() == 2);
@@ -243,8 +244,8 @@ BOOST_AUTO_TEST_CASE(a_run_that_dies_again_and_again_ends_as_one_that_does_not) 
     }
     BOOST_TEST(run.trainer.epochs_done() == 6);
     BOOST_TEST((run.task.bytes() == whole.task.bytes()));
-    BOOST_TEST((optim_fixture::bytes_of(rw::state_of(run.optimizer)) ==
-                optim_fixture::bytes_of(rw::state_of(whole.optimizer))));
+    BOOST_TEST((rw::testing::bytes_of(rw::state_of(run.optimizer)) ==
+                rw::testing::bytes_of(rw::state_of(whole.optimizer))));
     BOOST_TEST(run.trainer.best() == whole.trainer.best());
   }
   BOOST_TEST(deaths == 7);

@@ -5,10 +5,14 @@
 #include <rewind/optim/adam.hpp>
 #include <rewind/optim/clip.hpp>
 
-#include "optim_fixture.hpp"
+#include "support/bytes_of.hpp"
+#include "support/messages.hpp"
+#include "support/small_model.hpp"
 
 namespace {
-using namespace optim_fixture;
+
+using namespace rw::testing;
+using namespace rw;
 
 double norm_of(const ParameterList& list) {
   long double sum = 0;

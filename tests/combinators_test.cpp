@@ -12,16 +12,15 @@
 #include <rewind/layers/residual.hpp>
 #include <rewind/layers/stacked.hpp>
 
-#include "plain_array.hpp"
+#include "support/messages.hpp"
+#include "support/numbers.hpp"
 
 using namespace rw;
-using rw::test::check_throws;
+using namespace rw::testing;
 
 namespace {
 
 constexpr std::int64_t features = 4;
-
-std::vector<double> values(const Tensor& t) { return t.to_vector<double>(); }
 
 GruCell cell(Rng& rng, std::int64_t input = features) {
   return GruCell({.input = input, .hidden = features, .dtype = DType::float64}, rng);
@@ -81,13 +80,13 @@ template <class L>
 void check_dropout_acts(const std::string& name, const L& layer) {
   BOOST_TEST_CONTEXT(name) {
     const Tensor x = Rng(3).normal({5, 3, features}, 0, 1, DType::float64);
-    const auto plain = values(layer(x, layer.initial_state(3)).first);
-    BOOST_TEST((values(layer(x, layer.initial_state(3)).first) == plain));
+    const auto plain = numbers(layer(x, layer.initial_state(3)).first);
+    BOOST_TEST((numbers(layer(x, layer.initial_state(3)).first) == plain));
     Rng a(9);
-    const auto dropped = values(layer(x, layer.initial_state(3), a).first);
+    const auto dropped = numbers(layer(x, layer.initial_state(3), a).first);
     BOOST_TEST((dropped != plain));
     Rng b(9);
-    BOOST_TEST((values(layer(x, layer.initial_state(3), b).first) == dropped));
+    BOOST_TEST((numbers(layer(x, layer.initial_state(3), b).first) == dropped));
   }
 }
 
@@ -119,8 +118,8 @@ BOOST_AUTO_TEST_CASE(every_combinator_takes_the_same_calls) {
     BOOST_TEST_CONTEXT(name) {
       Rng a(4);
       Rng b(4);
-      BOOST_TEST((values(net(x).first) == values(net(x, net.initial_state(3)).first)));
-      BOOST_TEST((values(net(x, a).first) == values(net(x, net.initial_state(3), b).first)));
+      BOOST_TEST((numbers(net(x).first) == numbers(net(x, net.initial_state(3)).first)));
+      BOOST_TEST((numbers(net(x, a).first) == numbers(net(x, net.initial_state(3), b).first)));
     }
   });
 }

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,24 +17,15 @@
 #include <rewind/layers/sequence.hpp>
 
 #include "support/ctc_paths.hpp"
-#include "support/loss_checks.hpp"
+#include "support/messages.hpp"
 #include "support/values.hpp"
 
 namespace {
 
+using namespace rw::testing;
 using rw::DType;
 using rw::Reduction;
 using rw::Tensor;
-using rw::testing::collapsed;
-using rw::testing::columns;
-using rw::testing::for_each_path;
-using rw::testing::integers;
-using rw::testing::Labels;
-using rw::testing::Numbers;
-using rw::testing::numbers;
-using rw::testing::says;
-using rw::testing::Size;
-using rw::testing::Values;
 
 bool operator==(const rw::CtcDecoded& a, const rw::CtcDecoded& b) {
   return a.labels == b.labels && a.log_probability == b.log_probability;

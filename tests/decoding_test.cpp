@@ -12,23 +12,13 @@
 
 #include <rewind/autograd/tape/tape.hpp>
 
-#include "plain_array.hpp"
+#include "support/messages.hpp"
 #include "support/tiny_writer.hpp"
 
 namespace {
 
 using namespace rw;
-using rw::test::check_throws;
-using rw::testing::alone;
-using rw::testing::check_same;
-using rw::testing::end_token;
-using rw::testing::enumerate;
-using rw::testing::next_of;
-using rw::testing::Size;
-using rw::testing::start;
-using rw::testing::Start;
-using rw::testing::TinyWriter;
-using rw::testing::Tokens;
+using namespace rw::testing;
 
 /// The probability of each next token by the options, from the definition.
 std::vector<double> expected_shares(std::vector<double> p, const SamplingOptions& options) {

@@ -39,7 +39,7 @@ void run_on_small_stack(std::function<void()> body) {
 
 /// Gradient of the last value by the first, of `operations` steps each made from the two values
 /// before it.
-double gradient_of(const std::function<Tensor(const Tensor&, const Tensor&)>& next) {
+double gradient_of_last(const std::function<Tensor(const Tensor&, const Tensor&)>& next) {
   double result = 0;
   run_on_small_stack([&] {
     Tape tape;
@@ -58,19 +58,19 @@ double gradient_of(const std::function<Tensor(const Tensor&, const Tensor&)>& ne
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(chain) {
-  BOOST_TEST(gradient_of([](const Tensor& x, const Tensor&) { return x + 1e-6; }) == 1.0);
+  BOOST_TEST(gradient_of_last([](const Tensor& x, const Tensor&) { return x + 1e-6; }) == 1.0);
 }
 
 BOOST_AUTO_TEST_CASE(doubling) {
   // The mean of x and x has slope 1 through 2^n paths.
-  BOOST_TEST(gradient_of([](const Tensor& x, const Tensor&) {
+  BOOST_TEST(gradient_of_last([](const Tensor& x, const Tensor&) {
                return fuse(
                    "mean", [](auto a, auto b) { return 0.5 * (a + b); }, x, x);
              }) == 1.0);
 }
 
 BOOST_AUTO_TEST_CASE(skips) {
-  BOOST_TEST(gradient_of([](const Tensor& x, const Tensor& skipped) {
+  BOOST_TEST(gradient_of_last([](const Tensor& x, const Tensor& skipped) {
                return fuse(
                    "mean", [](auto a, auto b) { return 0.5 * (a + b); }, x, skipped);
              }) == 1.0,

@@ -22,26 +22,16 @@
 #include "common/options.hpp"
 #include "common/plot.hpp"
 #include "common/temporal_order.hpp"
+#include "support/messages.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 
+using namespace rw::testing;
 namespace fs = std::filesystem;
 namespace order = examples::temporal_order;
 using examples::CommandLine;
 using examples::Stop;
-
-/// A folder that goes away with the test.
-struct TemporaryFolder {
-  fs::path path;
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "rewind-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { fs::remove_all(path); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string operator/(const std::string& name) const { return (path / name).string(); }
-};
 
 /// A small experiment's command line.
 struct Fixture {
@@ -61,10 +51,6 @@ struct Fixture {
     line.parse(static_cast<int>(pointers.size()), pointers.data());
   }
 };
-
-bool says(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 }  // namespace
 
@@ -242,17 +228,19 @@ BOOST_AUTO_TEST_CASE(an_experiment_without_options_has_help_and_refuses_the_rest
   };
   BOOST_CHECK_NO_THROW(take({}));
   BOOST_CHECK_EXCEPTION(take({"--help"}), Stop, [](const Stop& stop) {
-    return stop.code == 0 && says(stop.text, "Learns.") && says(stop.text, "Usage: first_lstm ");
+    return stop.code == 0 && contains(stop.text, "Learns.") &&
+           contains(stop.text, "Usage: first_lstm ");
   });
   BOOST_CHECK_EXCEPTION(take({"--seed", "2"}), Stop, [](const Stop& stop) {
-    return stop.code == 2 && says(stop.text, "--seed") && says(stop.text, "--help");
+    return stop.code == 2 && contains(stop.text, "--seed") && contains(stop.text, "--help");
   });
 }
 
 BOOST_AUTO_TEST_CASE(help_ends_with_code_0_and_shows_examples) {
   Fixture f;
   BOOST_CHECK_EXCEPTION(f.parse({"--help"}), Stop, [](const Stop& stop) {
-    return stop.code == 0 && says(stop.text, "--delay") && says(stop.text, "echo --delay 3");
+    return stop.code == 0 && contains(stop.text, "--delay") &&
+           contains(stop.text, "echo --delay 3");
   });
 }
 
@@ -289,8 +277,8 @@ const std::vector<Wrong> wrong_options{
 BOOST_DATA_TEST_CASE(wrong_options_end_with_code_2, wrong_options, wrong) {
   Fixture f;
   BOOST_CHECK_EXCEPTION(f.parse(wrong.arguments), Stop, [&](const Stop& stop) {
-    BOOST_TEST_CONTEXT(stop.text) { BOOST_TEST(says(stop.text, wrong.message)); }
-    return stop.code == 2 && says(stop.text, "echo: ");
+    BOOST_TEST_CONTEXT(stop.text) { BOOST_TEST(contains(stop.text, wrong.message)); }
+    return stop.code == 2 && contains(stop.text, "echo: ");
   });
 }
 
@@ -314,8 +302,9 @@ BOOST_AUTO_TEST_CASE(a_wrong_checkpoint_is_refused) {
   const auto refused = [&](const rw::io::Attributes& attributes, const std::string& message) {
     rw::io::save(folder / "a.h5", attributes, "x", rw::ones({2}));
     Fixture f;
-    BOOST_CHECK_EXCEPTION(f.parse({"--load", folder / "a.h5"}), rw::CheckpointError,
-                          [&](const rw::CheckpointError& e) { return says(e.what(), message); });
+    BOOST_CHECK_EXCEPTION(
+        f.parse({"--load", folder / "a.h5"}), rw::CheckpointError,
+        [&](const rw::CheckpointError& e) { return contains(e.what(), message); });
   };
   Fixture f;
   f.parse({"--hidden", "9"});

@@ -63,7 +63,7 @@ std::string describe(const Operation& row, std::size_t sample, unsigned chosen) 
 
 /// The gradient of an irregularly weighted sum of a sample's result by its inputs, one after
 /// another.
-std::vector<double> gradient_of(const Sample& sample, bool recorded) {
+std::vector<double> gradients_of_sample(const Sample& sample, bool recorded) {
   rw::Tape tape;
   std::vector<Tensor> x;
   for (const Tensor& input : sample.inputs) {
@@ -126,8 +126,8 @@ BOOST_AUTO_TEST_CASE(first_derivatives_of_every_operation) {
 BOOST_AUTO_TEST_CASE(recorded_gradients_equal_plain_ones) {
   for (const Operation& row : table()) {
     for (std::size_t i = 0; i < row.samples.size(); ++i) {
-      const std::vector<double> plain = gradient_of(row.samples[i], false);
-      const std::vector<double> recorded = gradient_of(row.samples[i], true);
+      const std::vector<double> plain = gradients_of_sample(row.samples[i], false);
+      const std::vector<double> recorded = gradients_of_sample(row.samples[i], true);
       BOOST_TEST_CONTEXT(describe(row, i, ~0U)) {
         BOOST_REQUIRE(plain.size() == recorded.size());
         for (std::size_t k = 0; k < plain.size(); ++k) {

@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <iterator>
 #include <limits>
@@ -24,39 +23,20 @@
 #include <rewind/io/history_files.hpp>
 #include <rewind/optim/progress_bar.hpp>
 
+#include "support/messages.hpp"
+#include "support/temporary_folder.hpp"
+
 namespace {
 
+using namespace rw::testing;
 namespace fs = std::filesystem;
 namespace io = rw::io;
 using rw::History;
 
-/// A folder that goes away with the test.
-struct Folder {
-  fs::path path;
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "rewind-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string operator/(const std::string& name) const { return (path / name).string(); }
-  bool empty() const { return fs::is_empty(path); }
-};
-
-std::string content(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-bool says(const std::exception& error, const std::string& part) {
-  return std::string(error.what()).find(part) != std::string::npos;
-}
-
 const bool has_gnuplot = std::system("command -v gnuplot >/dev/null 2>&1") == 0;
 
 void check_picture(const std::string& path) {
-  const std::string bytes = content(path);
+  const std::string bytes = content_of(path);
   BOOST_TEST(bytes.substr(0, 8) == "\x89PNG\r\n\x1a\n");
   BOOST_TEST(bytes.size() > 1000U);
 }
@@ -84,7 +64,7 @@ BOOST_AUTO_TEST_CASE(series_by_name) {
   BOOST_TEST(history.contains("validation"));
   BOOST_TEST(!history.contains("accuracy"));
   BOOST_CHECK_EXCEPTION(history["accuracy"], rw::UsageError, [](const rw::UsageError& error) {
-    return says(error, "'accuracy'") && says(error, "loss, validation");
+    return contains(error.what(), "'accuracy'") && contains(error.what(), "loss, validation");
   });
 }
 
@@ -128,12 +108,13 @@ BOOST_AUTO_TEST_CASE(names_are_quoted_where_they_must_be) {
 }
 
 BOOST_AUTO_TEST_CASE(as_a_file) {
-  const Folder folder;
+  const TemporaryFolder folder;
   io::write_csv(folder / "a.csv", some_history());
-  BOOST_TEST(content(folder / "a.csv") == io::to_csv(some_history()));
-  BOOST_CHECK_EXCEPTION(
-      io::write_csv(folder / "no/a.csv", some_history()), io::FileError,
-      [](const io::FileError& error) { return says(error, "No such file or directory"); });
+  BOOST_TEST(content_of(folder / "a.csv") == io::to_csv(some_history()));
+  BOOST_CHECK_EXCEPTION(io::write_csv(folder / "no/a.csv", some_history()), io::FileError,
+                        [](const io::FileError& error) {
+                          return contains(error.what(), "No such file or directory");
+                        });
   BOOST_CHECK_THROW(io::write_csv("/dev/full", some_history()), io::FileError);
 }
 
@@ -142,7 +123,7 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(plot)
 
 BOOST_AUTO_TEST_CASE(a_picture_of_a_history) {
-  const Folder folder;
+  const TemporaryFolder folder;
   if (!has_gnuplot) {
     BOOST_TEST_MESSAGE("skipped: gnuplot is not installed");
     return;
@@ -157,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_picture_of_a_history) {
 BOOST_AUTO_TEST_CASE(texts_are_shown_and_not_obeyed) {
   BOOST_TEST(io::gnuplot_text("it's") == "'it''s'");
   BOOST_TEST(io::gnuplot_text("a\nb\tc") == "'a b c'");
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string touched = folder / "touched";
   const std::string evil = "x'\n!touch " + touched + "\nset title `touch " + touched +
                            "` \"`touch " + touched + "`\" ${x} @y \\";
@@ -170,7 +151,7 @@ BOOST_AUTO_TEST_CASE(texts_are_shown_and_not_obeyed) {
 }
 
 BOOST_AUTO_TEST_CASE(no_path_reaches_a_shell_or_gnuplot) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string awkward = folder / "it's \"$(touch x)\" `touch y`; !touch z.png";
   if (has_gnuplot) {
     io::plot_lines(awkward, {}, {{"a", {{0, 1}, {1, 2}}}});
@@ -180,7 +161,7 @@ BOOST_AUTO_TEST_CASE(no_path_reaches_a_shell_or_gnuplot) {
 }
 
 BOOST_AUTO_TEST_CASE(without_gnuplot_there_is_a_clear_word) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string path = std::getenv("PATH");
   ::setenv("PATH", folder.path.c_str(), 1);
   std::string message;
@@ -195,10 +176,12 @@ BOOST_AUTO_TEST_CASE(without_gnuplot_there_is_a_clear_word) {
 }
 
 BOOST_AUTO_TEST_CASE(failures_leave_nothing_behind) {
-  const Folder folder;
+  const TemporaryFolder folder;
   BOOST_CHECK_THROW(io::gnuplot("this is no command\n", folder / "a.png"), io::FileError);
   BOOST_CHECK_THROW(io::gnuplot("plot sin(x)\n", folder / "no/such/a.png"), io::FileError);
-  const auto nothing = [](const io::FileError& error) { return says(error, "nothing to draw"); };
+  const auto nothing = [](const io::FileError& error) {
+    return contains(error.what(), "nothing to draw");
+  };
   BOOST_CHECK_EXCEPTION(io::plot_lines(folder / "a.png", {}, {}), io::FileError, nothing);
   const std::vector<io::PlotCurve> only_nan{{"a", {{0, std::nan("")}}}};
   BOOST_CHECK_EXCEPTION(io::plot_lines(folder / "a.png", {}, only_nan), io::FileError, nothing);
@@ -206,7 +189,7 @@ BOOST_AUTO_TEST_CASE(failures_leave_nothing_behind) {
 }
 
 BOOST_AUTO_TEST_CASE(a_script_longer_than_a_pipe_that_nobody_reads) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string script = "exit status 1\n" + std::string(1'000'000, '#') + "\n";
   BOOST_CHECK_THROW(io::gnuplot(script, folder / "a.png"), io::FileError);
 }

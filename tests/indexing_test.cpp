@@ -6,10 +6,11 @@
 #include <rewind/autograd/tape/parameter.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
-#include "plain_array.hpp"
+#include "support/messages.hpp"
+#include "support/plain_array.hpp"
 
 using namespace rw;
-using namespace rw::test;
+using namespace rw::testing;
 
 namespace {
 
@@ -25,21 +26,6 @@ Tensor indices_below(std::int64_t size, const Shape& shape) {
     value = next % size;
   }
   return Tensor::from<std::int64_t>(shape, values);
-}
-
-/// The same as a column view.
-Tensor as_columns(const Tensor& indices) {
-  if (indices.rank() == 0) {
-    return indices;
-  }
-  Tensor wide = full(indices.shape().with(-1, indices.columns() + 3), -1, DType::int64);
-  const std::vector<std::int64_t> values = indices.to_vector<std::int64_t>();
-  std::int64_t* const data = wide.mutable_data<std::int64_t>();
-  for (std::int64_t i = 0; i < indices.elements(); ++i) {
-    data[i / indices.columns() * wide.columns() + i % indices.columns() + 1] =
-        values[static_cast<std::size_t>(i)];
-  }
-  return slice(wide, -1, 1, indices.columns() + 1);
 }
 
 const std::vector<Shape> shapes = {Shape{6},          Shape{5, 3},    Shape{4, 1},

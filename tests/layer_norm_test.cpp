@@ -12,13 +12,11 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/layer_norm.hpp>
 
-#include "plain_array.hpp"
+#include "support/messages.hpp"
 #include "support/naive_cells.hpp"
 
 using namespace rw;
-using rw::test::check_throws;
-using rw::testing::normalised;
-using rw::testing::Row;
+using namespace rw::testing;
 
 BOOST_AUTO_TEST_CASE(rows_against_plain_loops) {
   Rng rng(1);

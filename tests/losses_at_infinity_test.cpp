@@ -2,7 +2,6 @@
 // gradients and gradients of gradients.
 
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <vector>
 
@@ -18,35 +17,19 @@
 #include <rewind/autograd/operations/views.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
-#include "support/loss_checks.hpp"
+#include "support/closeness.hpp"
+#include "support/gradient_of.hpp"
 
 namespace {
 
+using namespace rw::testing;
 using rw::DType;
 using rw::Reduction;
 using rw::Shape;
 using rw::Tensor;
-using rw::testing::Loss;
-using rw::testing::Numbers;
-using rw::testing::numbers;
 using Size = std::int64_t;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-Tensor row(const Numbers& values) {
-  return Tensor::from<double>({static_cast<Size>(values.size())}, values);
-}
-Tensor one_row(const Numbers& values) { return unsqueeze(row(values), 0); }
-Tensor index(Size target) { return Tensor::from<Size>({1}, {target}); }
-
-void check_near(const Numbers& got, const Numbers& expected, double tolerance) {
-  BOOST_REQUIRE_EQUAL(got.size(), expected.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const bool same = got[i] == expected[i] || (std::isnan(got[i]) && std::isnan(expected[i]));
-    BOOST_TEST((same || std::abs(got[i] - expected[i]) <= tolerance),
-               "element " << i << " is " << got[i] << ", expected " << expected[i]);
-  }
-}
 
 /// Value, gradient by both rules, and the gradient of the sum of the squared gradient.
 struct Orders {
@@ -100,31 +83,31 @@ constexpr std::initializer_list<Reduction> reductions = {Reduction::none, Reduct
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(masked_classes_cost_nothing) {
-  const Tensor logits = one_row({-infinity, 0, 0});
+  const Tensor logits = row_of<double>({-infinity, 0, 0});
   for (const DType dtype : {DType::float64, DType::float32}) {
     const Tensor x = logits.to(dtype);
-    const Tensor q = one_row({0, 1, 0}).to(dtype);
-    const Tensor weights = row({0, 1, 1}).to(dtype);
+    const Tensor q = row_of<double>({0, 1, 0}).to(dtype);
+    const Tensor weights = vector_of<double>({0, 1, 1}).to(dtype);
     const double log2 = std::log(2.0);
     BOOST_TEST(std::abs(rw::cross_entropy(x, q).item() - log2) < 1e-7);
-    BOOST_TEST(std::abs(rw::cross_entropy(x, index(1)).item() - log2) < 1e-7);
+    BOOST_TEST(std::abs(rw::cross_entropy(x, integers({1})).item() - log2) < 1e-7);
     const double smoothed = (0.9 + 0.1 * 2 / 3) * log2;
     const rw::CrossEntropyOptions options{.weights = weights, .label_smoothing = 0.1};
-    BOOST_TEST(std::abs(rw::cross_entropy(x, index(1), options).item() - smoothed) < 1e-7);
+    BOOST_TEST(std::abs(rw::cross_entropy(x, integers({1}), options).item() - smoothed) < 1e-7);
     BOOST_TEST(std::abs(rw::cross_entropy(x, q, options).item() - smoothed) < 1e-7);
     // The target itself is masked, and weighs nothing.
     BOOST_TEST(
-        rw::cross_entropy(x, index(0), {.weights = weights, .reduction = Reduction::sum}).item() ==
-        0);
-    BOOST_TEST(rw::nll(rw::log_softmax(x), index(0), {.weights = weights}).item() == 0);
+        rw::cross_entropy(x, integers({0}), {.weights = weights, .reduction = Reduction::sum})
+            .item() == 0);
+    BOOST_TEST(rw::nll(rw::log_softmax(x), integers({0}), {.weights = weights}).item() == 0);
     // With a weight it costs infinitely much.
-    BOOST_TEST(rw::cross_entropy(x, index(0)).item() == infinity);
-    BOOST_TEST(rw::cross_entropy(x, one_row({0.5, 0.5, 0}).to(dtype)).item() == infinity);
-    BOOST_TEST(rw::cross_entropy(x, index(1), {.label_smoothing = 0.1}).item() == infinity);
+    BOOST_TEST(rw::cross_entropy(x, integers({0})).item() == infinity);
+    BOOST_TEST(rw::cross_entropy(x, row_of<double>({0.5, 0.5, 0}).to(dtype)).item() == infinity);
+    BOOST_TEST(rw::cross_entropy(x, integers({1}), {.label_smoothing = 0.1}).item() == infinity);
     // A NaN is not hidden by a weight of 0.
-    const Tensor bad = one_row({std::nan(""), 0, 0}).to(dtype);
+    const Tensor bad = row_of<double>({std::nan(""), 0, 0}).to(dtype);
     BOOST_TEST(std::isnan(
-        rw::cross_entropy(bad, index(0), {.weights = weights, .reduction = Reduction::sum})
+        rw::cross_entropy(bad, integers({0}), {.weights = weights, .reduction = Reduction::sum})
             .item()));
     BOOST_TEST(std::isnan(rw::cross_entropy(bad, q, {.weights = weights}).item()));
   }
@@ -134,7 +117,7 @@ BOOST_AUTO_TEST_CASE(masked_classes_leave_the_others_alone) {
   const Tensor x = Tensor::from<double>({4, 3}, {0, 0.5, -1, 2, 2, 2, 0, 0, 0, -3, 1, 40});
   const Tensor q =
       Tensor::from<double>({4, 3}, {0.2, 0.8, 0, 1, 0, 0, 0.25, 0.25, 0.5, 0, 0.1, 0.9});
-  const Tensor weights = row({0.5, 1, 2});
+  const Tensor weights = vector_of<double>({0.5, 1, 2});
   const Tensor targets = Tensor::from<Size>({4}, {1, 0, -100, 2});
   const Tensor moved = Tensor::from<Size>({4}, {2, 1, -100, 3});
   for (const Reduction reduction : reductions) {
@@ -202,8 +185,8 @@ BOOST_AUTO_TEST_CASE(masked_classes_leave_the_others_alone) {
 }
 
 BOOST_AUTO_TEST_CASE(certain_logits_that_are_right) {
-  const Tensor x = row({infinity, -infinity, infinity, -infinity, 0});
-  const Tensor y = row({1, 0, 0, 1, 0.25});
+  const Tensor x = vector_of<double>({infinity, -infinity, infinity, -infinity, 0});
+  const Tensor y = vector_of<double>({1, 0, 0, 1, 0.25});
   for (const Tensor& weight : {Tensor(), Tensor::from<double>({1}, Numbers{3})}) {
     const double w = weight.defined() ? 3 : 1;
     const auto f = [&](const Tensor& a, const Tensor& b) {
@@ -229,8 +212,8 @@ BOOST_AUTO_TEST_CASE(certain_logits_that_are_right) {
   BOOST_TEST(rw::bce_with_logits(narrow, slice(y, 0, 0, 2).to(DType::float32)).item() == 0);
   // A certain target of a finite logit: the mixed derivative is -1 all the same.
   rw::Tape tape;
-  const Tensor logit = tape.watch(row({2, -2}));
-  const Tensor target = tape.watch(row({1, 0}));
+  const Tensor logit = tape.watch(vector_of<double>({2, -2}));
+  const Tensor target = tape.watch(vector_of<double>({1, 0}));
   const Tensor loss = rw::bce_with_logits(logit, target, {.reduction = Reduction::sum});
   const auto first = tape.gradient(loss, {logit, target}, {.create_graph = true});
   check_near(numbers(tape.gradient(sum(first[0]), {target}, {.retain = true})[0]), {-1, -1}, 1e-15);
@@ -243,18 +226,18 @@ BOOST_AUTO_TEST_CASE(huber_without_a_limit) {
     const auto f = [&](double delta) -> Loss {
       return [=](const Tensor& v) { return rw::huber(v, zero, delta, Reduction::none); };
     };
-    const Orders square = orders_of(row({3, -1}).to(dtype), f(infinity));
+    const Orders square = orders_of(vector_of<double>({3, -1}).to(dtype), f(infinity));
     check_near(square.value, {4.5, 0.5}, 0);
     check_near(square.plain, {3, -1}, 0);
     check_near(square.recorded, {3, -1}, 0);
     check_near(square.second, {6, -2}, 0);
     // Errors of any size have the slope delta.
-    const Orders far = orders_of(row({infinity, -infinity}).to(dtype), f(0.5));
+    const Orders far = orders_of(vector_of<double>({infinity, -infinity}).to(dtype), f(0.5));
     check_near(far.value, {infinity, infinity}, 0);
     check_near(far.plain, {0.5, -0.5}, 0);
     check_near(far.recorded, {0.5, -0.5}, 0);
     check_near(far.second, {0, 0}, 0);
-    const Orders kinks = orders_of(row({0.5, 0}).to(dtype), f(0.5));
+    const Orders kinks = orders_of(vector_of<double>({0.5, 0}).to(dtype), f(0.5));
     check_near(kinks.value, {0.125, 0}, 0);
     check_near(kinks.plain, {0.5, 0}, 0);
     check_near(kinks.second, {1, 0}, 0);

@@ -11,10 +11,11 @@
 #include <rewind/autograd/tape/parameter.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
-#include "plain_array.hpp"
+#include "support/closeness.hpp"
+#include "support/messages.hpp"
 
 using namespace rw;
-using rw::test::check_throws;
+using namespace rw::testing;
 
 namespace {
 
@@ -22,7 +23,7 @@ using Floats = std::vector<float>;
 
 void check_values(const Tensor& x, const Shape& shape, const Floats& expected) {
   BOOST_TEST(x.shape() == shape);
-  BOOST_TEST(x.to_vector<float>() == expected, boost::test_tools::per_element());
+  rw::testing::check_values(x, expected);
 }
 
 }  // namespace

@@ -9,9 +9,10 @@
 #include <rewind/rewind.hpp>
 
 #include "cell_table.hpp"
-#include "support/message_of.hpp"
+#include "support/messages.hpp"
 
 using namespace rw;
+using namespace rw::testing;
 
 namespace {
 
@@ -22,7 +23,7 @@ const Tensor whole_rows = zeros({2, 3}, DType::int64);
 
 /// Expects an Error that begins with `name`.
 void expect_name(const std::string& name, const std::function<void()>& call) {
-  const std::string message = testing::message_of(call);
+  const std::string message = message_of(call);
   BOOST_TEST((message.starts_with(name + ": ") || message.starts_with(name + " (")),
              name << " says \"" << message << '"');
 }

@@ -1,4 +1,6 @@
 // A message begins with the function that the user called, and names a parameter by its path.
+#include "support/messages.hpp"
+
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,10 +20,8 @@
 #include <rewind/autograd/tape/parameter_list.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
-#include "support/message_of.hpp"
-
 using namespace rw;
-using rw::testing::message_of;
+using namespace rw::testing;
 
 namespace {
 

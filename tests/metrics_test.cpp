@@ -12,14 +12,14 @@
 #include <rewind/autograd/operations/views.hpp>
 #include <rewind/autograd/tensor/rng.hpp>
 
-#include "support/loss_checks.hpp"
+#include "support/messages.hpp"
 
 namespace {
 
+using namespace rw::testing;
 using rw::DType;
 using rw::Shape;
 using rw::Tensor;
-using rw::testing::says;
 using Size = std::int64_t;
 using Labels = std::vector<Size>;
 

@@ -10,10 +10,11 @@
 #include <rewind/autograd/tape/parameter.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
-#include "plain_array.hpp"
+#include "support/messages.hpp"
+#include "support/plain_array.hpp"
 
 using namespace rw;
-using namespace rw::test;
+using namespace rw::testing;
 
 namespace {
 

@@ -17,20 +17,16 @@
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/multi_head_attention.hpp>
 
-#include "plain_array.hpp"
-#include "support/loss_checks.hpp"
+#include "support/closeness.hpp"
+#include "support/messages.hpp"
 #include "support/naive_cells.hpp"
+#include "support/padded.hpp"
+#include "support/plain_array.hpp"
 
 namespace {
 
 using namespace rw;
-using rw::test::check_throws;
-using rw::test::PlainArray;
-using rw::testing::affine_row;
-using rw::testing::Numbers;
-using rw::testing::numbers;
-using rw::testing::Row;
-using Size = std::int64_t;
+using namespace rw::testing;
 
 static_assert(Attention<MultiHeadAttention>);
 
@@ -38,6 +34,7 @@ constexpr Size batch = 3;
 constexpr Size steps = 4;
 constexpr Size source_steps = 5;
 const std::vector<Size> length_values = {4, 0, 2};
+constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 const std::vector<Size> source_lengths = {3, 5, 0};
 
 MultiHeadAttention layer(Rng& rng, Size memory = 0, bool bias = true) {
@@ -53,10 +50,6 @@ MultiHeadAttention layer(Rng& rng, Size memory = 0, bool bias = true) {
     p.assign(rng.normal(p.shape(), 0, 0.7, DType::float64));
   }
   return result;
-}
-
-Tensor integers(const std::vector<Size>& values) {
-  return Tensor::from<Size>({static_cast<Size>(values.size())}, values);
 }
 
 Row row(const Tensor& x, Size t, Size b) { return numbers(select(select(x, 0, t), 0, b)); }
@@ -94,26 +87,6 @@ std::pair<Row, std::vector<Row>> naive(const MultiHeadAttention& a, const Tensor
   return {affine_row(mixed, a.output.weight, a.output.bias), weights};
 }
 
-void check_near(const Row& got, const Row& expected, double tolerance = 1e-13) {
-  BOOST_REQUIRE_EQUAL(got.size(), expected.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    BOOST_TEST(std::abs(got[i] - expected[i]) < tolerance * (1 + std::abs(expected[i])));
-  }
-}
-
-/// The values of [T, B, F] with NaN in the padding.
-Tensor spoiled(const Tensor& x, const std::vector<Size>& lengths) {
-  PlainArray<double> plain(x);
-  for (Size t = 0; t < x.size(0); ++t) {
-    for (Size b = 0; b < x.size(1); ++b) {
-      for (Size i = 0; t >= lengths[static_cast<std::size_t>(b)] && i < x.size(2); ++i) {
-        plain[{t, b, i}] = std::numeric_limits<double>::quiet_NaN();
-      }
-    }
-  }
-  return Tensor::from<double>(x.shape(), plain.values);
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(self_attention_against_plain_loops) {
@@ -124,7 +97,8 @@ BOOST_AUTO_TEST_CASE(self_attention_against_plain_loops) {
     for (const AttentionMask mask : {AttentionMask::none, AttentionMask::causal}) {
       for (const bool given : {false, true}) {
         const auto [y, weights] = attention(
-            given ? Sequence(spoiled(x, length_values), integers(length_values)) : Sequence(x),
+            given ? Sequence(spoiled(x, length_values, nan_value), integers(length_values))
+                  : Sequence(x),
             mask);
         BOOST_REQUIRE((y.shape() == x.shape()));
         BOOST_REQUIRE((weights.shape() == Shape{batch, 2, steps, steps}));
@@ -133,13 +107,13 @@ BOOST_AUTO_TEST_CASE(self_attention_against_plain_loops) {
           const Size length = given ? length_values[static_cast<std::size_t>(b)] : steps;
           for (Size t = 0; t < steps; ++t) {
             if (t >= length) {
-              check_near(row(y, t, b), Row(4, 0.0));
+              check_close(row(y, t, b), Row(4, 0.0), 1e-13);
               continue;
             }
             const auto [expected, expected_weights] = naive(attention, x, x, t, b, [&](Size s) {
               return s < length && (mask == AttentionMask::none || s <= t);
             });
-            check_near(row(y, t, b), expected);
+            check_close(row(y, t, b), expected, 1e-13);
             for (Size h = 0; h < 2; ++h) {
               for (Size s = 0; s < steps; ++s) {
                 BOOST_TEST(std::abs(got_weights[{b, h, t, s}] -
@@ -159,7 +133,8 @@ BOOST_AUTO_TEST_CASE(cross_attention_and_single_queries_against_plain_loops) {
   const MultiHeadAttention attention = layer(rng, 3);
   const Tensor x = rng.normal({steps, batch, 4}, 0, 1, DType::float64);
   const Tensor m = rng.normal({source_steps, batch, 3}, 0, 1, DType::float64);
-  const auto memory = attention.memory({spoiled(m, source_lengths), integers(source_lengths)});
+  const auto memory =
+      attention.memory({spoiled(m, source_lengths, nan_value), integers(source_lengths)});
   const auto [y, weights] = attention.attend_to(memory, x);
   // The same queries, those of a sequence next to each other.
   const Tensor rows = reshape(transpose(x, 0, 1), {batch * steps, 4});
@@ -169,13 +144,13 @@ BOOST_AUTO_TEST_CASE(cross_attention_and_single_queries_against_plain_loops) {
     for (Size t = 0; t < steps; ++t) {
       const auto [expected, expected_weights] =
           naive(attention, x, m, t, b, [&](Size s) { return s < length; });
-      check_near(row(y, t, b), expected);
-      check_near(numbers(select(attended.context, 0, b * steps + t)), expected);
+      check_close(row(y, t, b), expected, 1e-13);
+      check_close(numbers(select(attended.context, 0, b * steps + t)), expected, 1e-13);
       Row both = expected_weights[0];
       for (std::size_t s = 0; s < both.size(); ++s) {
         both[s] = (both[s] + expected_weights[1][s]) / 2;
       }
-      check_near(numbers(select(attended.weights, 0, b * steps + t)), both);
+      check_close(numbers(select(attended.weights, 0, b * steps + t)), both, 1e-13);
     }
   }
 }
@@ -231,7 +206,7 @@ BOOST_AUTO_TEST_CASE(padding_gets_no_gradient) {
     return all;
   };
   const auto clean = run(x);
-  BOOST_TEST((run(spoiled(x, length_values)) == clean));
+  BOOST_TEST((run(spoiled(x, length_values, nan_value)) == clean));
   PlainArray<double> gradient(x.shape());
   gradient.values = clean[0];
   BOOST_TEST((gradient[{3, 2, 0}] == 0 && gradient[{0, 1, 1}] == 0));
@@ -249,8 +224,8 @@ BOOST_AUTO_TEST_CASE(float32_agrees_with_float64) {
     to[i].parameter->assign(from[i].parameter->value().to(DType::float32));
   }
   const Tensor x = rng.normal({17, 5, 32}, 0, 1, DType::float64);
-  check_near(numbers(rough(x.to(DType::float32), AttentionMask::causal).y),
-             numbers(fine(x, AttentionMask::causal).y), 1e-5);
+  check_close(numbers(rough(x.to(DType::float32), AttentionMask::causal).y),
+              numbers(fine(x, AttentionMask::causal).y), 1e-5);
 }
 
 BOOST_AUTO_TEST_CASE(serves_a_decoder) {

@@ -8,21 +8,16 @@
 #include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 
-#include "plain_array.hpp"
+#include "support/closeness.hpp"
+#include "support/messages.hpp"
 
 using namespace rw;
-using rw::test::check_throws;
+using namespace rw::testing;
 
 namespace {
 
-using Numbers = std::vector<double>;
-
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
-
-Tensor row(const Numbers& x) {
-  return Tensor::from<double>({static_cast<std::int64_t>(x.size())}, x);
-}
 
 /// The first (order 1) or second derivative of sum(f(x)), of the latter the sum of each row.
 template <class Function>
@@ -37,32 +32,26 @@ Numbers slope_of(const Function& f, const Tensor& x, int order = 1) {
                            : zeros_like(x).to_vector<double>();
 }
 
-void check_near(const Numbers& got, const Numbers& expected) {
-  BOOST_REQUIRE(got.size() == expected.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    BOOST_TEST(std::abs(got[i] - expected[i]) <= 1e-14 * std::abs(expected[i]),
-               "element " << i << " is " << got[i] << ", expected " << expected[i]);
-  }
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(norms_of_every_order) {
   const Tensor x = Tensor::of({{3, -4}, {0, -2}}, DType::float64);
-  check_near(norm(x, {1}).to_vector<double>(), {5, 2});
-  check_near(norm(x, {1}, false, 1).to_vector<double>(), {7, 2});
-  check_near(norm(x, {1}, false, infinity).to_vector<double>(), {4, 2});
-  check_near(norm(x, {0}, true, 2).to_vector<double>(), {3, std::sqrt(20.0)});
+  check_relative(norm(x, {1}).to_vector<double>(), {5, 2}, 1e-14);
+  check_relative(norm(x, {1}, false, 1).to_vector<double>(), {7, 2}, 1e-14);
+  check_relative(norm(x, {1}, false, infinity).to_vector<double>(), {4, 2}, 1e-14);
+  check_relative(norm(x, {0}, true, 2).to_vector<double>(), {3, std::sqrt(20.0)}, 1e-14);
   BOOST_TEST(norm(x, {0}, true).shape() == Shape({1, 2}));
-  BOOST_TEST(norm(row({1, 2, -2}), {}, false, 3).item() == std::cbrt(17.0),
+  BOOST_TEST(norm(vector_of<double>({1, 2, -2}), {}, false, 3).item() == std::cbrt(17.0),
              boost::test_tools::tolerance(1e-15));
-  check_near(slope_of([](const Tensor& v) { return norm(v); }, row({3, -4})), {0.6, -0.8});
-  check_near(slope_of([](const Tensor& v) { return norm(v, {}, false, 1); }, row({3, 0, -4})),
-             {1, 0, -1});
+  check_relative(slope_of([](const Tensor& v) { return norm(v); }, vector_of<double>({3, -4})),
+                 {0.6, -0.8}, 1e-14);
+  check_relative(slope_of([](const Tensor& v) { return norm(v, {}, false, 1); },
+                          vector_of<double>({3, 0, -4})),
+                 {1, 0, -1}, 1e-14);
   // Ties share the gradient, as those of max.
-  check_near(
-      slope_of([](const Tensor& v) { return norm(v, {}, false, infinity); }, row({3, -3, 1})),
-      {0.5, -0.5, 0});
+  check_relative(slope_of([](const Tensor& v) { return norm(v, {}, false, infinity); },
+                          vector_of<double>({3, -3, 1})),
+                 {0.5, -0.5, 0}, 1e-14);
   check_throws<UsageError>([&] { norm(x, {}, false, 0.5); },
                            "norm: got p = 0.5, expected at least 1");
   check_throws<UsageError>([&] { norm(x, {}, false, nan_value); }, "norm: got p = nan");
@@ -76,47 +65,48 @@ BOOST_AUTO_TEST_CASE(norms_of_nothing_of_zeros_and_of_infinities) {
     BOOST_TEST_CONTEXT("p = " << p) {
       BOOST_TEST(f(zeros({0})).item() == 0);
       BOOST_TEST(f(zeros({3})).item() == 0);
-      check_near(slope_of(f, row({0, -0.0, 0})), {0, 0, 0});
-      check_near(slope_of(f, row({0, -0.0, 0}), 2), {0, 0, 0});
-      BOOST_TEST(f(row({1, -infinity})).item() == infinity);
-      BOOST_TEST(std::isnan(f(row({1, nan_value})).item()));
+      check_relative(slope_of(f, vector_of<double>({0, -0.0, 0})), {0, 0, 0}, 1e-14);
+      check_relative(slope_of(f, vector_of<double>({0, -0.0, 0}), 2), {0, 0, 0}, 1e-14);
+      BOOST_TEST(f(vector_of<double>({1, -infinity})).item() == infinity);
+      BOOST_TEST(std::isnan(f(vector_of<double>({1, nan_value})).item()));
     }
   }
   // One row of zeros does not spoil the others.
   const Tensor rows = Tensor::of({{0, 0}, {3, 4}}, DType::float64);
-  check_near(slope_of([](const Tensor& v) { return norm(v, {1}); }, rows), {0, 0, 0.6, 0.8});
-  check_near(slope_of([](const Tensor& v) { return norm(v, {1}, false, 1.5); },
-                      Tensor::of({{0, 4}}, DType::float64)),
-             {0, 1});
+  check_relative(slope_of([](const Tensor& v) { return norm(v, {1}); }, rows), {0, 0, 0.6, 0.8},
+                 1e-14);
+  check_relative(slope_of([](const Tensor& v) { return norm(v, {1}, false, 1.5); },
+                          Tensor::of({{0, 4}}, DType::float64)),
+                 {0, 1}, 1e-14);
 }
 
 BOOST_AUTO_TEST_CASE(standard_deviation_of_equal_and_of_few_elements) {
   const Tensor x = Tensor::of({{1, 3}, {2, 2}}, DType::float64);
-  check_near(stddev(x, {1}).to_vector<double>(), {std::sqrt(2.0), 0});
-  check_near(stddev(x, {1}, true, 0).to_vector<double>(), {1, 0});
+  check_relative(stddev(x, {1}).to_vector<double>(), {std::sqrt(2.0), 0}, 1e-14);
+  check_relative(stddev(x, {1}, true, 0).to_vector<double>(), {1, 0}, 1e-14);
   const auto f = [](const Tensor& v) { return stddev(v, {1}, false, 0); };
-  check_near(slope_of(f, x), {-0.5, 0.5, 0, 0});
-  BOOST_TEST(std::isnan(stddev(row({1})).item()));
-  BOOST_TEST(stddev(row({1}), {}, false, 0).item() == 0);
-  BOOST_TEST(std::isnan(stddev(row({1, infinity})).item()));
-  BOOST_TEST(std::isnan(stddev(row({1, nan_value, 2})).item()));
+  check_relative(slope_of(f, x), {-0.5, 0.5, 0, 0}, 1e-14);
+  BOOST_TEST(std::isnan(stddev(vector_of<double>({1})).item()));
+  BOOST_TEST(stddev(vector_of<double>({1}), {}, false, 0).item() == 0);
+  BOOST_TEST(std::isnan(stddev(vector_of<double>({1, infinity})).item()));
+  BOOST_TEST(std::isnan(stddev(vector_of<double>({1, nan_value, 2})).item()));
   check_throws<ShapeError>([&] { stddev(x, {0, 0}); }, "stddev: axis 0 of [2, 2] is given twice");
 }
 
 BOOST_AUTO_TEST_CASE(products_with_zeros_have_their_gradient) {
   const auto f = [](const Tensor& v) { return prod(v); };
-  check_near(slope_of(f, row({2, 3, 5})), {15, 10, 6});
-  check_near(slope_of(f, row({2, 0, 5, 0.5})), {0, 5, 0, 0});
-  check_near(slope_of(f, row({2, 0, 5, 0, 7})), {0, 0, 0, 0, 0});
+  check_relative(slope_of(f, vector_of<double>({2, 3, 5})), {15, 10, 6}, 1e-14);
+  check_relative(slope_of(f, vector_of<double>({2, 0, 5, 0.5})), {0, 5, 0, 0}, 1e-14);
+  check_relative(slope_of(f, vector_of<double>({2, 0, 5, 0, 7})), {0, 0, 0, 0, 0}, 1e-14);
   // Second derivatives: each the product of all but two.
-  check_near(slope_of(f, row({2, 3, 5}), 2), {8, 7, 5});
-  check_near(slope_of(f, row({2, 0, 0, 7}), 2), {0, 14, 14, 0});
+  check_relative(slope_of(f, vector_of<double>({2, 3, 5}), 2), {8, 7, 5}, 1e-14);
+  check_relative(slope_of(f, vector_of<double>({2, 0, 0, 7}), 2), {0, 14, 14, 0}, 1e-14);
   BOOST_TEST(prod(zeros({0})).item() == 1);
-  check_near(prod(zeros({2, 0}, DType::float64), {1}).to_vector<double>(), {1, 1});
+  check_relative(prod(zeros({2, 0}, DType::float64), {1}).to_vector<double>(), {1, 1}, 1e-14);
   BOOST_TEST(prod(scalar(3)).item() == 3);
-  BOOST_TEST(prod(row({2, infinity})).item() == infinity);
-  BOOST_TEST(std::isnan(prod(row({0, infinity})).item()));
-  BOOST_TEST(std::isnan(prod(row({0, nan_value})).item()));
+  BOOST_TEST(prod(vector_of<double>({2, infinity})).item() == infinity);
+  BOOST_TEST(std::isnan(prod(vector_of<double>({0, infinity})).item()));
+  BOOST_TEST(std::isnan(prod(vector_of<double>({0, nan_value})).item()));
   const Tensor x = Tensor::of({{1, 2, 3}, {4, 5, 6}});
   BOOST_TEST(prod(x, {0}).to_vector<float>() == std::vector<float>({4, 10, 18}),
              boost::test_tools::per_element());

@@ -10,11 +10,15 @@
 #include <rewind/optim/average.hpp>
 #include <rewind/optim/sgd.hpp>
 
-#include "optim_fixture.hpp"
+#include "support/bytes_of.hpp"
 #include "support/counted_allocations.hpp"
+#include "support/messages.hpp"
+#include "support/small_model.hpp"
 
 namespace {
-using namespace optim_fixture;
+
+using namespace rw::testing;
+using namespace rw;
 
 void set_value(Parameter& p, double value) { p.assign(rw::full(p.shape(), value, p.dtype())); }
 

@@ -13,16 +13,20 @@
 #include <rewind/optim/adam.hpp>
 #include <rewind/optim/sgd.hpp>
 
-#include "optim_fixture.hpp"
 #include "optimizer_table.hpp"
+#include "support/bytes_of.hpp"
 #include "support/counted_allocations.hpp"
+#include "support/messages.hpp"
+#include "support/small_model.hpp"
 
 namespace {
-using namespace optim_fixture;
+
+using namespace rw::testing;
+using namespace rw;
 
 bool is_bias(const rw::NamedParameter& p) { return p.path.ends_with("/b"); }
 
-std::string bytes_of(const Parameter& p) { return optim_fixture::bytes_of({{"p", p.value()}}); }
+std::string bytes_of(const Parameter& p) { return rw::testing::bytes_of({{"p", p.value()}}); }
 
 }  // namespace
 
@@ -132,7 +136,7 @@ BOOST_AUTO_TEST_CASE(senseless_groups_are_refused) {
   optimizer.add_group({.name = "biases", .contains = is_bias, .weight_decay = 0});
   const auto all = [](const rw::NamedParameter&) { return true; };
   const auto none = [](const rw::NamedParameter&) { return false; };
-  const std::string before = optim_fixture::bytes_of(optimizer.state());
+  const std::string before = rw::testing::bytes_of(optimizer.state());
   const auto message = [&](const rw::ParameterGroup& group) {
     return message_of<rw::UsageError>([&] { optimizer.add_group(group); });
   };
@@ -151,7 +155,7 @@ BOOST_AUTO_TEST_CASE(senseless_groups_are_refused) {
   }
   BOOST_CHECK_THROW(static_cast<void>(optimizer.learning_rate_factor("g")), rw::UsageError);
   BOOST_CHECK_THROW(optimizer.set_learning_rate_factor("biases", 1), rw::UsageError);
-  BOOST_CHECK(optim_fixture::bytes_of(optimizer.state()) == before);
+  BOOST_CHECK(rw::testing::bytes_of(optimizer.state()) == before);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -183,8 +187,8 @@ BOOST_AUTO_TEST_CASE(equal_setting_the_rate_by_hand) {
     }
     BOOST_TEST_INFO(rule.name);
     BOOST_CHECK_EQUAL(scheduled->learning_rate(), rate);
-    BOOST_CHECK(optim_fixture::bytes_of(rw::state_of(list_a)) ==
-                optim_fixture::bytes_of(rw::state_of(list_b)));
+    BOOST_CHECK(rw::testing::bytes_of(rw::state_of(list_a)) ==
+                rw::testing::bytes_of(rw::state_of(list_b)));
   }
 }
 

@@ -11,10 +11,14 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/optim/lbfgs.hpp>
 
-#include "optim_fixture.hpp"
+#include "support/bytes_of.hpp"
+#include "support/messages.hpp"
+#include "support/small_model.hpp"
 
 namespace {
-using namespace optim_fixture;
+
+using namespace rw::testing;
+using namespace rw;
 using rw::Lbfgs;
 using rw::LbfgsReport;
 using Vector = std::vector<double>;

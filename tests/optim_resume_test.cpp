@@ -1,12 +1,11 @@
 // Training that was saved and loaded goes on bit for bit: every optimiser, and all that accompanies
 // one.
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <unistd.h>
+#include <boost/test/unit_test.hpp>
 
 #include <rewind/autograd/fuse/math.hpp>
 #include <rewind/autograd/operations/reduce.hpp>
@@ -16,11 +15,15 @@
 #include <rewind/optim/lbfgs.hpp>
 #include <rewind/optim/reduce_on_plateau.hpp>
 
-#include "optim_fixture.hpp"
 #include "optimizer_table.hpp"
+#include "support/bytes_of.hpp"
+#include "support/small_model.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
-using namespace optim_fixture;
+
+using namespace rw::testing;
+using namespace rw;
 
 /// All that changes in a training.
 struct Training {
@@ -66,13 +69,6 @@ struct Training {
   rw::EarlyStopping stopping;
 };
 
-struct File {
-  std::string path = (std::filesystem::temp_directory_path() /
-                      ("rewind-resume-" + std::to_string(::getpid()) + ".h5"))
-                         .string();
-  ~File() { std::filesystem::remove(path); }
-};
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(every_optimiser) {
@@ -95,9 +91,10 @@ BOOST_AUTO_TEST_CASE(every_optimiser) {
       append(loaded, *resumed.back(), resumed.size());
     }
   }
-  const File file;
-  rw::io::save(file.path, saved);
-  rw::io::load(file.path, loaded);
+  const TemporaryFolder folder;
+  const std::string file = folder / "training.h5";
+  rw::io::save(file, saved);
+  rw::io::load(file, loaded);
   for (std::size_t i = 0; i < trainings.size(); ++i) {
     BOOST_REQUIRE(bytes_of(resumed[i]->state()) == bytes_of(trainings[i]->state()));
     trainings[i]->run(13, 30);
@@ -108,7 +105,8 @@ BOOST_AUTO_TEST_CASE(every_optimiser) {
 }
 
 BOOST_AUTO_TEST_CASE(lbfgs) {
-  const File file;
+  const TemporaryFolder folder;
+  const std::string file = folder / "training.h5";
   for (const DType dtype : {DType::float32, DType::float64}) {
     Model model(dtype);
     Model other(dtype);
@@ -122,8 +120,8 @@ BOOST_AUTO_TEST_CASE(lbfgs) {
     step(optimizer, model);
     step(optimizer, model);
     step(resumed, other);
-    rw::io::save(file.path, "model", model, "optimizer", optimizer);
-    rw::io::load(file.path, "model", other, "optimizer", resumed);
+    rw::io::save(file, "model", model, "optimizer", optimizer);
+    rw::io::load(file, "model", other, "optimizer", resumed);
     for (int t = 0; t < 2; ++t) {
       const double loss = step(optimizer, model).last_loss;
       BOOST_CHECK_EQUAL(step(resumed, other).last_loss, loss);

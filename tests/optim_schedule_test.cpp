@@ -1,7 +1,6 @@
 // Schedules against values computed by hand, and what decides by a measured value: reducing the
 // rate on a plateau, and stopping early.
 
-#include <string>
 #include <vector>
 
 #include <rewind/optim/early_stopping.hpp>
@@ -9,10 +8,13 @@
 #include <rewind/optim/schedule.hpp>
 #include <rewind/optim/sgd.hpp>
 
-#include "optim_fixture.hpp"
+#include "support/messages.hpp"
+#include "support/small_model.hpp"
 
 namespace {
-using namespace optim_fixture;
+
+using namespace rw::testing;
+using namespace rw;
 
 /// Compares a schedule at steps 0, 1, 2, ...
 void check_factors(const rw::Schedule& schedule, const std::vector<double>& expected) {

@@ -18,12 +18,16 @@
 #include <rewind/optim/rms_prop.hpp>
 #include <rewind/optim/sgd.hpp>
 
-#include "optim_fixture.hpp"
 #include "optimizer_table.hpp"
+#include "support/bytes_of.hpp"
 #include "support/counted_allocations.hpp"
+#include "support/messages.hpp"
+#include "support/small_model.hpp"
 
 namespace {
-using namespace optim_fixture;
+
+using namespace rw::testing;
+using namespace rw;
 
 constexpr int test_steps = 50;
 

@@ -17,7 +17,7 @@
 #include <rewind/optim/rms_prop.hpp>
 #include <rewind/optim/sgd.hpp>
 
-namespace optim_fixture {
+namespace rw::testing {
 namespace {
 
 /// The rule of one element: returns the new value.
@@ -35,7 +35,7 @@ std::function<Reference()> elementwise(const ElementRule& rule) {
   };
 }
 
-ElementRule reference_of(const rw::SgdOptions& o) {
+ElementRule reference_of(const SgdOptions& o) {
   return [=, buffer = 0.0](double w, double g, int t) mutable {
     g += o.weight_decay * w;
     if (o.momentum != 0) {
@@ -46,7 +46,7 @@ ElementRule reference_of(const rw::SgdOptions& o) {
   };
 }
 
-ElementRule reference_of(const rw::RmsPropOptions& o) {
+ElementRule reference_of(const RmsPropOptions& o) {
   return [=, square = 0.0, mean = 0.0, buffer = 0.0](double w, double g, int) mutable {
     g += o.weight_decay * w;
     square = o.alpha * square + (1 - o.alpha) * g * g;
@@ -61,7 +61,7 @@ ElementRule reference_of(const rw::RmsPropOptions& o) {
   };
 }
 
-ElementRule reference_of(const rw::AdagradOptions& o) {
+ElementRule reference_of(const AdagradOptions& o) {
   return [=, sum = o.initial_sum](double w, double g, int t) mutable {
     g += o.weight_decay * w;
     sum += g * g;
@@ -70,7 +70,7 @@ ElementRule reference_of(const rw::AdagradOptions& o) {
   };
 }
 
-ElementRule reference_of(const rw::AdadeltaOptions& o) {
+ElementRule reference_of(const AdadeltaOptions& o) {
   return [=, square = 0.0, delta_square = 0.0](double w, double g, int) mutable {
     g += o.weight_decay * w;
     square = o.rho * square + (1 - o.rho) * g * g;
@@ -106,10 +106,10 @@ ElementRule adam_reference(const Options& o, bool decoupled) {
     return w - o.learning_rate * m_hat / (std::sqrt(v_hat) + o.epsilon);
   };
 }
-ElementRule reference_of(const rw::AdamOptions& o) { return adam_reference(o, false); }
-ElementRule reference_of(const rw::AdamWOptions& o) { return adam_reference(o, true); }
+ElementRule reference_of(const AdamOptions& o) { return adam_reference(o, false); }
+ElementRule reference_of(const AdamWOptions& o) { return adam_reference(o, true); }
 
-ElementRule reference_of(const rw::AdamaxOptions& o) {
+ElementRule reference_of(const AdamaxOptions& o) {
   return [=, m = 0.0, u = 0.0](double w, double g, int t) mutable {
     g += o.weight_decay * w;
     m = o.beta1 * m + (1 - o.beta1) * g;
@@ -118,7 +118,7 @@ ElementRule reference_of(const rw::AdamaxOptions& o) {
   };
 }
 
-ElementRule reference_of(const rw::NAdamOptions& o) {
+ElementRule reference_of(const NAdamOptions& o) {
   return [=, m = Moments()](double w, double g, int t) mutable {
     if (o.decoupled_weight_decay) {
       w *= 1 - o.learning_rate * o.weight_decay;
@@ -140,7 +140,7 @@ ElementRule reference_of(const rw::NAdamOptions& o) {
   };
 }
 
-ElementRule reference_of(const rw::RAdamOptions& o) {
+ElementRule reference_of(const RAdamOptions& o) {
   return [=, m = Moments()](double w, double g, int t) mutable {
     if (o.decoupled_weight_decay) {
       w *= 1 - o.learning_rate * o.weight_decay;
@@ -166,7 +166,7 @@ double norm(const std::vector<double>& x) {
   return std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0));
 }
 
-Reference lamb_reference(const rw::LambOptions& o) {
+Reference lamb_reference(const LambOptions& o) {
   return [=, moments = std::vector<Moments>()](std::vector<double>& w, const std::vector<double>& g,
                                                int t) mutable {
     moments.resize(w.size());
@@ -185,7 +185,7 @@ Reference lamb_reference(const rw::LambOptions& o) {
 }
 
 /// The weights only; the averages have a test of their own.
-ElementRule reference_of(const rw::AsgdOptions& o) {
+ElementRule reference_of(const AsgdOptions& o) {
   return [=, eta = o.learning_rate](double w, double g, int t) mutable {
     g += o.weight_decay * w;
     w = w * (1 - o.lambda * eta) - eta * g;
@@ -198,7 +198,7 @@ template <class Optimizer, class Options>
 OptimizerRow row(const char* name, const Options& options, std::vector<std::string> state,
                  std::function<Reference()> reference) {
   return {name,
-          [=](const rw::ParameterList& list, const Changes& changes) {
+          [=](const ParameterList& list, const Changes& changes) {
             Options changed = options;
             changed.learning_rate *= changes.learning_rate_factor;
             changed.weight_decay = changes.weight_decay.value_or(options.weight_decay);
@@ -226,47 +226,46 @@ std::vector<OptimizerRow> make_table() {
   const std::vector<std::string> adadelta{"mean_square", "mean_square_step"};
   const std::vector<std::string> adamax{"first_moment", "largest", "updates"};
   const std::vector<std::string> asgd{"average", "updates"};
-  const auto lamb = [&](const rw::LambOptions& o) {
-    return row<rw::Lamb>("lamb", o, adam, [=] { return lamb_reference(o); });
+  const auto lamb = [&](const LambOptions& o) {
+    return row<Lamb>("lamb", o, adam, [=] { return lamb_reference(o); });
   };
-  using Sgd = rw::SgdOptions;
-  using RmsProp = rw::RmsPropOptions;
-  using Adagrad = rw::AdagradOptions;
   std::vector<OptimizerRow> rows;
   const auto add = [&](OptimizerRow row) { rows.push_back(std::move(row)); };
 
-  for (const Sgd& o : {Sgd{}, Sgd{.learning_rate = 0.3, .weight_decay = 0.1}}) {
-    add(without_squares(row<rw::Sgd>("sgd", o, {})));
+  for (const SgdOptions& o :
+       {SgdOptions{}, SgdOptions{.learning_rate = 0.3, .weight_decay = 0.1}}) {
+    add(without_squares(row<Sgd>("sgd", o, {})));
   }
-  for (const Sgd& o :
-       {Sgd{.learning_rate = 0.05, .momentum = 0.9},
-        Sgd{.learning_rate = 0.05, .momentum = 0.8, .nesterov = true, .weight_decay = 0.1}}) {
-    add(without_squares(row<rw::Sgd>("sgd", o, {"velocity"})));
+  for (const SgdOptions& o :
+       {SgdOptions{.learning_rate = 0.05, .momentum = 0.9},
+        SgdOptions{
+            .learning_rate = 0.05, .momentum = 0.8, .nesterov = true, .weight_decay = 0.1}}) {
+    add(without_squares(row<Sgd>("sgd", o, {"velocity"})));
   }
 
-  add(row<rw::RmsProp>("rmsprop", RmsProp{}, {"mean_square"}));
-  add(row<rw::RmsProp>("rmsprop", RmsProp{.momentum = 0.5}, {"mean_square", "velocity"}));
-  add(row<rw::RmsProp>("rmsprop", RmsProp{.alpha = 0.9, .epsilon = 1e-3, .centered = true},
-                       {"mean_square", "mean_gradient"}));
-  RmsProp full{.alpha = 0.9, .epsilon = 0.1, .momentum = 0.5, .centered = true};
+  add(row<RmsProp>("rmsprop", RmsPropOptions{}, {"mean_square"}));
+  add(row<RmsProp>("rmsprop", RmsPropOptions{.momentum = 0.5}, {"mean_square", "velocity"}));
+  add(row<RmsProp>("rmsprop", RmsPropOptions{.alpha = 0.9, .epsilon = 1e-3, .centered = true},
+                   {"mean_square", "mean_gradient"}));
+  RmsPropOptions full{.alpha = 0.9, .epsilon = 0.1, .momentum = 0.5, .centered = true};
   full.weight_decay = 0.1;
-  add(row<rw::RmsProp>("rmsprop", full, {"mean_square", "mean_gradient", "velocity"}));
+  add(row<RmsProp>("rmsprop", full, {"mean_square", "mean_gradient", "velocity"}));
 
-  for (Adagrad o : {Adagrad{}, Adagrad{.learning_rate = 0.5, .initial_sum = 0.1},
-                    Adagrad{.learning_rate = 0.1, .learning_rate_decay = 0.2}}) {
+  for (AdagradOptions o :
+       {AdagradOptions{}, AdagradOptions{.learning_rate = 0.5, .initial_sum = 0.1},
+        AdagradOptions{.learning_rate = 0.1, .learning_rate_decay = 0.2}}) {
     o.weight_decay = o.learning_rate_decay / 2;
-    add(row<rw::Adagrad>("adagrad", o, {"sum_of_squares", "updates"}));
+    add(row<Adagrad>("adagrad", o, {"sum_of_squares", "updates"}));
   }
   for (const double decay : {0.0, 0.1}) {
-    add(row<rw::Adadelta>("adadelta", rw::AdadeltaOptions{.weight_decay = decay}, adadelta));
-    add(row<rw::Adam>("adam", rw::AdamOptions{.weight_decay = decay}, adam));
-    add(row<rw::AdamW>("adamw", rw::AdamWOptions{.weight_decay = decay}, adam));
-    add(without_squares(
-        row<rw::Adamax>("adamax", rw::AdamaxOptions{.weight_decay = decay}, adamax)));
-    add(row<rw::NAdam>("nadam", rw::NAdamOptions{.weight_decay = decay}, nadam));
-    add(row<rw::RAdam>("radam", rw::RAdamOptions{.weight_decay = decay}, adam));
+    add(row<Adadelta>("adadelta", AdadeltaOptions{.weight_decay = decay}, adadelta));
+    add(row<Adam>("adam", AdamOptions{.weight_decay = decay}, adam));
+    add(row<AdamW>("adamw", AdamWOptions{.weight_decay = decay}, adam));
+    add(without_squares(row<Adamax>("adamax", AdamaxOptions{.weight_decay = decay}, adamax)));
+    add(row<NAdam>("nadam", NAdamOptions{.weight_decay = decay}, nadam));
+    add(row<RAdam>("radam", RAdamOptions{.weight_decay = decay}, adam));
     add(lamb({.weight_decay = decay}));
-    add(without_squares(row<rw::Asgd>("asgd", rw::AsgdOptions{.weight_decay = decay}, asgd)));
+    add(without_squares(row<Asgd>("asgd", AsgdOptions{.weight_decay = decay}, asgd)));
   }
   // Fast, with every option far from its default.
   const auto set = [](auto o) {
@@ -277,30 +276,28 @@ std::vector<OptimizerRow> make_table() {
     o.weight_decay = 0.3;
     return o;
   };
-  add(row<rw::Adadelta>("adadelta",
-                        rw::AdadeltaOptions{.learning_rate = 0.5, .rho = 0.7, .epsilon = 1e-2},
-                        adadelta));
-  add(row<rw::Adam>("adam", set(rw::AdamOptions{}), adam));
-  add(row<rw::Adam>("adam", rw::AdamOptions{.learning_rate = 0.05, .beta1 = 0, .beta2 = 0.5},
-                    adam));
-  add(row<rw::AdamW>("adamw", set(rw::AdamWOptions{}), adam));
-  add(row<rw::Adam>("adam", rw::AdamOptions{.amsgrad = true}, amsgrad));
-  add(row<rw::Adam>("adam", rw::AdamOptions{.learning_rate = 0.05, .beta2 = 0.5, .amsgrad = true},
-                    amsgrad));
-  add(row<rw::AdamW>("adamw", rw::AdamWOptions{.beta2 = 0.7, .amsgrad = true}, amsgrad));
-  add(without_squares(row<rw::Adamax>("adamax", set(rw::AdamaxOptions{}), adamax)));
-  add(row<rw::NAdam>("nadam", set(rw::NAdamOptions{.momentum_decay = 0.1}), nadam));
-  add(row<rw::NAdam>("nadam", set(rw::NAdamOptions{.decoupled_weight_decay = true}), nadam));
-  add(row<rw::RAdam>("radam", set(rw::RAdamOptions{}), adam));
-  add(row<rw::RAdam>("radam", set(rw::RAdamOptions{.decoupled_weight_decay = true}), adam));
-  add(lamb(set(rw::LambOptions{})));
-  add(without_squares(row<rw::Asgd>("asgd",
-                                    rw::AsgdOptions{.learning_rate = 0.1,
-                                                    .lambda = 0.2,
-                                                    .alpha = 0.6,
-                                                    .averaging_start = 7,
-                                                    .weight_decay = 0.1},
-                                    asgd)));
+  add(row<Adadelta>("adadelta", AdadeltaOptions{.learning_rate = 0.5, .rho = 0.7, .epsilon = 1e-2},
+                    adadelta));
+  add(row<Adam>("adam", set(AdamOptions{}), adam));
+  add(row<Adam>("adam", AdamOptions{.learning_rate = 0.05, .beta1 = 0, .beta2 = 0.5}, adam));
+  add(row<AdamW>("adamw", set(AdamWOptions{}), adam));
+  add(row<Adam>("adam", AdamOptions{.amsgrad = true}, amsgrad));
+  add(row<Adam>("adam", AdamOptions{.learning_rate = 0.05, .beta2 = 0.5, .amsgrad = true},
+                amsgrad));
+  add(row<AdamW>("adamw", AdamWOptions{.beta2 = 0.7, .amsgrad = true}, amsgrad));
+  add(without_squares(row<Adamax>("adamax", set(AdamaxOptions{}), adamax)));
+  add(row<NAdam>("nadam", set(NAdamOptions{.momentum_decay = 0.1}), nadam));
+  add(row<NAdam>("nadam", set(NAdamOptions{.decoupled_weight_decay = true}), nadam));
+  add(row<RAdam>("radam", set(RAdamOptions{}), adam));
+  add(row<RAdam>("radam", set(RAdamOptions{.decoupled_weight_decay = true}), adam));
+  add(lamb(set(LambOptions{})));
+  add(without_squares(row<Asgd>("asgd",
+                                AsgdOptions{.learning_rate = 0.1,
+                                            .lambda = 0.2,
+                                            .alpha = 0.6,
+                                            .averaging_start = 7,
+                                            .weight_decay = 0.1},
+                                asgd)));
   return rows;
 }
 
@@ -311,4 +308,4 @@ const std::vector<OptimizerRow>& optimizer_table() {
   return table;
 }
 
-}  // namespace optim_fixture
+}  // namespace rw::testing

@@ -10,7 +10,7 @@
 
 #include <rewind/optim/optimizer.hpp>
 
-namespace optim_fixture {
+namespace rw::testing {
 
 /// Changes to a row's options.
 struct Changes {
@@ -24,16 +24,14 @@ using Reference =
 
 struct OptimizerRow {
   std::string name;  // as in the optimiser's messages
-  std::function<std::unique_ptr<rw::Optimizer>(const rw::ParameterList&, const Changes&)> make_with;
+  std::function<std::unique_ptr<Optimizer>(const ParameterList&, const Changes&)> make_with;
   std::function<Reference()> reference;
   std::vector<std::string> state;  // names before "/path"
   bool squares = true;             // whether the rule squares the gradient
 
-  std::unique_ptr<rw::Optimizer> make(const rw::ParameterList& list) const {
-    return make_with(list, {});
-  }
+  std::unique_ptr<Optimizer> make(const ParameterList& list) const { return make_with(list, {}); }
 };
 
 const std::vector<OptimizerRow>& optimizer_table();
 
-}  // namespace optim_fixture
+}  // namespace rw::testing

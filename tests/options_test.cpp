@@ -45,12 +45,13 @@
 #include <rewind/optim/trainer.hpp>
 
 #include "cell_table.hpp"
-#include "optim_fixture.hpp"
 #include "optimizer_table.hpp"
+#include "support/messages.hpp"
+#include "support/small_model.hpp"
 
 using namespace rw;
-using optim_fixture::check_contains;
-using optim_fixture::message_of;
+using rw::testing::check_contains;
+using rw::testing::message_of;
 
 BOOST_AUTO_TEST_SUITE(options)
 
@@ -249,7 +250,7 @@ std::set<std::string> kinds;
 template <class Rule, class Options>
 void check_optimizer(const Options& base, const std::vector<Number<Options>>& numbers,
                      const std::vector<Flag<Options>>& flags = {}) {
-  const optim_fixture::Model model(DType::float32);
+  const rw::testing::Model model(DType::float32);
   auto copy = model;
   const ParameterList list = parameters(copy);
   const auto make = [&](const Options& options) { return options_of(Rule(list, options)); };
@@ -313,13 +314,13 @@ BOOST_AUTO_TEST_CASE(every_field_of_an_optimizer_shows) {
   check_optimizer<Asgd, AsgdOptions>({}, {{"lambda", &AsgdOptions::lambda},
                                           {"alpha", &AsgdOptions::alpha},
                                           {"averaging_start", &AsgdOptions::averaging_start}});
-  for (const optim_fixture::OptimizerRow& row : optim_fixture::optimizer_table()) {
+  for (const rw::testing::OptimizerRow& row : rw::testing::optimizer_table()) {
     BOOST_TEST(kinds.contains(row.name), row.name << " is missing above");
   }
 }
 
 BOOST_AUTO_TEST_CASE(every_field_of_what_accompanies_an_optimizer_shows) {
-  optim_fixture::Model model(DType::float32);
+  rw::testing::Model model(DType::float32);
   const ParameterList list = parameters(model);
   using A = ParameterAverageOptions;
   check_fields<A>("average", {},
@@ -365,7 +366,7 @@ BOOST_AUTO_TEST_CASE(every_field_of_what_accompanies_an_optimizer_shows) {
 }
 
 BOOST_AUTO_TEST_CASE(a_trainer_says_what_has_a_part_in_its_steps) {
-  optim_fixture::Model model(DType::float32);
+  rw::testing::Model model(DType::float32);
   Adam adam(parameters(model));
   const auto options = [&](const TrainerOptions& o) { return options_of(Trainer(adam, o)); };
   const OptionList plain = options({});
@@ -473,7 +474,7 @@ std::vector<LookAlikes> look_alikes() {
   pairs.push_back({"1 relu", held(Sequential(Linear(frozen), Activation::tanh)),
                    held(Sequential(Linear(frozen), Activation::relu))});
 
-  optim_fixture::Model model(DType::float32);
+  rw::testing::Model model(DType::float32);
   const ParameterList list = parameters(model);
   const Held adam = held(Adam(list));
   pairs.push_back({"saved by adam {weight_decay 0}, loaded into adamw {weight_decay 0.01}", adam,

@@ -20,11 +20,12 @@
 #include <rewind/optim/lbfgs.hpp>
 #include <rewind/optim/sgd.hpp>
 
-#include "optim_fixture.hpp"
+#include "support/messages.hpp"
+#include "support/small_model.hpp"
 
 using namespace rw;
-using optim_fixture::message_of;
-using optim_fixture::value_of;
+using rw::testing::message_of;
+using rw::testing::value_of;
 
 BOOST_AUTO_TEST_SUITE(parameter_lists)
 

@@ -16,6 +16,8 @@
 
 #include <rewind/autograd/kernels/products.hpp>
 
+#include "support/messages.hpp"
+
 namespace {
 
 using rw::kernels::MatrixBatch;
@@ -368,10 +370,7 @@ BOOST_AUTO_TEST_CASE(sizes_that_do_not_fit_are_refused_and_nothing_is_written) {
   const auto refuses = [&](MatrixView<float> left, MatrixView<float> right, Size c_stride,
                            const std::string& message) {
     BOOST_CHECK_EXCEPTION(multiply(left, right, c.data(), c_stride, false), rw::ShapeError,
-                          [&](const rw::ShapeError& error) {
-                            BOOST_TEST_MESSAGE(error.what());
-                            return std::string(error.what()).find(message) != std::string::npos;
-                          });
+                          rw::testing::says(message));
   };
   constexpr Size huge = std::numeric_limits<Size>::max() / 2;
   refuses(a, a, 3, "inner dimensions differ: got [2, 3] times [2, 3]");

@@ -18,6 +18,7 @@
 #include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/rnn.hpp>
 
+#include "support/closeness.hpp"
 #include "support/random_program.hpp"
 
 namespace rw::testing {
@@ -29,9 +30,9 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 }
 
 /// Numbers of one run: the loss, then every gradient.
-using Numbers = std::vector<std::vector<double>>;
+using NumberLists = std::vector<std::vector<double>>;
 
-void append(Numbers& numbers, const Tensor& x) {
+void append(NumberLists& numbers, const Tensor& x) {
   numbers.push_back(x.to(DType::float64).to_vector<double>());
 }
 
@@ -41,14 +42,14 @@ std::vector<TensorRef> refs_of(RandomProgram& program) {
   return refs;
 }
 
-Numbers by_backward(RandomProgram& program, Way way) {
+NumberLists by_backward(RandomProgram& program, Way way) {
   for (Parameter& parameter : program.parameters()) {
     parameter.zero_grad();
   }
   Tape tape;
   const Tensor loss = program.run(way);
   tape.backward(loss);
-  Numbers numbers;
+  NumberLists numbers;
   append(numbers, loss);
   for (const Parameter& parameter : program.parameters()) {
     append(numbers, parameter.has_grad() ? parameter.grad() : zeros_like(parameter));
@@ -56,10 +57,10 @@ Numbers by_backward(RandomProgram& program, Way way) {
   return numbers;
 }
 
-Numbers by_gradient(RandomProgram& program, Way way, bool create_graph) {
+NumberLists by_gradient(RandomProgram& program, Way way, bool create_graph) {
   Tape tape;
   const Tensor loss = program.run(way);
-  Numbers numbers;
+  NumberLists numbers;
   append(numbers, loss);
   const auto refs = refs_of(program);
   for (const Tensor& gradient : tape.gradient(loss, refs, {.create_graph = create_graph})) {
@@ -70,25 +71,18 @@ Numbers by_gradient(RandomProgram& program, Way way, bool create_graph) {
 
 /// The largest difference, relative to the largest number or to 1, among the first gradients that
 /// both have.
-double difference(const Numbers& a, const Numbers& b) {
+double difference(const NumberLists& a, const NumberLists& b) {
   double largest = 0;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    BOOST_REQUIRE_EQUAL(a[i].size(), b[i].size());
-    double scale = 1;
-    for (const double x : b[i]) {
-      scale = std::max(scale, std::abs(x));
-    }
-    for (std::size_t k = 0; k < a[i].size(); ++k) {
-      const double d = std::abs(a[i][k] - b[i][k]) / scale;
-      largest = d <= largest ? largest : d;  // a NaN stays
-    }
+    const double d = relative_difference(a[i], b[i]);
+    largest = d <= largest ? largest : d;  // a NaN stays
   }
   return largest;
 }
 
 /// The slope of the loss along one direction of all parameters, by five points, against the
 /// gradients.
-double slope_difference(RandomProgram& program, const Numbers& gradients, std::uint64_t seed) {
+double slope_difference(RandomProgram& program, const NumberLists& gradients, std::uint64_t seed) {
   constexpr double step = 2e-5;
   std::vector<Tensor> start;
   for (const Parameter& parameter : program.parameters()) {
@@ -139,16 +133,16 @@ std::string fault_of(std::uint64_t seed, DType dtype) {
       Tape tape;  // makes the parameters
       static_cast<void>(program.run(Way::plain));
     }
-    const Numbers plain = by_backward(program, Way::plain);
-    const Numbers written = by_backward(program, Way::as_written);
+    const NumberLists plain = by_backward(program, Way::plain);
+    const NumberLists written = by_backward(program, Way::as_written);
     expect("as written", difference(written, plain), tolerance);
-    const Numbers again = by_backward(program, Way::as_written);
+    const NumberLists again = by_backward(program, Way::as_written);
     if (again != written && difference(again, written) != 0) {
       fault += "the second run differs from the first; ";
     }
-    const Numbers graph = by_gradient(program, Way::as_written, true);
+    const NumberLists graph = by_gradient(program, Way::as_written, true);
     expect("create_graph", difference(graph, plain), tolerance);
-    const Numbers chosen = by_gradient(program, Way::as_written, false);
+    const NumberLists chosen = by_gradient(program, Way::as_written, false);
     expect("gradient()", difference(chosen, by_gradient(program, Way::plain, false)), tolerance);
     expect("gradient() against create_graph", difference(chosen, graph), tolerance);
     if (dtype == DType::float64 && seed % 10 == 0) {

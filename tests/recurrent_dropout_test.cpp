@@ -24,10 +24,11 @@
 #include <rewind/layers/rnn.hpp>
 
 #include "cell_table.hpp"
-#include "plain_array.hpp"
+#include "support/messages.hpp"
+#include "support/numbers.hpp"
 
 using namespace rw;
-using rw::test::check_throws;
+using namespace rw::testing;
 
 namespace {
 
@@ -42,10 +43,8 @@ Tensor sequence(Rng& rng, std::int64_t steps = 5, std::int64_t batch = 4) {
   return rng.normal({steps, batch, 3}, 0, 1, DType::float64);
 }
 
-std::vector<double> values(const Tensor& t) { return t.to_vector<double>(); }
-
 std::int64_t zeros_of(const Tensor& t) {
-  const auto all = values(t);
+  const auto all = numbers(t);
   return std::count(all.begin(), all.end(), 0.0);
 }
 
@@ -111,7 +110,7 @@ void check_drops(const C& cell, const std::vector<std::string>& recurrent) {
     const Tensor x = sequence(rng);
     const auto run = [&](const C& used, const RecurrentDropout& dropout) {
       Rng draws(13);
-      return values(Recurrent<C>{.cell = used, .dropout = dropout}(x, draws).first);
+      return numbers(Recurrent<C>{.cell = used, .dropout = dropout}(x, draws).first);
     };
     const auto whole = run(changed, {});
     const auto all_states = run(changed, {.states = 1});
@@ -157,7 +156,7 @@ BOOST_AUTO_TEST_CASE(state_dropout_is_a_mask_on_the_rows_of_w_h) {
   const Tensor y = layer(x, layer.initial_state(4), draws).first;
   auto by_hand = layer;
   by_hand.cell.w_h.assign(layer.cell.w_h * mask);
-  BOOST_TEST((values(y) == values(by_hand(x).first)));
+  BOOST_TEST((numbers(y) == numbers(by_hand(x).first)));
   tape.backward(sum(y * y));
   // The gradient has reached the layer's own parameters; dropped rows have none.
   BOOST_TEST(zero_rows(layer.cell.w_h.grad()) == zeros_of(mask));
@@ -178,7 +177,7 @@ BOOST_AUTO_TEST_CASE(weight_dropout_drops_single_weights) {
   BOOST_TEST(zeros_of(layer.cell.w_h.grad()) == zeros_of(mask));
   auto by_hand = layer;
   by_hand.cell.w_h.assign(layer.cell.w_h * mask);
-  BOOST_TEST((values(y) == values(by_hand(x).first)));
+  BOOST_TEST((numbers(y) == numbers(by_hand(x).first)));
 }
 
 BOOST_AUTO_TEST_CASE(without_an_rng_or_a_probability_nothing_is_dropped_or_drawn) {
@@ -186,11 +185,11 @@ BOOST_AUTO_TEST_CASE(without_an_rng_or_a_probability_nothing_is_dropped_or_drawn
   const auto layer = layer_with({.states = 0.5, .weights = 0.5}, rng);
   const Recurrent<LstmCell> plain{layer.cell};
   const Tensor x = sequence(rng);
-  BOOST_TEST((values(layer(x).first) == values(plain(x).first)));
+  BOOST_TEST((numbers(layer(x).first) == numbers(plain(x).first)));
   Rng draws(9);
-  BOOST_TEST((values(plain(x, plain.initial_state(4), draws).first) == values(plain(x).first)));
+  BOOST_TEST((numbers(plain(x, plain.initial_state(4), draws).first) == numbers(plain(x).first)));
   const LSTM network({.input = 3, .hidden = 4, .dtype = DType::float64}, {.layers = 2}, rng);
-  BOOST_TEST((values(network(x, draws).first) == values(network(x).first)));
+  BOOST_TEST((numbers(network(x, draws).first) == numbers(network(x).first)));
   BOOST_TEST(draws.next() == Rng(9).next());
 }
 
@@ -201,9 +200,9 @@ BOOST_AUTO_TEST_CASE(zoneout_keeps_states) {
   LstmCell::State start{rng.normal({4, hidden}, 0, 1, DType::float64),
                         rng.normal({4, hidden}, 0, 1, DType::float64)};
   const auto [frozen, last] = layer(x, start, rng);
-  BOOST_TEST((values(last.h) == values(start.h)));
-  BOOST_TEST((values(last.c) == values(start.c)));
-  BOOST_TEST((values(select(frozen, 0, 2)) == values(start.h)));
+  BOOST_TEST((numbers(last.h) == numbers(start.h)));
+  BOOST_TEST((numbers(last.c) == numbers(start.c)));
+  BOOST_TEST((numbers(select(frozen, 0, 2)) == numbers(start.h)));
 
   // One step in training keeps some units of each sequence and moves the others on ...
   layer.dropout = {.zoneout = 0.4, .zoneout_cell = 0.0};
@@ -211,7 +210,7 @@ BOOST_AUTO_TEST_CASE(zoneout_keeps_states) {
   const Tensor one = slice(x, 0, 0, 1);
   const auto moved = plain(one, start).second;
   const auto zoned = layer(one, start, rng).second;
-  const auto old_h = values(start.h), new_h = values(moved.h), got = values(zoned.h);
+  const auto old_h = numbers(start.h), new_h = numbers(moved.h), got = numbers(zoned.h);
   int kept = 0;
   for (std::size_t i = 0; i < got.size(); ++i) {
     kept += got[i] == old_h[i] ? 1 : 0;
@@ -219,13 +218,13 @@ BOOST_AUTO_TEST_CASE(zoneout_keeps_states) {
   }
   BOOST_TEST(kept > 0);
   BOOST_TEST(kept < static_cast<int>(got.size()));
-  BOOST_TEST((values(zoned.c) == values(moved.c)));
+  BOOST_TEST((numbers(zoned.c) == numbers(moved.c)));
   // ... and in evaluation goes part of the way.
   const auto [y, expected] = layer(one, start);
   for (std::size_t i = 0; i < got.size(); ++i) {
-    BOOST_TEST(std::abs(values(expected.h)[i] - (0.4 * old_h[i] + 0.6 * new_h[i])) < 1e-15);
+    BOOST_TEST(std::abs(numbers(expected.h)[i] - (0.4 * old_h[i] + 0.6 * new_h[i])) < 1e-15);
   }
-  BOOST_TEST((values(y) == values(expected.h)));
+  BOOST_TEST((numbers(y) == numbers(expected.h)));
 }
 
 BOOST_AUTO_TEST_CASE(zoneout_keeps_the_share_it_was_asked_for) {
@@ -312,7 +311,7 @@ BOOST_AUTO_TEST_CASE(a_layer_runs_with_other_values) {
   Rng rng(9);
   Linear layer({.input = 2, .output = 3, .dtype = DType::float64}, rng);
   const Tensor x = rng.normal({4, 2}, 0, 1, DType::float64);
-  const auto before = values(layer.weight);
+  const auto before = numbers(layer.weight);
   // A step of gradient descent that is itself differentiated, as meta-learning does.
   const auto f = [&](const std::vector<Tensor>& in) {
     Tape* const tape = Tape::active();
@@ -334,7 +333,7 @@ BOOST_AUTO_TEST_CASE(a_layer_runs_with_other_values) {
   };
   const auto result = gradcheck(f, {x}, parameters(layer));
   BOOST_TEST(result.passed, result.message);
-  BOOST_TEST((values(layer.weight) == before));
+  BOOST_TEST((numbers(layer.weight) == before));
   check_throws<ShapeError>(
       [&] {
         static_cast<void>(with_values(

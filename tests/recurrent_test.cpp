@@ -15,7 +15,12 @@
 #include <rewind/layers/lstm.hpp>
 #include <rewind/layers/rnn.hpp>
 
+#include "support/cell_options.hpp"
+#include "support/naive_cells.hpp"
+#include "support/random_layers.hpp"
+
 using namespace rw;
+using namespace rw::testing;
 
 namespace {
 
@@ -66,15 +71,6 @@ std::vector<Configuration> grid() {
   return all;
 }
 
-template <class Net>
-typename Net::Options options_of(DType dtype = DType::float64) {
-  typename Net::Options options;
-  options.input = input;
-  options.hidden = hidden;
-  options.dtype = dtype;
-  return options;
-}
-
 NetworkOptions network_options(const Configuration& c) {
   return {.layers = c.layers, .bidirectional = c.bidirectional};
 }
@@ -113,15 +109,6 @@ std::size_t state_tensors(const Net& net) {
   return n;
 }
 
-/// Random biases, so that their gradients are tested away from special values.
-template <class Net>
-void shake(Net& net, Rng& rng) {
-  for (const NamedParameter& entry : parameters(net)) {
-    const Tensor& value = entry.parameter->value();
-    entry.parameter->assign(value + rng.normal(value.shape(), 0, 0.3, value.dtype()));
-  }
-}
-
 int checks = 0;
 
 template <class Net>
@@ -132,7 +119,7 @@ void check_gradients(typename Net::Options (*change)(typename Net::Options)) {
                             << " bidirectional " << c.bidirectional << " state " << c.given_state
                             << " lengths " << static_cast<int>(c.lengths)) {
       Rng rng(static_cast<std::uint64_t>(100 + number));
-      Net net(change(options_of<Net>()), network_options(c), rng);
+      Net net(change(small_options<Net>(input, hidden)), network_options(c), rng);
       shake(net, rng);
       const auto in = inputs_of(c, state_tensors(net), rng);
       const Tensor lengths = lengths_of(c);
@@ -175,7 +162,7 @@ BOOST_AUTO_TEST_CASE(gru_reset_before) {
 BOOST_AUTO_TEST_CASE(without_bias) {
   const Configuration c{3, 2, 2, true, true};
   const auto check_one = [&]<class Net>(std::type_identity<Net>) {
-    auto options = options_of<Net>();
+    auto options = small_options<Net>(input, hidden);
     options.bias = false;
     Rng rng(5);
     Net net(options, network_options(c), rng);
@@ -207,7 +194,7 @@ template <class Net>
 void compare_types() {
   for (const Configuration& c : {Configuration{7, 5, 1, false, true}, {4, 3, 2, true, false}}) {
     Rng rng(3);
-    auto options = options_of<Net>();
+    auto options = small_options<Net>(input, hidden);
     options.hidden = 17;
     Net reference(options, network_options(c), rng);
     shake(reference, rng);
@@ -241,8 +228,6 @@ void compare_types() {
   }
 }
 
-double logistic(double x) { return 1 / (1 + std::exp(-x)); }
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(float32_agrees_with_float64) {
@@ -264,7 +249,7 @@ BOOST_AUTO_TEST_CASE(one_step_by_hand) {
     }
     return total;
   };
-  LstmCell lstm(options_of<LSTM>(), rng);
+  LstmCell lstm(small_options<LSTM>(input, hidden), rng);
   const LstmCell::State s{rng.normal({1, hidden}, 0, 1, DType::float64),
                           rng.normal({1, hidden}, 0, 1, DType::float64)};
   const auto [h, next] = lstm(x, s);
@@ -285,7 +270,7 @@ BOOST_AUTO_TEST_CASE(one_step_by_hand) {
         boost::test_tools::tolerance(1e-12));
   }
   for (const Reset reset : {Reset::after, Reset::before}) {
-    auto options = options_of<GRU>();
+    auto options = small_options<GRU>(input, hidden);
     options.reset = reset;
     GruCell gru(options, rng);
     if (reset == Reset::after) {
@@ -319,7 +304,7 @@ BOOST_AUTO_TEST_CASE(one_step_by_hand) {
 BOOST_AUTO_TEST_CASE(a_gru_without_one_of_its_biases_has_zeros_there) {
   Rng rng(8);
   for (const bool without_bias_h : {true, false}) {
-    GruCell zeroed(options_of<GRU>(), rng);
+    GruCell zeroed(small_options<GRU>(input, hidden), rng);
     zeroed.bias.assign(rng.normal({3 * hidden}, 0, 1, DType::float64));
     zeroed.bias_h.assign(rng.normal({hidden}, 0, 1, DType::float64));
     Parameter& bias = without_bias_h ? zeroed.bias_h : zeroed.bias;
@@ -335,7 +320,7 @@ BOOST_AUTO_TEST_CASE(a_gru_without_one_of_its_biases_has_zeros_there) {
 
 BOOST_AUTO_TEST_CASE(a_hand_written_loop_gives_the_same_bits) {
   Rng rng(7);
-  const LstmCell cell(options_of<LSTM>(), rng);
+  const LstmCell cell(small_options<LSTM>(input, hidden), rng);
   const Tensor x = rng.normal({6, 4, input}, 0, 1, DType::float64);
   const auto [y, last] = Recurrent<LstmCell>{cell}(x);
   auto state = cell.initial_state(4);
@@ -351,7 +336,7 @@ BOOST_AUTO_TEST_CASE(a_hand_written_loop_gives_the_same_bits) {
 
 BOOST_AUTO_TEST_CASE(backward_direction_is_forward_over_the_flipped_sequence) {
   Rng rng(7);
-  const GruCell cell(options_of<GRU>(), rng);
+  const GruCell cell(small_options<GRU>(input, hidden), rng);
   const Tensor x = rng.normal({5, 2, input}, 0, 1, DType::float64);
   const auto [y, last] = Recurrent<GruCell>{cell, Direction::backward}(x);
   const auto [z, same_last] = Recurrent<GruCell>{cell}(flip(x, {0}));
@@ -383,7 +368,7 @@ BOOST_AUTO_TEST_CASE(many_rows_give_what_a_hand_written_loop_gives) {
     return max(abs(a - b)).item() < 1e-11 * max(abs(b)).item();
   };
   for (const Direction direction : {Direction::forward, Direction::backward}) {
-    Recurrent<GruCell> layer{GruCell(options_of<GRU>(), rng), direction};
+    Recurrent<GruCell> layer{GruCell(small_options<GRU>(input, hidden), rng), direction};
     for (const auto& [steps, batch] : {std::pair{35, 20}, {7, 200}, {2, 600}, {100, 12}}) {
       const Tensor data = rng.normal({steps, batch, input}, 0, 1, DType::float64);
       const Tensor dy = rng.normal({steps, batch, hidden}, 0, 1, DType::float64);
@@ -423,9 +408,9 @@ BOOST_AUTO_TEST_CASE(operations_of_a_step) {
     const auto [y, last] = net(rng.normal({steps, 2, input}, 0, 1, DType::float64));
     return tape.operations();
   };
-  const LSTM lstm(options_of<LSTM>(), rng);
-  const GRU gru(options_of<GRU>(), rng);
-  const RNN rnn(options_of<RNN>(), rng);
+  const LSTM lstm(small_options<LSTM>(input, hidden), rng);
+  const GRU gru(small_options<GRU>(input, hidden), rng);
+  const RNN rnn(small_options<RNN>(input, hidden), rng);
   // One product and one fused pass a step; the input's product and the stacking of the outputs
   // once.
   BOOST_TEST(count_of(lstm, 3) - count_of(lstm, 2) == 2);

@@ -29,14 +29,15 @@
 #include <rewind/optim/reduce_on_plateau.hpp>
 #include <rewind/optim/trainer.hpp>
 
-#include "optim_fixture.hpp"
 #include "optimizer_table.hpp"
+#include "support/messages.hpp"
+#include "support/small_model.hpp"
 
 using namespace rw;
-using optim_fixture::check_contains;
-using optim_fixture::infinity;
-using optim_fixture::message_of;
-using optim_fixture::not_a_number;
+using rw::testing::check_contains;
+using rw::testing::infinity;
+using rw::testing::message_of;
+using rw::testing::not_a_number;
 
 BOOST_AUTO_TEST_SUITE(restored_values)
 
@@ -78,13 +79,13 @@ class Everything {
  public:
   Everything() : model_(DType::float32) {
     const ParameterList list = parameters(model_);
-    for (const auto& row : optim_fixture::optimizer_table()) {
+    for (const auto& row : rw::testing::optimizer_table()) {
       std::shared_ptr<Optimizer> rule = row.make(list);
       rule->add_group({.name = "biases",
                        .contains = [](const auto& p) { return p.path.ends_with("/b"); },
                        .learning_rate_factor = 0.5});
       for (int t = 1; t <= 3; ++t) {
-        optim_fixture::set_gradients(list, t);
+        rw::testing::set_gradients(list, t);
         rule->step();
       }
       objects.push_back(object_of(row.name, rule));
@@ -99,7 +100,7 @@ class Everything {
     lbfgs->step([&] { return sum(model_.w * model_.w * model_.w * model_.w); });
     objects.push_back(object_of("lbfgs", lbfgs));
     const auto stopping = std::make_shared<EarlyStopping>();
-    adam_ = optim_fixture::optimizer_table().back().make(list);
+    adam_ = rw::testing::optimizer_table().back().make(list);
     const auto plateau = std::make_shared<ReduceOnPlateau>(*adam_);
     const auto best = std::make_shared<BestValue>();
     for (const double value : {3.0, 2.0, 2.5}) {
@@ -132,7 +133,7 @@ class Everything {
   std::vector<Object> objects;
 
  private:
-  optim_fixture::Model model_;
+  rw::testing::Model model_;
   std::unique_ptr<Optimizer> adam_;
 };
 
@@ -234,8 +235,8 @@ BOOST_AUTO_TEST_CASE(a_generator_of_zeros_only_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(a_message_says_value_and_range) {
-  optim_fixture::Model model(DType::float32);
-  const auto rule = optim_fixture::optimizer_table().back().make(parameters(model));
+  rw::testing::Model model(DType::float32);
+  const auto rule = rw::testing::optimizer_table().back().make(parameters(model));
   const StateList state = rule->state();
   BOOST_TEST(faults_with(*rule, state, "learning_rate", scalar(-1, DType::float64)) ==
              "it/learning_rate is -1, expected at least 0 and finite\n");
@@ -267,8 +268,8 @@ BOOST_AUTO_TEST_CASE(entries_that_contradict_each_other_are_refused) {
   stopping.observe(1);
   check_contains(faults_with(stopping, stopping.state(), "waited", whole(2)),
                  {"it/improved is 1", "waited is 2"});
-  optim_fixture::Model model(DType::float32);
-  const auto rule = optim_fixture::optimizer_table().back().make(parameters(model));
+  rw::testing::Model model(DType::float32);
+  const auto rule = rw::testing::optimizer_table().back().make(parameters(model));
   const Trainer trainer(*rule, {.output = nullptr});
   check_contains(faults_with(trainer, trainer.state(), "batches", whole(2)), {"it/weight is 0"});
   check_contains(faults_with(trainer, trainer.state(), "stopping/improved", whole(1)), {});
@@ -359,8 +360,8 @@ BOOST_AUTO_TEST_CASE(what_grows_is_made_anew_from_its_state) {
 }
 
 BOOST_AUTO_TEST_CASE(a_trainer_goes_on_with_a_history) {
-  optim_fixture::Model model(DType::float64);
-  const auto rule = optim_fixture::optimizer_table().back().make(parameters(model));
+  rw::testing::Model model(DType::float64);
+  const auto rule = rw::testing::optimizer_table().back().make(parameters(model));
   Trainer trainer(*rule, {.output = nullptr});
   History before;
   before.add("loss", 0, 3);

@@ -13,10 +13,11 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/rng.hpp>
 
-#include "plain_array.hpp"
+#include "support/messages.hpp"
+#include "support/plain_array.hpp"
 
 using namespace rw;
-using namespace rw::test;
+using namespace rw::testing;
 
 namespace {
 

@@ -16,19 +16,15 @@
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/lstm.hpp>
 
-#include "plain_array.hpp"
-#include "support/loss_checks.hpp"
+#include "support/closeness.hpp"
+#include "support/messages.hpp"
 #include "support/naive_cells.hpp"
+#include "support/random_layers.hpp"
 
 namespace {
 
 using namespace rw;
-using rw::test::check_throws;
-using rw::testing::affine_row;
-using rw::testing::Numbers;
-using rw::testing::numbers;
-using rw::testing::Row;
-using Size = std::int64_t;
+using namespace rw::testing;
 using Tokens = std::vector<Size>;
 
 constexpr Size vocabulary = 5;
@@ -85,22 +81,15 @@ Tensor tokens(Size steps, Rng& rng) {
   return Tensor::from<Size>({steps, batch}, values);
 }
 
-template <class State>
-State random_state(State state, Rng& rng) {
-  for_each_tensor(state, [&](Tensor& t) { t = rng.normal(t.shape(), 0, 1, DType::float64); });
-  return state;
-}
-
 /// Calls `body(decoder, state before the first token)` for decoders of several kinds.
 template <class Body>
 void for_each_decoder(Body&& body) {
   Rng rng(1);
   const auto without = [&]<class N>(Decoder<N> decoder) {
-    body(decoder, decoder.begin(random_state(decoder.network.initial_state(batch), rng)));
+    body(decoder, decoder.begin(random_state(decoder.network, batch, rng)));
   };
   const auto with = [&]<class N, class A>(Decoder<N, A> decoder) {
-    body(decoder,
-         decoder.begin(random_state(decoder.network.initial_state(batch), rng), source(rng)));
+    body(decoder, decoder.begin(random_state(decoder.network, batch, rng), source(rng)));
   };
   without(plain<GruCell>(rng));
   without(plain<LstmCell>(rng));
@@ -109,15 +98,6 @@ void for_each_decoder(Body&& body) {
   with(attending<GruCell>(rng));
   with(attending<LSTM>(rng));
   with(attending<LstmCell, BahdanauAttention>(rng));
-}
-
-void check_near(const Tensor& got, const Tensor& expected, double tolerance = 1e-13) {
-  BOOST_REQUIRE((got.shape() == expected.shape()));
-  const Numbers a = numbers(got);
-  const Numbers b = numbers(expected);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    BOOST_TEST(std::abs(a[i] - b[i]) <= tolerance * (1 + std::abs(b[i])));
-  }
 }
 
 Row row(const Tensor& x, Size i) { return numbers(select(x, 0, i)); }
@@ -160,7 +140,7 @@ BOOST_AUTO_TEST_CASE(steps_against_plain_loops) {
   Rng rng(2);
   const auto decoder = attending<GruCell>(rng);
   const Sequence remembered = source(rng);
-  const GruCell::State from = random_state(decoder.network.initial_state(batch), rng);
+  const GruCell::State from = random_state(decoder.network, batch, rng);
   const Tensor inputs = tokens(6, rng);
   const Tensor logits = decoder.teach(inputs, decoder.begin(from, remembered)).logits;
   for (Size b = 0; b < batch; ++b) {
@@ -188,15 +168,16 @@ BOOST_AUTO_TEST_CASE(a_whole_target_is_its_steps) {
     for (Size t = 0; t < 5; ++t) {
       Tensor logits;
       std::tie(logits, state) = decoder(select(inputs, 0, t), state);
-      check_near(select(run.logits, 0, t), logits);
+      check_close(select(run.logits, 0, t), logits, 1e-13);
       if constexpr (attends) {
-        check_near(select(run.weights, 0, t), state.weights);
+        check_close(select(run.weights, 0, t), state.weights, 1e-13);
       }
     }
     TensorList last;
     for_each_tensor(state, [&](const Tensor& tensor) { last.push_back(tensor); });
     std::size_t i = 0;
-    for_each_tensor(run.state, [&](const Tensor& tensor) { check_near(tensor, last[i++]); });
+    for_each_tensor(run.state,
+                    [&](const Tensor& tensor) { check_close(tensor, last[i++], 1e-13); });
     BOOST_TEST(i == last.size());
 
     const auto nothing = decoder.teach(zeros({0, batch}, DType::int64), state);
@@ -288,9 +269,9 @@ BOOST_AUTO_TEST_CASE(float32_agrees_with_float64) {
     tape.backward(cross_entropy(logits, inputs));
     return logits;
   };
-  check_near(run(rough, DType::float32), run(fine, DType::float64), 1e-5);
+  check_close(run(rough, DType::float32), run(fine, DType::float64), 1e-5);
   for (std::size_t i = 0; i < from.size(); ++i) {
-    check_near(to[i].parameter->grad(), from[i].parameter->grad(), 1e-5);
+    check_close(to[i].parameter->grad(), from[i].parameter->grad(), 1e-5);
   }
 }
 
@@ -298,7 +279,8 @@ BOOST_AUTO_TEST_CASE(scheduled_sampling_mixes_right_and_own_tokens) {
   for_each_decoder([](const auto& decoder, const auto& state) {
     Rng rng(7);
     const Tensor inputs = tokens(6, rng);
-    check_near(decoder.teach(inputs, state, 0.0, rng).logits, decoder.teach(inputs, state).logits);
+    check_close(decoder.teach(inputs, state, 0.0, rng).logits, decoder.teach(inputs, state).logits,
+                1e-13);
     // Nothing but its own tokens: greedy decoding.
     const Tensor own = decoder.teach(inputs, state, 1.0, rng).logits;
     const Tensor said = argmax(own);

@@ -1,19 +1,20 @@
 // Sequences as batches: padding, and a long stream cut into chunks.
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
-#include <unistd.h>
 
 #include <rewind/autograd/operations/views.hpp>
 #include <rewind/io/bptt_batches.hpp>
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/io/padding.hpp>
 
+#include "support/temporary_folder.hpp"
+
 namespace {
 
+using namespace rw::testing;
 using rw::BpttBatch;
 using rw::BpttBatches;
 using rw::Padding;
@@ -36,13 +37,6 @@ Tensor floats(const Shape& shape, float first) {
   }
   return Tensor::from<float>(shape, values);
 }
-
-struct File {
-  std::string path = (std::filesystem::temp_directory_path() /
-                      ("rewind-sequences-" + std::to_string(::getpid()) + ".h5"))
-                         .string();
-  ~File() { std::filesystem::remove(path); }
-};
 
 /// The columns, put together again from the chunks' inputs and from their targets.
 struct Columns {
@@ -175,16 +169,17 @@ BOOST_AUTO_TEST_CASE(streams_of_vectors) {
 }
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_brings_back_every_place) {
-  const File file;
+  const TemporaryFolder folder;
+  const std::string file = folder / "sequences.h5";
   const Numbers tokens = stream_of(50);
   for (int taken = 0; taken < 9; ++taken) {
     BpttBatches chunks = rw::bptt_batches(tokens, {.batch = 3, .steps = 4});
     for (int i = 0; i < taken; ++i) {
       chunks.next();
     }
-    rw::io::save(file.path, "chunks", chunks);
+    rw::io::save(file, "chunks", chunks);
     BpttBatches resumed = rw::bptt_batches(tokens, {.batch = 3, .steps = 4});
-    rw::io::load(file.path, "chunks", resumed);
+    rw::io::load(file, "chunks", resumed);
     for (int i = 0; i < 6; ++i) {
       const BpttBatch expected = chunks.next();
       const BpttBatch got = resumed.next();
@@ -194,7 +189,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_brings_back_every_place) {
     }
   }
   BpttBatches other = rw::bptt_batches(stream_of(51), {.batch = 3, .steps = 4});
-  rw::io::load(file.path, "chunks", other);
+  rw::io::load(file, "chunks", other);
   BOOST_CHECK_THROW(other.next(), rw::UsageError);
 }
 

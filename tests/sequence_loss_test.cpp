@@ -3,7 +3,6 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <string>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -17,22 +16,20 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/rng.hpp>
 
+#include "support/closeness.hpp"
 #include "support/counted_allocations.hpp"
-#include "support/loss_checks.hpp"
+#include "support/gradient_of.hpp"
+#include "support/messages.hpp"
+#include "support/padded.hpp"
 
 namespace {
 
+using namespace rw::testing;
 using rw::DType;
 using rw::Reduction;
 using rw::SequenceReduction;
 using rw::Shape;
 using rw::Tensor;
-using rw::testing::gradient_of;
-using rw::testing::Loss;
-using rw::testing::Numbers;
-using rw::testing::numbers;
-using rw::testing::says;
-using Size = std::int64_t;
 
 constexpr Size steps = 6;
 constexpr Size batch = 5;
@@ -60,36 +57,7 @@ Tensor targets(Size every = 0) {
   return Tensor::from<Size>({steps, batch}, values);
 }
 
-bool is_padding(Size t, Size b) { return t >= length_values[static_cast<std::size_t>(b)]; }
-
-/// x [T, B, ...] with `value` in the padding.
-template <class T>
-Tensor spoiled(const Tensor& x, T value) {
-  Tensor result = x.clone();
-  T* const data = result.mutable_data<T>();
-  const Size width = x.elements() / (x.size(0) * x.size(1));
-  for (Size t = 0; t < x.size(0); ++t) {
-    for (Size b = 0; b < x.size(1); ++b) {
-      if (is_padding(t, b)) {
-        std::fill_n(data + (t * x.size(1) + b) * width, width, value);
-      }
-    }
-  }
-  return result;
-}
-
-/// Sequence b alone: [length, 1, ...].
-Tensor alone(const Tensor& x, Size b) {
-  return rw::slice(rw::slice(x, 1, b, b + 1), 0, 0, length_values[static_cast<std::size_t>(b)]);
-}
-
-void check_near(const Numbers& got, const Numbers& expected, double tolerance) {
-  BOOST_REQUIRE_EQUAL(got.size(), expected.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    BOOST_TEST((std::abs(got[i] - expected[i]) <= tolerance),
-               "element " << i << " is " << got[i] << ", expected " << expected[i]);
-  }
-}
+Size length_of(Size b) { return length_values[static_cast<std::size_t>(b)]; }
 
 /// A loss of a batch and, plainly reduced, of one sequence alone.
 struct Case {
@@ -115,7 +83,7 @@ std::vector<Case> cases(DType dtype) {
                        },
                        [=](const Tensor& x, Size b, Reduction reduction) {
                          return rw::cross_entropy(
-                             x, alone(y, b),
+                             x, alone(y, b, length_of(b)),
                              {.weights = w, .label_smoothing = smoothing, .reduction = reduction});
                        },
                        logits(dtype)});
@@ -129,7 +97,7 @@ std::vector<Case> cases(DType dtype) {
                      return rw::sequence_mse(v, y, lengths(), reduction);
                    },
                    [=](const Tensor& v, Size b, Reduction reduction) {
-                     return rw::mse(v, alone(y, b), reduction);
+                     return rw::mse(v, alone(y, b, length_of(b)), reduction);
                    },
                    x});
     all.push_back(
@@ -139,7 +107,7 @@ std::vector<Case> cases(DType dtype) {
                lengths(), reduction);
          },
          [=](const Tensor& v, Size b, Reduction reduction) {
-           return rw::l1(v, alone(y, b), reduction);
+           return rw::l1(v, alone(y, b, length_of(b)), reduction);
          },
          x});
   }
@@ -158,13 +126,13 @@ BOOST_AUTO_TEST_CASE(a_batch_equals_its_sequences_alone) {
       const Numbers each = numbers(c.batched(c.x, SequenceReduction::none));
       const Size width = static_cast<Size>(each.size()) / (steps * batch);
       for (Size b = 0; b < batch; ++b) {
-        const Tensor x = alone(c.x, b);
+        const Tensor x = alone(c.x, b, length_of(b));
         sum += c.alone(x, b, Reduction::sum).item();
         const Numbers terms = numbers(c.alone(x, b, Reduction::none));
         for (Size t = 0; t < steps; ++t) {
           for (Size i = 0; i < width; ++i) {
             const double expected =
-                is_padding(t, b) ? 0 : terms[static_cast<std::size_t>(t * width + i)];
+                t >= length_of(b) ? 0 : terms[static_cast<std::size_t>(t * width + i)];
             BOOST_TEST(each[static_cast<std::size_t>((t * batch + b) * width + i)] == expected);
           }
         }
@@ -187,7 +155,7 @@ BOOST_AUTO_TEST_CASE(token_means) {
     double sum = 0;
     int tokens = 0;
     for (Size b = 0; b < batch; ++b) {
-      for (Size t = 0; t < length_values[static_cast<std::size_t>(b)]; ++t) {
+      for (Size t = 0; t < length_of(b); ++t) {
         const Tensor one = rw::select(rw::select(y, 0, t), 0, b);
         sum += rw::cross_entropy(rw::select(rw::select(logits(), 0, t), 0, b), one,
                                  {.reduction = Reduction::sum})
@@ -211,18 +179,18 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing) {
   for (const Case& c : cases(DType::float64)) {
     for (const SequenceReduction reduction : reductions) {
       const Loss f = [&](const Tensor& x) { return c.batched(x, reduction); };
-      const Tensor clean = spoiled(c.x, 0.0);
+      const Tensor clean = spoiled(c.x, length_values, 0.0);
       const Numbers value = numbers(f(clean));
-      const Numbers gradient = gradient_of(clean, f);
+      const Numbers gradient = numbers(gradient_of(clean, f));
       const Size width = clean.elements() / (steps * batch);
       for (Size i = 0; i < clean.elements(); ++i) {
         const Size row = i / width;
-        if (is_padding(row / batch, row % batch)) {
+        if (row / batch >= length_of(row % batch)) {
           BOOST_TEST(gradient[static_cast<std::size_t>(i)] == 0);
         }
       }
       for (const double garbage : {nan_value, infinity, -infinity, 1e300}) {
-        const Tensor dirty = spoiled(c.x, garbage);
+        const Tensor dirty = spoiled(c.x, length_values, garbage);
         check_near(numbers(f(dirty)), value, 0);
         check_near(gradient_of(dirty, f), gradient, 0);
         check_near(gradient_of(dirty, f, true), gradient, 1e-14);
@@ -238,14 +206,15 @@ BOOST_AUTO_TEST_CASE(padded_targets_are_never_read) {
     };
     const Numbers expected = f(targets());
     for (const Size garbage : {Size{-1}, classes, ignored, std::numeric_limits<Size>::max()}) {
-      check_near(f(spoiled<Size>(targets(), garbage)), expected, 0);
+      check_near(f(spoiled(targets(), length_values, garbage)), expected, 0);
     }
   }
 }
 
 BOOST_AUTO_TEST_CASE(nan_targets_of_a_regression) {
   const Tensor x = logits();
-  const Tensor y = spoiled(rw::zeros_like(x), std::numeric_limits<double>::quiet_NaN());
+  const Tensor y =
+      spoiled(rw::zeros_like(x), length_values, std::numeric_limits<double>::quiet_NaN());
   for (const SequenceReduction reduction : reductions) {
     const auto f = [&](const Tensor& target) {
       return rw::sequence_mse(x, target, lengths(), reduction);
@@ -263,7 +232,7 @@ Tensor at_the_end(const Tensor& x, T value) {
   T* const to = result.mutable_data<T>();
   std::fill_n(to, x.elements(), value);
   for (Size b = 0; b < x.size(1); ++b) {
-    const Size length = length_values[static_cast<std::size_t>(b)];
+    const Size length = length_of(b);
     for (Size t = 0; t < length; ++t) {
       std::copy_n(x.data<T>() + (t * x.size(1) + b) * width, width,
                   to + ((x.size(0) - length + t) * x.size(1) + b) * width);
@@ -303,8 +272,7 @@ BOOST_AUTO_TEST_CASE(padding_may_stand_in_front) {
       const Tensor got = in_front[i](at_the_end(x, nan));
       check_near(numbers(got), numbers(value.rank() == 0 ? value : at_the_end(value, 0.0)), 1e-14);
       for (const bool recorded : {false, true}) {
-        const Tensor expected =
-            Tensor::from<double>(x.shape(), gradient_of(x, behind[i], recorded));
+        const Tensor expected = gradient_of(x, behind[i], recorded);
         check_near(gradient_of(at_the_end(x, nan), in_front[i], recorded),
                    numbers(at_the_end(expected, 0.0)), 1e-14);
       }
@@ -332,7 +300,7 @@ BOOST_AUTO_TEST_CASE(sequences_that_weigh_nothing) {
   const Tensor second = rw::slice(x, 1, 1, 2);
   check_near(numbers(f(x)), numbers(alone(second)), 1e-15);
   for (const bool recorded : {false, true}) {
-    Numbers expected = gradient_of(second, alone, recorded);
+    Numbers expected = numbers(gradient_of(second, alone, recorded));
     expected.insert(expected.begin(), 3, 0.0);
     check_near(gradient_of(x, f, recorded), expected, 1e-15);
   }
@@ -354,7 +322,7 @@ BOOST_AUTO_TEST_CASE(padding_in_front_by_ignored_targets) {
     const Loss part = f(rw::slice(y, 0, 1, 3));
     check_near(numbers(whole(x)), numbers(part(rest)), 1e-7);
     for (const bool recorded : {false, true}) {
-      Numbers expected = gradient_of(rest, part, recorded);
+      Numbers expected = numbers(gradient_of(rest, part, recorded));
       expected.insert(expected.begin(), {0, 0});
       check_near(gradient_of(x, whole, recorded), expected, 1e-7);
     }
@@ -364,7 +332,7 @@ BOOST_AUTO_TEST_CASE(padding_in_front_by_ignored_targets) {
 // The recorded gradient of cross_entropy itself, whose ignored rows may hold anything.
 BOOST_AUTO_TEST_CASE(second_order_of_ignored_rows) {
   Tensor x = logits();
-  x = spoiled(x, std::numeric_limits<double>::quiet_NaN());
+  x = spoiled(x, length_values, std::numeric_limits<double>::quiet_NaN());
   rw::Tape tape;
   const Tensor watched = tape.watch(x);
   const Tensor loss = rw::sequence_cross_entropy(watched, targets(3), lengths());

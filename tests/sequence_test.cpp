@@ -21,20 +21,19 @@
 #include <rewind/layers/state_rows.hpp>
 
 #include "cell_table.hpp"
-#include "plain_array.hpp"
+#include "support/closeness.hpp"
+#include "support/messages.hpp"
+#include "support/padded.hpp"
+#include "support/random_layers.hpp"
 
 using namespace rw;
-using rw::test::check_throws;
+using namespace rw::testing;
 
 namespace {
 
 constexpr std::int64_t input = 3;
 constexpr std::int64_t hidden = 5;
 const double not_a_number = std::numeric_limits<double>::quiet_NaN();
-
-Tensor lengths_of(const std::vector<std::int64_t>& lengths) {
-  return Tensor::from<std::int64_t>({static_cast<std::int64_t>(lengths.size())}, lengths);
-}
 
 /// x [T, B, F] with `value` in the padding.
 Tensor with_padding(const Tensor& x, const std::vector<std::int64_t>& lengths, Padding side,
@@ -52,16 +51,6 @@ Tensor with_padding(const Tensor& x, const std::vector<std::int64_t>& lengths, P
     }
   }
   return result;
-}
-
-/// The steps of sequence `b` by itself, [length, 1, F].
-Tensor alone(const Tensor& x, std::int64_t b, std::int64_t length, Padding side) {
-  const std::int64_t first = side == Padding::after ? 0 : x.size(0) - length;
-  return slice(slice(x.detach(), 0, first, first + length), 1, b, b + 1);
-}
-
-bool same(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && a.to_vector<double>() == b.to_vector<double>();
 }
 
 /// The rows [begin, end) of a state.
@@ -83,13 +72,6 @@ Tensor asymmetric_loss(const Tensor& y, const State& last) {
   State copy = last;
   for_each_tensor(copy, [&](const Tensor& s) { loss = loss + weighted(s, phase += 0.2); });
   return loss;
-}
-
-template <class Net>
-typename Net::State random_state(const Net& net, std::int64_t batch, Rng& rng) {
-  auto state = net.initial_state(batch);
-  for_each_tensor(state, [&](Tensor& s) { s = rng.normal(s.shape(), 0, 0.5, s.dtype()); });
-  return state;
 }
 
 /// Gradients of a loss that treats every sequence alike, so that alone and in a batch mean the
@@ -119,7 +101,7 @@ void check_alone(Net& net, const std::vector<std::int64_t>& lengths, std::int64_
   auto state = start;
   for_each_tensor(state, [&](Tensor& s) { s = tape.watch(s); });
   const TensorList begin = detail::tensors_of(state);
-  const auto [y, last] = net({watched, lengths_of(lengths), side}, state);
+  const auto [y, last] = net({watched, integers(lengths), side}, state);
   const Tensor loss = symmetric_loss(y, last);
   BOOST_TEST(same(y, with_padding(y, lengths, side, 0.0)), "outputs in the padding are 0");
   std::vector<TensorRef> wanted{watched};
@@ -174,11 +156,6 @@ void check_alone(Net& net, const std::vector<std::int64_t>& lengths, std::int64_
 }
 
 template <class Net>
-typename Net::Options options_of() {
-  return testing::small_options<Net>(input, hidden);
-}
-
-template <class Net>
 void check_network(const std::string& name, const typename Net::Options& options, Rng& rng) {
   for (const bool bidirectional : {false, true}) {
     for (const Padding side : {Padding::after, Padding::before}) {
@@ -207,7 +184,7 @@ BOOST_AUTO_TEST_CASE(each_sequence_is_as_if_it_ran_alone) {
 
 BOOST_AUTO_TEST_CASE(reset_before_merges_residuals_and_learned_states_as_if_alone) {
   Rng rng(4);
-  auto options = options_of<GRU>();
+  auto options = small_options<GRU>(input, hidden);
   options.reset = Reset::before;
   GRU before(options, rng);
   check_alone(before, {4, 1, 6}, 6, Padding::after, rng);
@@ -233,7 +210,7 @@ BOOST_AUTO_TEST_CASE(reset_before_merges_residuals_and_learned_states_as_if_alon
 
 BOOST_AUTO_TEST_CASE(a_padded_single_sequence_has_the_very_gradients) {
   Rng rng(5);
-  LSTM net(options_of<LSTM>(), rng);
+  LSTM net(small_options<LSTM>(input, hidden), rng);
   const Tensor x = rng.normal({9, 1, input}, 0, 1, DType::float64);
   const auto gradients = [&](const Sequence& sequence) {
     zero_grad(net);
@@ -246,21 +223,21 @@ BOOST_AUTO_TEST_CASE(a_padded_single_sequence_has_the_very_gradients) {
     }
     return all;
   };
-  const auto padded = gradients({x, lengths_of({6})});
+  const auto padded = gradients({x, integers({6})});
   // The loss counts sin(0.3) for each padded output, but its gradient ends there.
   BOOST_TEST((padded == gradients(slice(x, 0, 0, 6))));
 }
 
 BOOST_AUTO_TEST_CASE(lengths_pass_gradient_checks) {
   Rng rng(6);
-  LSTM net(options_of<LSTM>(),
+  LSTM net(small_options<LSTM>(input, hidden),
            {.bidirectional = true, .merge = Merge::product, .learned_state = true}, rng);
   for (const NamedParameter& entry : parameters(net)) {
     const Tensor& value = entry.parameter->value();
     entry.parameter->assign(value + rng.normal(value.shape(), 0, 0.3, DType::float64));
   }
   const auto f = [&](const std::vector<Tensor>& in) {
-    const auto [y, last] = net({in[0], lengths_of({2, 4, 0}), Padding::before});
+    const auto [y, last] = net({in[0], integers({2, 4, 0}), Padding::before});
     return asymmetric_loss(y, last);
   };
   const std::vector<Tensor> inputs{rng.normal({4, 3, input}, 0, 1, DType::float64)};
@@ -273,11 +250,12 @@ BOOST_AUTO_TEST_CASE(lengths_pass_gradient_checks) {
 BOOST_AUTO_TEST_CASE(the_states_of_all_steps_are_those_of_runs_that_end_there) {
   Rng rng(7);
   for (const Direction direction : {Direction::forward, Direction::backward}) {
-    const Recurrent<LstmCell> layer{LstmCell(options_of<LstmCell>(), rng), direction};
+    const Recurrent<LstmCell> layer{LstmCell(small_options<LstmCell>(input, hidden), rng),
+                                    direction};
     const Tensor x = rng.normal({6, 3, input}, 0, 1, DType::float64);
     const std::vector<std::int64_t> lengths{4, 6, 1};
-    const auto trace = layer.trace({x, lengths_of(lengths)});
-    BOOST_TEST(same(trace.y, layer({x, lengths_of(lengths)}).first));
+    const auto trace = layer.trace({x, integers(lengths)});
+    BOOST_TEST(same(trace.y, layer({x, integers(lengths)}).first));
     BOOST_TEST(same(trace.states.h, trace.y));
     for (std::int64_t b = 0; b < 3; ++b) {
       const std::int64_t length = lengths[static_cast<std::size_t>(b)];
@@ -300,15 +278,15 @@ BOOST_AUTO_TEST_CASE(last_steps) {
   const auto rows = [](const Tensor& t) { return t.to_vector<double>(); };
   BOOST_TEST((rows(last_step(x)) == std::vector<double>{18, 19, 20, 21, 22, 23}));
   BOOST_TEST(
-      (rows(last_step({x, lengths_of({1, 4, 2})})) == std::vector<double>{0, 1, 20, 21, 10, 11}));
+      (rows(last_step({x, integers({1, 4, 2})})) == std::vector<double>{0, 1, 20, 21, 10, 11}));
   BOOST_TEST(
-      (rows(last_step({x, lengths_of({0, 4, 2})})) == std::vector<double>{0, 0, 20, 21, 10, 11}));
-  BOOST_TEST((rows(last_step({x, lengths_of({1, 0, 2}), Padding::before})) ==
+      (rows(last_step({x, integers({0, 4, 2})})) == std::vector<double>{0, 0, 20, 21, 10, 11}));
+  BOOST_TEST((rows(last_step({x, integers({1, 0, 2}), Padding::before})) ==
               std::vector<double>{18, 19, 0, 0, 22, 23}));
   BOOST_TEST((rows(last_step(zeros({0, 2, 1}, DType::float64))) == std::vector<double>{0, 0}));
   check_throws<ShapeError>(
       [&] {
-        static_cast<void>(last_step({x, lengths_of({5, 1, 1})}));
+        static_cast<void>(last_step({x, integers({5, 1, 1})}));
       },
       "lengths[0] = 5 is outside [0, 4]");
 }
@@ -316,12 +294,12 @@ BOOST_AUTO_TEST_CASE(last_steps) {
 BOOST_AUTO_TEST_CASE(no_steps_and_no_sequences) {
   Rng rng(10);
   const LSTM net({.input = input, .hidden = hidden}, {.bidirectional = true}, rng);
-  const auto [none, state] = net({zeros({3, 0, input}), lengths_of({})});
+  const auto [none, state] = net({zeros({3, 0, input}), integers({})});
   BOOST_TEST(none.shape() == Shape({3, 0, 2 * hidden}));
   BOOST_TEST(state[1].c.shape() == Shape({0, hidden}));
   auto start = net.initial_state(2);
   start[0].h = rng.normal({2, hidden}, 0, 1);
-  const auto [empty, last] = net({zeros({0, 2, input}), lengths_of({0, 0})}, start);
+  const auto [empty, last] = net({zeros({0, 2, input}), integers({0, 0})}, start);
   BOOST_TEST(empty.shape() == Shape({0, 2, 2 * hidden}));
   BOOST_TEST(last[0].h.same_as(start[0].h));
 }
@@ -332,12 +310,12 @@ BOOST_AUTO_TEST_CASE(wrong_lengths_name_themselves) {
   const Tensor x = rng.normal({4, 2, input}, 0, 1);
   check_throws<ShapeError>(
       [&] {
-        static_cast<void>(net({x, lengths_of({1})}));
+        static_cast<void>(net({x, integers({1})}));
       },
       "lengths are [1], expected [2]");
   check_throws<ShapeError>(
       [&] {
-        static_cast<void>(net({x, lengths_of({1, -1})}));
+        static_cast<void>(net({x, integers({1, -1})}));
       },
       "lengths[1] = -1 is outside [0, 4]");
   check_throws<UsageError>([&] { static_cast<void>(net({x, zeros({2})})); }, "expected int64");
@@ -350,7 +328,7 @@ BOOST_AUTO_TEST_CASE(wrong_lengths_name_themselves) {
 
 BOOST_AUTO_TEST_CASE(rows_of_a_state_are_reset_and_chosen) {
   Rng rng(9);
-  LSTM net(options_of<LSTM>(), {.learned_state = true}, rng);
+  LSTM net(small_options<LSTM>(input, hidden), {.learned_state = true}, rng);
   for (const NamedParameter& entry : parameters(net)) {
     entry.parameter->assign(rng.normal(entry.parameter->shape(), 0, 0.4, DType::float64));
   }
@@ -358,22 +336,22 @@ BOOST_AUTO_TEST_CASE(rows_of_a_state_are_reset_and_chosen) {
   auto state = net(x).second;
   state[0].c.mutable_data<double>()[hidden] = not_a_number;  // of sequence 1, which starts anew
   const auto fresh = net.initial_state(4);
-  const auto next = reset_rows(state, lengths_of({1, 3}), fresh);
+  const auto next = reset_rows(state, integers({1, 3}), fresh);
   BOOST_TEST(same(slice_rows(next, 0, 1)[0].c, slice_rows(state, 0, 1)[0].c));
   BOOST_TEST(same(slice_rows(next, 1, 2)[0].c, slice_rows(fresh, 1, 2)[0].c));
   BOOST_TEST(same(slice_rows(next, 2, 3)[0].h, slice_rows(state, 2, 3)[0].h));
   BOOST_TEST(same(slice_rows(next, 3, 4)[0].h, slice_rows(fresh, 3, 4)[0].h));
-  const auto branched = select_rows(next, lengths_of({2, 2, 0}));
-  BOOST_TEST(same(branched[0].h, index_select(next[0].h, lengths_of({2, 2, 0}))));
-  check_throws<ShapeError>([&] { static_cast<void>(reset_rows(state, lengths_of({4}), fresh)); },
+  const auto branched = select_rows(next, integers({2, 2, 0}));
+  BOOST_TEST(same(branched[0].h, index_select(next[0].h, integers({2, 2, 0}))));
+  check_throws<ShapeError>([&] { static_cast<void>(reset_rows(state, integers({4}), fresh)); },
                            "index 4");
   check_throws<ShapeError>(
-      [&] { static_cast<void>(reset_rows(state, lengths_of({1}), net.initial_state(3))); },
+      [&] { static_cast<void>(reset_rows(state, integers({1}), net.initial_state(3))); },
       "expected [4, 5]");
 
   Tape tape;
   const auto begin = net.initial_state(4);
-  const auto kept = reset_rows(state, lengths_of({1, 3}), begin);
+  const auto kept = reset_rows(state, integers({1, 3}), begin);
   tape.backward(sum(net(x, kept).first));
   const ParameterList weights = parameters(net);
   BOOST_TEST(weights.back().path.find("start") != std::string::npos);

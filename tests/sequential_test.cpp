@@ -9,22 +9,14 @@
 #include <rewind/layers/sequential.hpp>
 #include <rewind/optim/sgd.hpp>
 
-#include "plain_array.hpp"
+#include "support/messages.hpp"
+#include "support/numbers.hpp"
+#include "support/paths_of.hpp"
 
 using namespace rw;
-using rw::test::check_throws;
+using namespace rw::testing;
 
 namespace {
-
-std::vector<float> values(const Tensor& x) { return x.to_vector<float>(); }
-
-std::vector<std::string> paths(const ParameterList& list) {
-  std::vector<std::string> all;
-  for (const NamedParameter& entry : list) {
-    all.push_back(entry.path);
-  }
-  return all;
-}
 
 Linear linear(std::int64_t input, std::int64_t output, Rng& rng) {
   return Linear({.input = input, .output = output}, rng);
@@ -39,9 +31,9 @@ BOOST_AUTO_TEST_CASE(layers_run_one_after_another) {
   Sequential net(
       first, Activation::relu, [](const Tensor& x) { return silu(x); }, second);
   const Tensor x = rng.normal({5, 3});
-  BOOST_TEST(values(net(x)) == values(second(silu(relu(first(x))))),
+  BOOST_TEST(numbers(net(x)) == numbers(second(silu(relu(first(x))))),
              boost::test_tools::per_element());
-  BOOST_TEST(values(net(x, rng)) == values(net(x)), boost::test_tools::per_element());
+  BOOST_TEST(numbers(net(x, rng)) == numbers(net(x)), boost::test_tools::per_element());
   BOOST_TEST(Sequential<>()(x).same_as(x));
   check_throws<ShapeError>([&] { net(zeros({5, 7})); }, "linear: ");
 }
@@ -53,19 +45,19 @@ BOOST_AUTO_TEST_CASE(parameters_have_the_numbers_of_their_layers) {
                  linear(4, 2, rng));
   const std::vector<std::string> expected{"0/weight", "0/bias",   "3/0/weight",
                                           "3/0/bias", "4/weight", "4/bias"};
-  BOOST_TEST(paths(parameters(net)) == expected, boost::test_tools::per_element());
+  BOOST_TEST(paths_of(parameters(net)) == expected, boost::test_tools::per_element());
   BOOST_TEST(count(net) == 3 * 4 + 4 + 4 * 4 + 4 + 4 * 2 + 2);
   // A copy has parameters of its own.
   auto copy = net;
   std::get<0>(copy.layers).weight.mutable_data<float>()[0] += 1;
-  BOOST_TEST(values(copy(ones({1, 3}))) != values(net(ones({1, 3}))));
+  BOOST_TEST(numbers(copy(ones({1, 3}))) != numbers(net(ones({1, 3}))));
 }
 
 BOOST_AUTO_TEST_CASE(only_training_drops) {
   Rng rng(3);
   const Sequential net(Sequential(Dropout{0.5}), Activation::identity, Dropout{0.5});
   const Tensor x = ones({1000});
-  BOOST_TEST(values(net(x)) == values(x), boost::test_tools::per_element());
+  BOOST_TEST(numbers(net(x)) == numbers(x), boost::test_tools::per_element());
   const double kept = sum(not_equal(net(x, rng), 0)).item();
   BOOST_TEST(kept > 180);
   BOOST_TEST(kept < 320);
@@ -87,14 +79,14 @@ BOOST_AUTO_TEST_CASE(frozen_parameters_stay_as_they_are) {
   freeze(first);
   BOOST_TEST(!first.weight.trainable());
   BOOST_TEST(count(net) == 4 * 2 + 2);
-  const auto frozen = values(first.weight);
-  const auto trained = values(last.weight);
+  const auto frozen = numbers(first.weight);
+  const auto trained = numbers(last.weight);
   step();
-  BOOST_TEST(values(first.weight) == frozen, boost::test_tools::per_element());
-  BOOST_TEST(values(last.weight) != trained);
+  BOOST_TEST(numbers(first.weight) == frozen, boost::test_tools::per_element());
+  BOOST_TEST(numbers(last.weight) != trained);
   unfreeze(net);
   step();
-  BOOST_TEST(values(first.weight) != frozen);
+  BOOST_TEST(numbers(first.weight) != frozen);
   freeze(parameters(net));
   BOOST_TEST(count(net) == 0);
 }

@@ -15,10 +15,10 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/rng.hpp>
 
-#include "plain_array.hpp"
+#include "support/messages.hpp"
 
 using namespace rw;
-using rw::test::check_throws;
+using namespace rw::testing;
 
 namespace {
 

@@ -139,7 +139,7 @@ std::vector<double> special_values(double low, double high) {
 }
 
 /// The gradient of sum(y), or zeros where y depends on nothing recorded.
-Tensor gradient_of(rw::Tape& tape, const Tensor& y, const Tensor& x, bool recorded) {
+Tensor gradient_or_zeros(rw::Tape& tape, const Tensor& y, const Tensor& x, bool recorded) {
   return y.requires_grad()
              ? tape.gradient(sum(y), {x}, {.retain = true, .create_graph = recorded})[0]
              : rw::zeros_like(x);
@@ -168,11 +168,11 @@ void check_unary() {
     rw::Tape tape;
     const Tensor x = tape.watch(Tensor::from<double>({n}, points).to(dtype));
     const Tensor y = f.function(x);
-    const auto plain = gradient_of(tape, y, x, false).to(DType::float64).to_vector<double>();
-    const Tensor recorded = gradient_of(tape, y, x, true);
+    const auto plain = gradient_or_zeros(tape, y, x, false).to(DType::float64).to_vector<double>();
+    const Tensor recorded = gradient_or_zeros(tape, y, x, true);
     const auto first = recorded.to(DType::float64).to_vector<double>();
     const auto second =
-        gradient_of(tape, recorded, x, false).to(DType::float64).to_vector<double>();
+        gradient_or_zeros(tape, recorded, x, false).to(DType::float64).to_vector<double>();
     for (std::size_t i = 0; i < points.size(); ++i) {
       const Real at = static_cast<T>(points[i]);
       BOOST_TEST((close<T>(plain[i], f.first(at), at, f.of_first)),
@@ -290,16 +290,16 @@ void check_binary(const Binary& f, const Point& at) {
   const auto check = [&](const char* which, const Tensor& got, double want) {
     check_derivative(f.name, at, which, got.item(), want);
   };
-  check("a", gradient_of(tape, y, a, false), at.by_a);
-  check("b", gradient_of(tape, y, b, false), at.by_b);
-  const Tensor by_a = gradient_of(tape, y, a, true);
-  const Tensor by_b = gradient_of(tape, y, b, true);
+  check("a", gradient_or_zeros(tape, y, a, false), at.by_a);
+  check("b", gradient_or_zeros(tape, y, b, false), at.by_b);
+  const Tensor by_a = gradient_or_zeros(tape, y, a, true);
+  const Tensor by_b = gradient_or_zeros(tape, y, b, true);
   check("a, recorded,", by_a, at.by_a);
   check("b, recorded,", by_b, at.by_b);
-  check("a, a", gradient_of(tape, by_a, a, false), at.by_aa);
-  check("a, b", gradient_of(tape, by_a, b, false), at.by_ab);
-  check("b, a", gradient_of(tape, by_b, a, false), at.by_ab);
-  check("b, b", gradient_of(tape, by_b, b, false), at.by_bb);
+  check("a, a", gradient_or_zeros(tape, by_a, a, false), at.by_aa);
+  check("a, b", gradient_or_zeros(tape, by_a, b, false), at.by_ab);
+  check("b, a", gradient_or_zeros(tape, by_b, a, false), at.by_ab);
+  check("b, b", gradient_or_zeros(tape, by_b, b, false), at.by_bb);
 }
 
 }  // namespace
@@ -397,11 +397,11 @@ BOOST_AUTO_TEST_CASE(tails_keep_their_digits) {
       BOOST_TEST(std::abs(y.item() - want) <= bound(want),
                  name_of(dtype) << " gelu(" << x << ") = " << y.item() << ", expected " << want);
       const Real slope = gelu_slope(real);
-      const double got = gradient_of(tape, y, v, false).item();
+      const double got = gradient_or_zeros(tape, y, v, false).item();
       BOOST_TEST(
           std::abs(got - slope) <= bound(distribution(real)) + 4 * bound(real * density(real)),
           name_of(dtype) << " gelu'(" << x << ") = " << got << ", expected " << slope);
-      const double exponential = gradient_of(tape, elu(v), v, false).item();
+      const double exponential = gradient_or_zeros(tape, elu(v), v, false).item();
       BOOST_TEST(std::abs(exponential - std::exp(real)) <=
                      4 * Limits::epsilon() * std::exp(real) + Limits::denorm_min(),
                  name_of(dtype) << " elu'(" << x << ") = " << exponential << ", expected "
@@ -479,8 +479,9 @@ BOOST_AUTO_TEST_CASE(branches_not_taken) {
           tape.watch(Tensor::from<double>({static_cast<std::int64_t>(c.x.size())}, c.x).to(dtype));
       Tensor y = c.function(x);
       for (int order = 0; order < 3; ++order) {
-        const auto plain = gradient_of(tape, y, x, false).to(DType::float64).to_vector<double>();
-        y = gradient_of(tape, y, x, true);
+        const auto plain =
+            gradient_or_zeros(tape, y, x, false).to(DType::float64).to_vector<double>();
+        y = gradient_or_zeros(tape, y, x, true);
         const auto recorded = y.to(DType::float64).to_vector<double>();
         for (std::size_t i = 0; i < c.x.size(); ++i) {
           for (const double got : {plain[i], recorded[i]}) {

@@ -1,9 +1,7 @@
 // What runs hand on: the summary that a state holds, the names of its tensors, and states in
 // checkpoints.
-#include <filesystem>
 
 #include <boost/test/unit_test.hpp>
-#include <unistd.h>
 
 #include <rewind/autograd/fuse/math.hpp>
 #include <rewind/autograd/operations/gradcheck.hpp>
@@ -24,10 +22,14 @@
 #include <rewind/layers/stacked.hpp>
 #include <rewind/layers/truncated_bptt.hpp>
 
-#include "plain_array.hpp"
+#include "support/cell_options.hpp"
+#include "support/messages.hpp"
+#include "support/numbers.hpp"
+#include "support/paths_of.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace rw;
-using rw::test::check_throws;
+using namespace rw::testing;
 
 namespace user {
 
@@ -58,33 +60,10 @@ constexpr std::int64_t input = 3;
 constexpr std::int64_t hidden = 4;
 constexpr std::int64_t batch = 3;
 
-std::vector<double> values(const Tensor& t) { return t.to_vector<double>(); }
-
-Tensor lengths_of(const std::vector<std::int64_t>& lengths) {
-  return Tensor::from<std::int64_t>({static_cast<std::int64_t>(lengths.size())}, lengths);
-}
-
-template <class Cell>
-typename Cell::Options options_of() {
-  typename Cell::Options options;
-  options.input = input;
-  options.hidden = hidden;
-  options.dtype = DType::float64;
-  return options;
-}
-
-std::vector<std::string> paths_of(const StateList& list) {
-  std::vector<std::string> paths;
-  for (const StateEntry& entry : list) {
-    paths.push_back(entry.path);
-  }
-  return paths;
-}
-
 /// A sequence of 6 steps and one padded before or after.
 std::vector<Sequence> sequences(Rng& rng, std::int64_t width = input) {
   const Tensor x = rng.normal({6, batch, width}, 0, 1, DType::float64);
-  return {x, {x, lengths_of({6, 1, 4})}, {x, lengths_of({2, 6, 5}), Padding::before}};
+  return {x, {x, integers({6, 1, 4})}, {x, integers({2, 6, 5}), Padding::before}};
 }
 
 /// The states of what runs forward: the last outputs.
@@ -93,17 +72,14 @@ void check_forward(const char* name, const Net& net, Rng& rng, std::int64_t widt
   BOOST_TEST_CONTEXT(name) {
     for (const Sequence& x : sequences(rng, width)) {
       const auto [y, state] = net(x);
-      BOOST_TEST((values(final_output(state)) == values(last_step(x.with(y)))));
+      BOOST_TEST((numbers(final_output(state)) == numbers(last_step(x.with(y)))));
     }
   }
 }
 
 template <class Net>
 void check_forward_network(const char* name, Rng& rng) {
-  auto options = options_of<Net>();
-  if constexpr (requires { options.projection; }) {
-    options.projection = 2;
-  }
+  auto options = small_options<Net>(input, hidden);
   for (const std::int64_t layers : {1, 2}) {
     check_forward(name, Net(options, {.layers = layers}, rng), rng);
   }
@@ -119,19 +95,6 @@ Tensor reversed(const Sequence& x) {
   return stack(std::span<const Tensor>(steps), 0);
 }
 
-struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "rewind-XXXXXX").string();
-    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string operator/(const char* name) const { return path / name; }
-  std::filesystem::path path;
-};
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(summaries)
@@ -145,8 +108,8 @@ BOOST_AUTO_TEST_CASE(of_what_runs_forward_is_the_last_step) {
   using Linears = NetworkLSTM<Linear>;
   check_forward_network<Linears>("NetworkLSTM", rng);
   check_forward("a user's cell", Recurrent<user::Cell>{}, rng, 2);
-  const Recurrent<GruCell> first{GruCell(options_of<GruCell>(), rng)};
-  auto options = options_of<LstmCell>();
+  const Recurrent<GruCell> first{GruCell(small_options<GruCell>(input, hidden), rng)};
+  auto options = small_options<LstmCell>(input, hidden);
   options.input = hidden;
   const Recurrent<LstmCell> second{LstmCell(options, rng)};
   check_forward("stacked", Stacked(first, second), rng);
@@ -158,7 +121,7 @@ BOOST_AUTO_TEST_CASE(of_what_runs_forward_is_the_last_step) {
 BOOST_AUTO_TEST_CASE(of_both_directions_have_each_read_the_whole_sequence) {
   Rng rng(2);
   for (const Merge merge : {Merge::concat, Merge::sum, Merge::mean, Merge::product}) {
-    auto options = options_of<LstmCell>();
+    auto options = small_options<LstmCell>(input, hidden);
     const Recurrent<LstmCell> ahead{LstmCell(options, rng)};
     const Recurrent<LstmCell> back{LstmCell(options, rng)};
     const Bidirectional<Recurrent<LstmCell>> both(ahead, back, merge);
@@ -166,8 +129,8 @@ BOOST_AUTO_TEST_CASE(of_both_directions_have_each_read_the_whole_sequence) {
     const Tensor expected = merge_directions(merge, last_step(ahead(whole).first),
                                              last_step(back(reversed(whole)).first));
     const auto [y, state] = both(whole);
-    BOOST_TEST((values(final_output(state)) == values(expected)));
-    BOOST_TEST((values(last_step(y)) != values(expected)));  // its backward half read one step
+    BOOST_TEST((numbers(final_output(state)) == numbers(expected)));
+    BOOST_TEST((numbers(last_step(y)) != numbers(expected)));  // its backward half read one step
   }
 }
 
@@ -175,23 +138,23 @@ BOOST_AUTO_TEST_CASE(of_deep_bidirectional_networks) {
   Rng rng(3);
   for (const Merge merge : {Merge::concat, Merge::sum, Merge::mean, Merge::product}) {
     for (const std::int64_t layers : {1, 2, 3}) {
-      const GRU net(options_of<GRU>(), {.layers = layers, .bidirectional = true, .merge = merge},
-                    rng);
+      const GRU net(small_options<GRU>(input, hidden),
+                    {.layers = layers, .bidirectional = true, .merge = merge}, rng);
       for (const Sequence& x : sequences(rng)) {
         const auto [y, state] = net(x);
         const std::size_t top = state.size() - 2;
         const Tensor expected = merge_directions(merge, state[top].h, state[top + 1].h);
-        BOOST_TEST((values(final_output(state)) == values(expected)));
+        BOOST_TEST((numbers(final_output(state)) == numbers(expected)));
         BOOST_TEST((final_output(state).shape() == Shape{batch, net.output_size()}));
         // A state that went through other hands still knows.
-        const auto chosen = select_rows(detach(state), lengths_of({2, 0}));
-        BOOST_TEST((values(final_output(chosen)) ==
-                    values(index_select(final_output(state), lengths_of({2, 0})))));
+        const auto chosen = select_rows(detach(state), integers({2, 0}));
+        BOOST_TEST((numbers(final_output(chosen)) ==
+                    numbers(index_select(final_output(state), integers({2, 0})))));
       }
     }
   }
   // One sequence is as it is alone, whatever its padding.
-  const GRU net(options_of<GRU>(), {.bidirectional = true}, rng);
+  const GRU net(small_options<GRU>(input, hidden), {.bidirectional = true}, rng);
   const Sequence padded = sequences(rng)[1];
   const Tensor all = final_output(net(padded).second);
   const Tensor third = slice(slice(padded.steps, 1, 2, 3), 0, 0, 4);
@@ -201,13 +164,13 @@ BOOST_AUTO_TEST_CASE(of_deep_bidirectional_networks) {
 
 BOOST_AUTO_TEST_CASE(pass_gradient_checks) {
   Rng rng(4);
-  LSTM net(options_of<LSTM>(),
+  LSTM net(small_options<LSTM>(input, hidden),
            {.bidirectional = true, .merge = Merge::product, .learned_state = true}, rng);
   for (const NamedParameter& entry : parameters(net)) {
     entry.parameter->assign(rng.normal(entry.parameter->shape(), 0, 0.4, DType::float64));
   }
   const auto f = [&](const std::vector<Tensor>& in) {
-    return sin(final_output(net({in[0], lengths_of({2, 4, 0})}).second));
+    return sin(final_output(net({in[0], integers({2, 4, 0})}).second));
   };
   const auto result =
       gradcheck(f, {rng.normal({4, 3, input}, 0, 1, DType::float64)}, parameters(net));
@@ -216,16 +179,16 @@ BOOST_AUTO_TEST_CASE(pass_gradient_checks) {
 
 BOOST_AUTO_TEST_CASE(that_the_state_does_not_hold_are_refused) {
   Rng rng(5);
-  const GRU net(options_of<GRU>(), {.layers = 2, .residual = true}, rng);
+  const GRU net(small_options<GRU>(input, hidden), {.layers = 2, .residual = true}, rng);
   const Tensor x = rng.normal({4, batch, input}, 0, 1, DType::float64);
   check_throws<UsageError>([&] { static_cast<void>(final_output(net(x).second)); },
                            "final_output: the last layer adds its input to its output (residual)");
   check_throws<UsageError>([&] { static_cast<void>(final_output(LSTM::State{})); },
                            "final_output: got 0 states");
   // One layer adds nothing.
-  const GRU one(options_of<GRU>(), {.residual = true}, rng);
+  const GRU one(small_options<GRU>(input, hidden), {.residual = true}, rng);
   const auto [y, state] = one(x);
-  BOOST_TEST((values(final_output(state)) == values(last_step(y))));
+  BOOST_TEST((numbers(final_output(state)) == numbers(last_step(y))));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -243,7 +206,7 @@ void check_saved(const char* name, const Net& net, const std::vector<std::string
     for_each_tensor(state, [&](Tensor& t) { t = rng.normal(t.shape(), 0, 1, t.dtype()); });
     const auto listed = state_of(state);
     BOOST_TEST((paths_of(listed) == paths));
-    const Folder folder;
+    const TemporaryFolder folder;
     io::save(folder / "a.h5", "state", state);
     auto loaded = net.initial_state(batch);
     const auto before = loaded;
@@ -251,8 +214,8 @@ void check_saved(const char* name, const Net& net, const std::vector<std::string
     const auto got = state_of(loaded);
     const auto old = state_of(before);
     for (std::size_t i = 0; i < listed.size(); ++i) {
-      BOOST_TEST((values(got[i].tensor) == values(listed[i].tensor)));
-      BOOST_TEST((values(old[i].tensor) != values(listed[i].tensor)));
+      BOOST_TEST((numbers(got[i].tensor) == numbers(listed[i].tensor)));
+      BOOST_TEST((numbers(old[i].tensor) != numbers(listed[i].tensor)));
     }
   }
 }
@@ -261,8 +224,8 @@ void check_saved(const char* name, const Net& net, const std::vector<std::string
 
 BOOST_AUTO_TEST_CASE(hold_the_states_of_every_network) {
   Rng rng(6);
-  const Recurrent<LstmCell> lstm{LstmCell(options_of<LstmCell>(), rng)};
-  const Recurrent<GruCell> gru{GruCell(options_of<GruCell>(), rng)};
+  const Recurrent<LstmCell> lstm{LstmCell(small_options<LstmCell>(input, hidden), rng)};
+  const Recurrent<GruCell> gru{GruCell(small_options<GruCell>(input, hidden), rng)};
   check_saved("LSTM layer", lstm, {"h", "c"});
   check_saved("a user's cell", Recurrent<user::Cell>{}, {"0", "1"});
   check_saved("a vector of a user's", Stacked<std::vector<Recurrent<user::Cell>>>{{{}, {}}},
@@ -272,12 +235,12 @@ BOOST_AUTO_TEST_CASE(hold_the_states_of_every_network) {
   check_saved("Stacked", Stacked(lstm, Bidirectional<Recurrent<GruCell>>(gru, gru)),
               {"0/h", "0/c", "1/forward/h", "1/backward/h"});
   check_saved("Residual", Residual<Recurrent<GruCell>>{gru}, {"layer/h"});
-  const auto options = options_of<GRU>();
+  const auto options = small_options<GRU>(input, hidden);
   check_saved("GRU", GRU(options, {.layers = 2, .learned_state = true}, rng), {"0/h", "1/h"});
   check_saved("bidirectional GRU",
               GRU(options, {.layers = 2, .bidirectional = true, .learned_state = true}, rng),
               {"0/forward/h", "0/backward/h", "1/forward/h", "1/backward/h"});
-  auto elman = options_of<ElmanRNN>();
+  auto elman = small_options<ElmanRNN>(input, hidden);
   elman.output = 2;
   check_saved("ElmanRNN", ElmanRNN(elman, rng), {"0/h"});
 }
@@ -290,21 +253,21 @@ BOOST_AUTO_TEST_CASE(hold_a_decoders_state) {
       LuongAttention({.query = 4, .memory = 6, .dtype = DType::float64}, rng), rng);
   const Tensor memory = rng.normal({7, batch, 6}, 0, 1, DType::float64);
   auto begin = decoder.begin(decoder.network.initial_state(batch), memory);
-  const Tensor tokens = lengths_of({0, 3, 4});
+  const Tensor tokens = integers({0, 3, 4});
   auto state = decoder(tokens, begin).second;
   BOOST_TEST((paths_of(state_of(state)) ==
               std::vector<std::string>{"network/0/h", "network/0/c", "attended", "weights"}));
-  const Folder folder;
+  const TemporaryFolder folder;
   io::save(folder / "a.h5", "state", state);
   io::load(folder / "a.h5", "state", begin);
-  BOOST_TEST((values(decoder(tokens, begin).first) == values(decoder(tokens, state).first)));
+  BOOST_TEST((numbers(decoder(tokens, begin).first) == numbers(decoder(tokens, state).first)));
 }
 
 BOOST_AUTO_TEST_CASE(saving_leaves_a_states_history) {
   Rng rng(8);
-  GRU net(options_of<GRU>(), rng);
+  GRU net(small_options<GRU>(input, hidden), rng);
   const Tensor x = rng.normal({4, batch, input}, 0, 1, DType::float64);
-  const Folder folder;
+  const TemporaryFolder folder;
   Tape tape;
   auto [y, state] = net(x);
   io::save(folder / "a.h5", "state", state, "model", net);
@@ -316,8 +279,8 @@ BOOST_AUTO_TEST_CASE(saving_leaves_a_states_history) {
 
 BOOST_AUTO_TEST_CASE(of_another_shape_change_nothing) {
   Rng rng(9);
-  GRU net(options_of<GRU>(), rng);
-  const Folder folder;
+  GRU net(small_options<GRU>(input, hidden), rng);
+  const TemporaryFolder folder;
   io::save(folder / "a.h5", "state", net(rng.normal({2, 2, input}, 0, 1, DType::float64)).second,
            "model", net);
   Tape tape;
@@ -329,7 +292,7 @@ BOOST_AUTO_TEST_CASE(of_another_shape_change_nothing) {
   BOOST_TEST(state[0].h.same_as(h));
   tape.backward(sum(square(state[0].h)));
   // A state of other parts lists them.
-  LSTM lstm(options_of<LSTM>(), rng);
+  LSTM lstm(small_options<LSTM>(input, hidden), rng);
   auto other = lstm.initial_state(2);
   check_throws<io::StateMismatch>([&] { io::load(folder / "a.h5", "state", other, "model", net); },
                                   "missing: state/0/c");
@@ -337,19 +300,19 @@ BOOST_AUTO_TEST_CASE(of_another_shape_change_nothing) {
 
 BOOST_AUTO_TEST_CASE(a_learned_initial_state_is_not_written_into) {
   Rng rng(10);
-  GRU net(options_of<GRU>(), {.learned_state = true}, rng);
-  const Folder folder;
+  GRU net(small_options<GRU>(input, hidden), {.learned_state = true}, rng);
+  const TemporaryFolder folder;
   io::save(folder / "a.h5", "state", net(rng.normal({2, 1, input}, 0, 1, DType::float64)).second);
-  const auto start = values(parameters(net).back().parameter->value());
+  const auto start = numbers(parameters(net).back().parameter->value());
   auto state = net.initial_state(1);
   io::load(folder / "a.h5", "state", state);
-  BOOST_TEST((values(parameters(net).back().parameter->value()) == start));
-  BOOST_TEST((values(state[0].h) != start));
+  BOOST_TEST((numbers(parameters(net).back().parameter->value()) == start));
+  BOOST_TEST((numbers(state[0].h) != start));
 }
 
 BOOST_AUTO_TEST_CASE(truncated_bptt_names_what_it_carries) {
   Rng rng(11);
-  const LSTM lstm(options_of<LSTM>(), rng);
+  const LSTM lstm(small_options<LSTM>(input, hidden), rng);
   TruncatedBptt bptt(lstm.initial_state(batch), {});
   const auto paths = paths_of(bptt.state());
   BOOST_TEST_REQUIRE(paths.size() >= 2U);

@@ -15,21 +15,15 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/io/padding.hpp>
 
+#include "support/messages.hpp"
+
 using namespace rw;
+using namespace rw::testing;
 
 namespace {
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-auto says(const char* text) {
-  return [text](const Error& error) {
-    BOOST_TEST_MESSAGE(error.what());
-    return std::string(error.what()).find(text) != std::string::npos;
-  };
-}
-
-std::vector<std::int64_t> integers(const Tensor& x) { return x.to_vector<std::int64_t>(); }
 
 }  // namespace
 
@@ -129,11 +123,11 @@ BOOST_AUTO_TEST_CASE(what_int64_cannot_hold_is_refused_with_its_place) {
 
 BOOST_AUTO_TEST_CASE(what_int64_can_hold_loses_its_fraction) {
   const Tensor x = Tensor::from<double>({4}, {2.9, -2.9, -0x1p63, 0x1.fffffffffffffp62});
-  BOOST_TEST(integers(x.to(DType::int64)) ==
+  BOOST_TEST(x.to(DType::int64).to_vector<std::int64_t>() ==
                  (std::vector<std::int64_t>{2, -2, std::numeric_limits<std::int64_t>::min(),
                                             9223372036854774784}),
              boost::test_tools::per_element());
-  BOOST_TEST(integers(full({1}, -3.5, DType::int64))[0] == -3);
+  BOOST_TEST(full({1}, -3.5, DType::int64).to_vector<std::int64_t>()[0] == -3);
 }
 
 BOOST_AUTO_TEST_CASE(gradients_flow_through_copies_and_between_floating_types) {

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -26,8 +25,10 @@
 #include <rewind/optim/adam.hpp>
 
 #include "support/counted_allocations.hpp"
+#include "support/messages.hpp"
 
 using namespace rw;
+using namespace rw::testing;
 
 namespace {
 
@@ -36,11 +37,6 @@ int parts() {
   std::atomic<int> count{0};
   rw::detail::run_in_parts(1000, 1, threads(), [&](std::int64_t, std::int64_t) { ++count; });
   return count;
-}
-
-bool says(const UsageError& error, const std::string& text) {
-  BOOST_TEST_MESSAGE(error.what());
-  return std::string(error.what()).find(text) != std::string::npos;
 }
 
 /// Whether `work` returns true in a child of this process, within 20 seconds.
@@ -121,10 +117,12 @@ BOOST_AUTO_TEST_CASE(less_than_one_thread_is_refused) {
   const int before = threads();
   for (const int n : {0, -1}) {
     BOOST_CHECK_EXCEPTION(set_threads(n), UsageError, [&](const UsageError& error) {
-      return says(error, fmt::format("set_threads: got {} threads, expected at least 1", n));
+      return contains(error.what(),
+                      fmt::format("set_threads: got {} threads, expected at least 1", n));
     });
     BOOST_CHECK_EXCEPTION(ThreadLimit{n}, UsageError, [&](const UsageError& error) {
-      return says(error, fmt::format("ThreadLimit: got {} threads, expected at least 1", n));
+      return contains(error.what(),
+                      fmt::format("ThreadLimit: got {} threads, expected at least 1", n));
     });
   }
   BOOST_TEST(threads() == before);

@@ -1,11 +1,9 @@
 // A parameter that a model reaches by two paths is one parameter.
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
-#include <unistd.h>
 
 #include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/autograd/operations/reduce.hpp>
@@ -13,6 +11,8 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/optim/sgd.hpp>
+
+#include "support/temporary_folder.hpp"
 
 namespace {
 using rw::Parameter;
@@ -52,12 +52,6 @@ struct Apart {
   }
 };
 
-std::string path_of(const char* name) {
-  return (std::filesystem::temp_directory_path() /
-          ("rewind-tied-" + std::to_string(::getpid()) + "-" + name))
-      .string();
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(is_listed_once_under_its_first_path) {
@@ -94,7 +88,8 @@ BOOST_AUTO_TEST_CASE(gets_the_gradients_of_both_uses_and_one_step) {
 }
 
 BOOST_AUTO_TEST_CASE(is_saved_once_and_loaded) {
-  const std::string path = path_of("tied.h5");
+  const rw::testing::TemporaryFolder folder;
+  const std::string path = folder / "tied.h5";
   Tied model;
   model.embedding.table.assign(rw::full({4, 3}, 3));
   rw::io::save(path, "model", model);
@@ -110,5 +105,4 @@ BOOST_AUTO_TEST_CASE(is_saved_once_and_loaded) {
   BOOST_CHECK_THROW(rw::io::load(path, "model", restored), rw::io::StateMismatch);
   rw::io::load(path, {.allow_unexpected = true}, "model", restored);
   BOOST_CHECK(restored.embedding.table.value().to_vector<float>() == std::vector<float>(12, 5));
-  std::filesystem::remove(path);
 }

@@ -14,6 +14,7 @@
 #include <rewind/layers/rnn.hpp>
 
 #include "peers/torch_peer.hpp"
+#include "support/numbers.hpp"
 #include "support/recurrent_draw.hpp"
 
 using namespace rw;
@@ -24,8 +25,6 @@ namespace {
 constexpr int configurations = 240;
 
 using Numbers = std::vector<double>;
-
-Numbers numbers(const Tensor& x) { return x.to(DType::float64).to_vector<double>(); }
 
 Numbers turned(const Tensor& matrix) { return numbers(transpose(matrix, 0, 1)); }
 
@@ -125,7 +124,7 @@ void check(TorchKind kind, const Configuration& c, typename Net::Options options
   for (const DType dtype : {DType::float32, DType::float64}) {
     options.dtype = dtype;
     Net net(options, network_options(c), rng);
-    shake_biases(net, rng);
+    shake_vectors(net, rng);
     RunData data = draw_data(net, c, rng, dtype);
 
     TorchProblem problem;

@@ -13,6 +13,7 @@
 #include <rewind/autograd/tensor/rng.hpp>
 
 #include "peers/torch_peer.hpp"
+#include "support/closeness.hpp"
 
 using namespace rw;
 using namespace rw::testing;
@@ -56,19 +57,6 @@ Tensor columns_of(const TorchCtcProblem& p) {
   return Tensor::from<std::int64_t>({longest, p.batch}, columns);
 }
 
-/// The largest difference, relative to the largest number or 1.
-double difference(const std::vector<double>& ours, const std::vector<double>& theirs) {
-  BOOST_TEST_REQUIRE(ours.size() == theirs.size());
-  double largest = 1;
-  double most = 0;
-  for (std::size_t i = 0; i < ours.size(); ++i) {
-    largest = std::max(largest, std::abs(theirs[i]));
-    const double far = std::abs(ours[i] - theirs[i]);
-    most = far <= most ? most : far;  // a NaN stays
-  }
-  return most / largest;
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(ctc_loss_agrees_with_libtorch) {
@@ -91,8 +79,9 @@ BOOST_AUTO_TEST_CASE(ctc_loss_agrees_with_libtorch) {
                    {.blank = p.blank, .reduction = Reduction::none, .zero_infinity = true});
       const auto gradient =
           tape.gradient(loss, {logits}, {.seed = Tensor::from<double>({p.batch}, p.dloss)});
-      const double far = std::max(difference(loss.to_vector<double>(), theirs.loss),
-                                  difference(gradient[0].to_vector<double>(), theirs.dlogits));
+      const double far =
+          std::max(relative_difference(loss.to_vector<double>(), theirs.loss),
+                   relative_difference(gradient[0].to_vector<double>(), theirs.dlogits));
       BOOST_TEST(far <= 1e-12);
       worst = std::max(worst, far);
     }

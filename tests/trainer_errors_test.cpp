@@ -1,7 +1,6 @@
 // The Trainer stays usable whatever happens on the way: exceptions, numbers that are not finite,
 // the end of the process.
 
-#include <filesystem>
 #include <forward_list>
 #include <limits>
 #include <optional>
@@ -9,27 +8,18 @@
 #include <string>
 #include <vector>
 
-#include <unistd.h>
-
+#include "support/messages.hpp"
+#include "support/small_model.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/trainer_tasks.hpp"
 
 namespace {
 
-using namespace trainer_tasks;
-using optim_fixture::bytes_of;
-using optim_fixture::check_contains;
-using optim_fixture::message_of;
-using optim_fixture::not_a_number;
+using namespace rw::testing;
+using namespace rw;
 using rw::Adam;
 using rw::Minibatches;
 using rw::Trainer;
-
-struct File {
-  std::string path = (std::filesystem::temp_directory_path() /
-                      ("rewind-trainer-" + std::to_string(::getpid()) + ".h5"))
-                         .string();
-  ~File() { std::filesystem::remove(path); }
-};
 
 }  // namespace
 
@@ -176,7 +166,8 @@ BOOST_AUTO_TEST_CASE(options_out_of_range) {
 }
 
 BOOST_AUTO_TEST_CASE(stopped_and_resumed_at_any_batch_it_goes_on_bit_for_bit) {
-  const File file;
+  const TemporaryFolder folder;
+  const std::string file = folder / "trainer.h5";
   struct Run {
     Task task;
     Adam optimizer{rw::parameters(task.model), {.learning_rate = 3e-2}};
@@ -210,10 +201,10 @@ BOOST_AUTO_TEST_CASE(stopped_and_resumed_at_any_batch_it_goes_on_bit_for_bit) {
       first.trainer.fit(first.batches, first.task.step());
       BOOST_TEST(first.trainer.interrupted());
       BOOST_TEST(first.optimizer.steps() == stop_after);
-      rw::io::save(file.path, first.state());
+      rw::io::save(file, first.state());
       Run second(3, accumulate, -1);
       second.batches.next();
-      rw::io::load(file.path, second.state());
+      rw::io::load(file, second.state());
       second.trainer.fit(second.batches, second.task.step());
       BOOST_TEST(!second.trainer.interrupted());
       BOOST_TEST(second.trainer.epochs_done() == 4);
@@ -224,19 +215,20 @@ BOOST_AUTO_TEST_CASE(stopped_and_resumed_at_any_batch_it_goes_on_bit_for_bit) {
 }
 
 BOOST_AUTO_TEST_CASE(taken_back_to_an_earlier_epoch_the_history_goes_on_from_there) {
-  const File file;
+  const TemporaryFolder folder;
+  const std::string file = folder / "trainer.h5";
   Slope slope;
   double factor = 1;
   bool saved = false;
   Trainer trainer(slope.optimizer, silent({.epochs = 3, .validate = [&] { return factor; }}));
   trainer.fit(std::vector<double>{0}, [&](double c) {
     if (!saved && trainer.epochs_done() == 1) {
-      rw::io::save(file.path, "trainer", trainer);
+      rw::io::save(file, "trainer", trainer);
       saved = true;
     }
     return slope.w * c;
   });
-  rw::io::load(file.path, "trainer", trainer);
+  rw::io::load(file, "trainer", trainer);
   BOOST_TEST(trainer.epochs_done() == 1);
   factor = 2;
   trainer.fit(std::vector<double>{0}, slope.step());

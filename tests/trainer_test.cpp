@@ -11,13 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "support/messages.hpp"
+#include "support/small_model.hpp"
 #include "support/trainer_tasks.hpp"
 
 namespace {
 
-using namespace trainer_tasks;
-using optim_fixture::check_contains;
-using optim_fixture::not_a_number;
+using namespace rw::testing;
+using namespace rw;
 using rw::Adam;
 using rw::Minibatches;
 using rw::Trainer;

@@ -20,10 +20,13 @@
 #include "common/date_task.hpp"
 #include "common/heat_map.hpp"
 #include "common/translation.hpp"
-#include "plain_array.hpp"
+#include "support/messages.hpp"
+#include "support/plain_array.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 
+using namespace rw::testing;
 namespace dates = examples::dates;
 using examples::Characters;
 using Tokens = std::vector<std::int64_t>;
@@ -125,12 +128,11 @@ BOOST_AUTO_TEST_CASE(characters_there_and_back) {
   BOOST_TEST(characters.decode(Tokens{3, 1, 2, 0}) == "cab");
   BOOST_TEST((characters.borders(2).to_vector<std::int64_t>() == Tokens{0, 0}));
   const std::vector<std::string> wrong{"abx"};
-  rw::test::check_throws<rw::UsageError>([&] { characters.encode(wrong); }, "'x'");
+  check_throws<rw::UsageError>([&] { characters.encode(wrong); }, "'x'");
 }
 
 BOOST_AUTO_TEST_CASE(attention_is_drawn_whatever_the_characters) {
-  std::string folder = (std::filesystem::temp_directory_path() / "rewind-XXXXXX").string();
-  BOOST_REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const TemporaryFolder folder;
   // Two columns more than characters: padding.
   const auto draw = [](const std::string& where, const std::string& read,
                        const std::vector<std::string>& rows, const rw::Tensor& values) {
@@ -143,8 +145,8 @@ BOOST_AUTO_TEST_CASE(attention_is_drawn_whatever_the_characters) {
                              .values = values,
                              .largest = 1});
   };
-  draw(folder, "a '\"$`\\", {"'", "_", "^"}, rw::full({3, 9}, 0.25));
-  const std::string picture = folder + "/attention.png";
+  draw(folder.path.string(), "a '\"$`\\", {"'", "_", "^"}, rw::full({3, 9}, 0.25));
+  const std::string picture = folder / "attention.png";
   if (std::filesystem::exists(picture)) {
     std::string start(8, ' ');
     std::ifstream(picture, std::ios::binary).read(start.data(), 8);
@@ -153,5 +155,4 @@ BOOST_AUTO_TEST_CASE(attention_is_drawn_whatever_the_characters) {
   draw("", "abc", {"d", "e"}, rw::ones({2, 3}));               // in the terminal
   draw("", std::string(250, 'x'), {"d"}, rw::ones({1, 250}));  // in a third of the columns
   draw("", "", {}, rw::zeros({0, 0}));
-  std::filesystem::remove_all(folder);
 }

@@ -1,34 +1,25 @@
 // Texts as numbers and back, and splits that stay.
 
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
-#include <unistd.h>
 
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/io/split.hpp>
 #include <rewind/io/vocabulary.hpp>
 
+#include "support/messages.hpp"
+#include "support/temporary_folder.hpp"
+
 namespace {
 
+using namespace rw::testing;
 using rw::Part;
 using rw::TokenUnit;
 using rw::Vocabulary;
 using Numbers = std::vector<std::int64_t>;
-
-struct File {
-  std::string path = (std::filesystem::temp_directory_path() /
-                      ("rewind-vocabulary-" + std::to_string(::getpid()) + ".h5"))
-                         .string();
-  ~File() { std::filesystem::remove(path); }
-};
-
-bool says(const std::exception& error, const std::string& part) {
-  return std::string(error.what()).find(part) != std::string::npos;
-}
 
 std::vector<std::string> tokens_of(const Vocabulary& vocabulary) {
   std::vector<std::string> tokens;
@@ -74,7 +65,9 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_not_utf8) {
                   "ab\xe0\x9f\xbf", "ab\xed\xa0\x80", "ab\xf0\x8f\xbf\xbf", "ab\xf4\x90\x80\x80",
                   "ab\xf5",         "ab\xff",         "ab\xe2\x82",         "ab\xc3\x28"};
   for (const std::string& text : bad) {
-    const auto at_byte_2 = [](const rw::UsageError& error) { return says(error, "byte 2 "); };
+    const auto at_byte_2 = [](const rw::UsageError& error) {
+      return contains(error.what(), "byte 2 ");
+    };
     BOOST_CHECK_EXCEPTION(letters.encode(text), rw::UsageError, at_byte_2);
     BOOST_CHECK_EXCEPTION(Vocabulary(text + "x"), rw::UsageError, at_byte_2);
     BOOST_CHECK_EXCEPTION(Vocabulary(text, {.unit = TokenUnit::word}), rw::UsageError, at_byte_2);
@@ -103,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_byte_order_mark_in_front_is_no_token) {
   BOOST_TEST((tokens_of(Vocabulary(mark + mark + "a")) == Texts{"a", mark}));
   BOOST_TEST((tokens_of(Vocabulary("a" + mark)) == Texts{"a", mark}));
   BOOST_CHECK_EXCEPTION(words.encode(mark + "the cow"), rw::UsageError,
-                        [](const auto& error) { return says(error, "byte 7"); });
+                        [](const auto& error) { return contains(error.what(), "byte 7"); });
 }
 
 BOOST_AUTO_TEST_CASE(rare_and_unknown_tokens) {
@@ -133,11 +126,12 @@ BOOST_AUTO_TEST_CASE(errors_say_what_to_do) {
   const Vocabulary vocabulary("abc");
   BOOST_CHECK_EXCEPTION(vocabulary.encode("ab" + greek), rw::UsageError,
                         [](const rw::UsageError& error) {
-                          return says(error, "'\u03b1' at byte 2") && says(error, "option unknown");
+                          return contains(error.what(), "'\u03b1' at byte 2") &&
+                                 contains(error.what(), "option unknown");
                         });
   BOOST_CHECK_THROW(vocabulary.id("z"), rw::UsageError);
   BOOST_CHECK_EXCEPTION(vocabulary.token(3), rw::UsageError, [](const rw::UsageError& error) {
-    return says(error, "got the number 3, expected 0 to 2");
+    return contains(error.what(), "got the number 3, expected 0 to 2");
   });
   BOOST_CHECK_THROW(vocabulary.token(-1), rw::UsageError);
   BOOST_CHECK_THROW(vocabulary.decode(Numbers{0, 7}), rw::UsageError);
@@ -148,46 +142,49 @@ BOOST_AUTO_TEST_CASE(errors_say_what_to_do) {
 }
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_holds_it) {
-  const File file;
+  const TemporaryFolder folder;
+  const std::string file = folder / "vocabulary.h5";
   for (const TokenUnit unit : {TokenUnit::character, TokenUnit::word}) {
     const std::string text = greek + " a b\nc" + std::string(1, '\0') + "d";
     const Vocabulary vocabulary(text, {.unit = unit, .padding = "<pad>", .unknown = "?"});
-    rw::io::save(file.path, "vocabulary", vocabulary, "other", rw::scalar(1));
-    const Vocabulary loaded = Vocabulary::load(file.path);
+    rw::io::save(file, "vocabulary", vocabulary, "other", rw::scalar(1));
+    const Vocabulary loaded = Vocabulary::load(file);
     BOOST_TEST((tokens_of(loaded) == tokens_of(vocabulary)));
     BOOST_TEST((loaded.unit() == unit));
     BOOST_TEST((loaded.padding() == vocabulary.padding()));
     BOOST_TEST((loaded.unknown() == vocabulary.unknown()));
     BOOST_TEST(!loaded.begin().has_value());
     BOOST_TEST((loaded.encode(text + "\u03b3") == vocabulary.encode(text + "\u03b3")));
-    BOOST_CHECK_THROW(Vocabulary::load(file.path, "missing"), rw::io::StateMismatch);
-    BOOST_CHECK_THROW(Vocabulary::load(file.path, "other"), rw::io::StateMismatch);
+    BOOST_CHECK_THROW(Vocabulary::load(file, "missing"), rw::io::StateMismatch);
+    BOOST_CHECK_THROW(Vocabulary::load(file, "other"), rw::io::StateMismatch);
   }
 }
 
 BOOST_AUTO_TEST_CASE(restoring_changes_a_vocabulary_in_use) {
-  const File file;
+  const TemporaryFolder folder;
+  const std::string file = folder / "vocabulary.h5";
   const Vocabulary saved("xyy");
-  rw::io::save(file.path, "vocabulary", saved);
+  rw::io::save(file, "vocabulary", saved);
   Vocabulary vocabulary("abb");
   const Vocabulary copy = vocabulary;
   BOOST_TEST((vocabulary.encode("b") == Numbers{0}));
-  rw::io::load(file.path, "vocabulary", vocabulary);
+  rw::io::load(file, "vocabulary", vocabulary);
   BOOST_TEST((vocabulary.encode("xy") == Numbers{1, 0}));
   BOOST_TEST((copy.encode("xy") == Numbers{1, 0}));
   Vocabulary longer("abc");
-  BOOST_CHECK_THROW(rw::io::load(file.path, "vocabulary", longer), rw::io::StateMismatch);
+  BOOST_CHECK_THROW(rw::io::load(file, "vocabulary", longer), rw::io::StateMismatch);
 }
 
 BOOST_AUTO_TEST_CASE(a_state_that_is_no_vocabulary_is_refused) {
   const auto refuse = [](const Numbers& tokens, const Numbers& settings) {
-    const File file;
+    const TemporaryFolder folder;
+    const std::string file = folder / "vocabulary.h5";
     const auto tensor = [](const Numbers& numbers) {
       return rw::Tensor::from<std::int64_t>({static_cast<std::int64_t>(numbers.size())}, numbers);
     };
-    rw::io::save(file.path, "vocabulary/tokens", tensor(tokens), "vocabulary/settings",
+    rw::io::save(file, "vocabulary/tokens", tensor(tokens), "vocabulary/settings",
                  tensor(settings));
-    BOOST_CHECK_THROW(Vocabulary::load(file.path), rw::io::CheckpointRefused);
+    BOOST_CHECK_THROW(Vocabulary::load(file), rw::io::CheckpointRefused);
   };
   const Numbers none{0, -1, -1, -1, -1};
   refuse({'a', -1, 'a', -1}, none);

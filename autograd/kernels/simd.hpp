@@ -61,27 +61,32 @@ V fnma(V a, V b, V c) {
 #endif
 }
 
-/// -x with the sign of a zero turned, too, which xsimd 8's operator loses with AVX-512.
+/// -x, also of a zero, whose sign xsimd 8's operator loses with AVX-512.
+/// Max error: float 0 ulp, double 0 ulp. Valid range: all.
 template <class V>
 V negate(V x) {
   return V(Scalar<V>(-0.0)) - x;
 }
 
+/// Max error: float 0 ulp, double 0 ulp. Valid range: all.
 template <class V>
 V relu(V x) {
   return xsimd::select(x <= V(0), V(0), x);
 }
 
+/// Max error: float 0 ulp, double 0 ulp. Valid range: all.
 template <class V>
 V maximum(V a, V b) {
   return xsimd::select((a > b) | xsimd::isnan(a), a, b);
 }
 
+/// Max error: float 0 ulp, double 0 ulp. Valid range: all.
 template <class V>
 V minimum(V a, V b) {
   return xsimd::select((a < b) | xsimd::isnan(a), a, b);
 }
 
+/// Max error: float 0 ulp, double 0 ulp. Valid range: all.
 template <class V>
 V sign(V x) {
   return xsimd::select(x > V(0), V(1), xsimd::select(x < V(0), V(-1), x));
@@ -166,6 +171,7 @@ struct Exponential {
 
 // xsimd's exp returns 0 for results below the normal range and infinity from 88.4 on (float), where
 // e^x is still finite.
+/// Max error: float 1.1 ulp, double 1.1 ulp. Valid range: all.
 template <class V>
 V exp(V x) {
   using C = ExpConstants<Scalar<V>>;
@@ -176,6 +182,7 @@ V exp(V x) {
 }
 
 /// The same, but 0 for results below the normal range, and infinity from 2^127.5 (2^1023.5) on.
+/// Max error: float 1.1 ulp, double 1.1 ulp. Valid range: float [-87.3, 88.3], double [-708, 709].
 template <class V>
 V exp_normal(V x) {
   using C = ExpConstants<Scalar<V>>;
@@ -183,6 +190,7 @@ V exp_normal(V x) {
   return (V(1) + e.p) * power_of_two(e.k);
 }
 
+/// Max error: float 1.6 ulp, double 1.7 ulp. Valid range: all.
 template <class V>
 V expm1(V x) {
   using C = ExpConstants<Scalar<V>>;
@@ -267,6 +275,7 @@ V log_everywhere(V x, V y) {
 // Not xsimd's: xsimd 8.1's does not compile for AVX-512 without optimisation (its select() of
 // integers passes a batch to a macro of g++), and for double it reads the exponent of a subnormal
 // number before scaling it.
+/// Max error: float 0.9 ulp, double 0.9 ulp. Valid range: all.
 template <class V>
 V log(V x) {
   using C = LogConstants<Scalar<V>>;
@@ -276,6 +285,7 @@ V log(V x) {
   return log_everywhere(x, parts.value(V(0)));
 }
 
+/// Max error: float 0.9 ulp, double 0.9 ulp. Valid range: all.
 template <class V>
 V log1p(V x) {
   const V u = V(1) + x;
@@ -287,6 +297,7 @@ V log1p(V x) {
 
 /// tanh|x| = (e^2|x| - 1) / (e^2|x| + 1), with the numerator computed without cancellation: one
 /// exponential, no second case for small arguments, exact for tiny ones, odd.
+/// Max error: float 2.5 ulp, double 2.5 ulp. Valid range: all.
 template <class V>
 V tanh(V x) {
   using C = ExpConstants<Scalar<V>>;
@@ -315,8 +326,8 @@ V by_lane(Function function, V x, W... y) {
   return V::load_aligned(values[0]);
 }
 
-/// Within 3 ulp for float. xsimd's erf for double has errors up to 68 ulp, and is NaN for large
-/// arguments.
+/// float: xsimd's; double: the C library's. xsimd's erf for double has errors up to 68 ulp, and is
+/// NaN for large arguments. Max error: float 2.5 ulp, double 1.3 ulp. Valid range: all.
 template <class V>
 V erf(V x) {
   if constexpr (sizeof(Scalar<V>) == 4) {
@@ -326,9 +337,10 @@ V erf(V x) {
   }
 }
 
-/// 1 - erf(x) without cancellation, within 5 ulp. float: (1 + 2x) e^(x^2) erfc(x) is a polynomial
+/// 1 - erf(x) without cancellation. float: (1 + 2x) e^(x^2) erfc(x) is a polynomial
 /// in (x - 2) / (x + 2) for x >= 0 (Shepherd & Laframboise 1981; our own coefficients, for x <=
 /// 10.1, where the result rounds to 0).
+/// Max error: float 4.9 ulp, double 4 ulp. Valid range: all.
 template <class V>
 V erfc(V x) {
   if constexpr (sizeof(Scalar<V>) == 4) {
@@ -360,12 +372,14 @@ V erfc(V x) {
 }
 
 /// 1 / (1 + e^-x); 0 where that is below the normal range.
+/// Max error: float 2.6 ulp, double 2.6 ulp. Valid range: float [-87.3, inf], double [-708, inf].
 template <class V>
 V sigmoid(V x) {
   return V(1) / (V(1) + exp_normal(-x));
 }
 
 /// log(1 + e^x) without overflow.
+/// Max error: float 1.7 ulp, double 1.7 ulp. Valid range: all.
 template <class V>
 V softplus(V x) {
   // Qualified, because argument-dependent lookup would find xsimd's exp.
@@ -374,6 +388,7 @@ V softplus(V x) {
 
 /// The C library's: exp(y log(x)) would multiply the logarithm's error by y, and xsimd's pow(0, 0)
 /// is 0. Unlike in C, NaN whenever an operand is.
+/// Max error: float 1 ulp, double 1 ulp. Valid range: all.
 template <class V>
 V pow(V x, V y) {
   const V power = by_lane([](auto base, auto exponent) { return std::pow(base, exponent); }, x, y);

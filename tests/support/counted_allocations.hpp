@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <new>
 
+namespace rw::testing {
+
 inline std::atomic<std::int64_t> heap_allocations{0};
 
 inline void* counted_allocation(std::size_t bytes, std::size_t alignment) {
@@ -16,12 +18,14 @@ inline void* counted_allocation(std::size_t bytes, std::size_t alignment) {
   return memory == nullptr ? throw std::bad_alloc() : memory;
 }
 
+}  // namespace rw::testing
+
 // Inlined, these would look to GCC like calls of free() for what operator new returned.
 [[gnu::noinline]] void* operator new(std::size_t bytes) {
-  return counted_allocation(bytes, alignof(std::max_align_t));
+  return rw::testing::counted_allocation(bytes, alignof(std::max_align_t));
 }
 [[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return counted_allocation(bytes, static_cast<std::size_t>(alignment));
+  return rw::testing::counted_allocation(bytes, static_cast<std::size_t>(alignment));
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }

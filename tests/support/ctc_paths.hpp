@@ -9,16 +9,11 @@
 #include <rewind/autograd/operations/softmax.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 
-#include "loss_checks.hpp"
+#include "numbers.hpp"
 
 namespace rw::testing {
 
-using Size = std::int64_t;
 using Labels = std::vector<Size>;
-
-inline Tensor integers(const Labels& values) {
-  return Tensor::from<Size>(Shape{static_cast<Size>(values.size())}, values);
-}
 
 /// The label sequences of a batch as [S, B], padded with `padding`.
 inline Tensor columns(const std::vector<Labels>& batch, Size padding = 0) {

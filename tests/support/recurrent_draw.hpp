@@ -20,6 +20,9 @@
 #include <rewind/layers/recurrent_network.hpp>
 #include <rewind/layers/sequence.hpp>
 
+#include "cell_options.hpp"
+#include "random_layers.hpp"
+
 namespace rw::testing {
 
 /// Around the vector lengths, the blocks of products and the powers of two.
@@ -93,24 +96,10 @@ inline void draw_lengths(Configuration& c, Rng& rng) {
 /// The options of any kind of cell.
 template <class Options>
 Options options_of(const Configuration& c, DType dtype) {
-  Options options;
-  options.input = c.input;
-  options.hidden = c.hidden;
-  options.dtype = dtype;
+  auto options =
+      options_of_sizes<Options>({c.input, c.hidden, c.extra, c.extra, c.extra, c.extra}, dtype);
   if constexpr (requires { options.bias; }) {
     options.bias = c.bias;
-  }
-  if constexpr (requires { options.output; }) {
-    options.output = c.extra;
-  }
-  if constexpr (requires { options.projection; }) {
-    options.projection = c.extra;
-  }
-  if constexpr (requires { options.input_network; }) {
-    options.input_network.hidden = options.state_network.hidden = c.extra;
-  }
-  if constexpr (requires { options.epsilon; }) {
-    options.epsilon = 0.1;  // rows of so few features may have little variance
   }
   return options;
 }
@@ -165,28 +154,6 @@ RunData draw_data(const Net& net, const Configuration& c, Rng& rng, DType dtype 
     data.dstate.push_back(rng.normal(s.shape(), 0, 1, dtype));
   });
   return data;
-}
-
-/// Random biases, gains and peepholes, so that nothing is tested at special values such as zero;
-/// matrices are random already.
-template <class Net>
-void shake_biases(Net& net, Rng& rng) {
-  for (const NamedParameter& entry : parameters(net)) {
-    const Tensor& value = entry.parameter->value();
-    if (value.rank() == 1) {
-      entry.parameter->assign(value + rng.normal(value.shape(), 0, 0.3, value.dtype()));
-    }
-  }
-}
-
-/// The same values in another type.
-template <class From, class To>
-void copy_parameters(From& from, To& to) {
-  const ParameterList source = parameters(from);
-  const ParameterList target = parameters(to);
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    target[i].parameter->assign(source[i].parameter->value().to(target[i].parameter->dtype()));
-  }
 }
 
 /// Runs `net` forward and back.

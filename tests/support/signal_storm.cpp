@@ -3,5 +3,5 @@
 
 namespace {
 // Never destroyed: the program's last functions are interrupted too.
-[[maybe_unused]] const SignalStorm* const storm = new SignalStorm();
+[[maybe_unused]] const rw::testing::SignalStorm* const storm = new rw::testing::SignalStorm();
 }  // namespace

@@ -7,6 +7,8 @@
 #include <ctime>
 #include <stdexcept>
 
+namespace rw::testing {
+
 /// Signals handled since the program began.
 inline std::atomic<std::int64_t> handled_signals{0};
 
@@ -63,3 +65,5 @@ class ShelteredThread {
  private:
   sigset_t before_{};
 };
+
+}  // namespace rw::testing

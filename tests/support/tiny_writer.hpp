@@ -16,9 +16,10 @@
 #include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/beam_search.hpp>
 
+#include "numbers.hpp"
+
 namespace rw::testing {
 
-using Size = std::int64_t;
 using Tokens = std::vector<Size>;
 
 constexpr Size end_token = 1;

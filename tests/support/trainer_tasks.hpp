@@ -6,35 +6,30 @@
 
 #include <rewind/rewind.hpp>
 
-#include "../optim_fixture.hpp"
+#include "bytes_of.hpp"
 
-namespace trainer_tasks {
-
-using rw::DType;
-using rw::Parameter;
-using rw::Tensor;
-using rw::TrainerOptions;
+namespace rw::testing {
 
 /// A small network and what it learns: the sine of a sum.
 struct Task {
-  rw::FullyConnected model;
+  FullyConnected model;
   Tensor x;
   Tensor y;
 
-  explicit Task(std::uint64_t seed = 3) : Task(rw::Rng(seed)) {}
-  explicit Task(rw::Rng rng) : model({.input = 3, .output = 1, .hidden = 8}, rng) {
+  explicit Task(std::uint64_t seed = 3) : Task(Rng(seed)) {}
+  explicit Task(Rng rng) : model({.input = 3, .output = 1, .hidden = 8}, rng) {
     x = rng.uniform({50, 3}, -1, 1, DType::float32);
-    y = rw::sin(rw::sum(x, {1}, true) * 2.0);
+    y = sin(sum(x, {1}, true) * 2.0);
   }
 
   Tensor loss(const Tensor& batch) const {
-    return rw::mse(model(rw::index_select(x, batch)), rw::index_select(y, batch));
+    return mse(model(index_select(x, batch)), index_select(y, batch));
   }
-  double validate() const { return rw::mse(model(x), y).item(); }
+  double validate() const { return mse(model(x), y).item(); }
   auto step() {
     return [this](const Tensor& batch) { return loss(batch); };
   }
-  std::string bytes() { return optim_fixture::bytes_of(rw::state_of(model)); }
+  std::string bytes() { return bytes_of(state_of(model)); }
 };
 
 inline TrainerOptions silent(TrainerOptions options) {
@@ -45,11 +40,11 @@ inline TrainerOptions silent(TrainerOptions options) {
 /// One weight; the loss of a batch c is c w, whose gradient is c.
 struct Slope {
   Parameter w{Tensor::from<double>({}, {1.0})};
-  rw::Sgd optimizer{rw::ParameterList{{"w", &w}}, {.learning_rate = 1.0}};
+  Sgd optimizer{ParameterList{{"w", &w}}, {.learning_rate = 1.0}};
   auto step() {
     return [this](double c) { return w * c; };
   }
   double value() const { return w.value().item(); }
 };
 
-}  // namespace trainer_tasks
+}  // namespace rw::testing

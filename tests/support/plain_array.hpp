@@ -5,15 +5,15 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
 
-#include <rewind/autograd/operations/views.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 
-namespace rw::test {
+#include "as_columns.hpp"
+
+namespace rw::testing {
 
 using Index = std::array<std::int64_t, Shape::max_rank>;
 
@@ -60,20 +60,10 @@ Tensor numbered(const Shape& shape) {
   return Tensor::from<T>(shape, values);
 }
 
-/// Equal values as columns 2 to n + 2 of a tensor of n + 5: rows lie apart.
+/// The same as columns of a wider tensor.
 template <class T>
 Tensor numbered_columns(const Shape& shape) {
-  if (shape.rank() == 0) {
-    return numbered<T>(shape);
-  }
-  Tensor wide = full(shape.with(-1, shape.columns() + 5), 77, dtype_of<T>);
-  const std::vector<T> values = numbered<T>(shape).template to_vector<T>();
-  T* const data = wide.mutable_data<T>();
-  for (std::int64_t i = 0; i < shape.elements(); ++i) {
-    data[i / shape.columns() * wide.columns() + i % shape.columns() + 2] =
-        values[static_cast<std::size_t>(i)];
-  }
-  return slice(wide, -1, 2, shape.columns() + 2);
+  return as_columns(numbered<T>(shape));
 }
 
 /// Exact equality of shape, type and elements.
@@ -85,14 +75,4 @@ void check_equal(const Tensor& got, const PlainArray<T>& expected) {
   BOOST_TEST(got.to_vector<T>() == expected.values, boost::test_tools::per_element());
 }
 
-/// `call` must throw `Kind` with `part` in its message.
-template <class Kind, class Call>
-void check_throws(Call call, const std::string& part) {
-  BOOST_CHECK_EXCEPTION(call(), Kind, [&](const Kind& error) {
-    const bool found = std::string(error.what()).find(part) != std::string::npos;
-    BOOST_TEST(found, "the message \"" << error.what() << "\" lacks \"" << part << "\"");
-    return found;
-  });
-}
-
-}  // namespace rw::test
+}  // namespace rw::testing

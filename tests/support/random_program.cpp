@@ -1,4 +1,4 @@
-#include "support/random_program.hpp"
+#include "random_program.hpp"
 
 #include <array>
 #include <cmath>
