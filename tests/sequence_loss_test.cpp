@@ -270,7 +270,8 @@ BOOST_AUTO_TEST_CASE(padding_may_stand_in_front) {
     for (std::size_t i = 0; i < behind.size(); ++i) {
       const Tensor value = behind[i](x);
       const Tensor got = in_front[i](at_the_end(x, nan));
-      check_near(numbers(got), numbers(value.rank() == 0 ? value : at_the_end(value, 0.0)), 1e-14);
+      // Close, not equal: where the zeros lie decides in what order a sum of 350 adds up.
+      check_close(numbers(got), numbers(value.rank() == 0 ? value : at_the_end(value, 0.0)), 1e-14);
       for (const bool recorded : {false, true}) {
         const Tensor expected = gradient_of(x, behind[i], recorded);
         check_near(gradient_of(at_the_end(x, nan), in_front[i], recorded),
