@@ -90,7 +90,7 @@ LoadPlan::LoadPlan(const StateList& state, const std::vector<TensorRecord>& tens
                    const LoadOptions& options)
     : options_(options) {
   NamedEntries named(tensors, options.rename);
-  for (const auto& [path, target] : state) {
+  for (const auto& [path, target, range] : state) {
     const TensorRecord* const tensor = named.take(path);
     if (tensor == nullptr) {
       report_.missing.push_back(path);
