@@ -9,12 +9,17 @@
 
 namespace rw::io::detail {
 
-std::mutex& hdf5_mutex() {
-  static std::mutex instance;
-  [[maybe_unused]] static const int registered = ::pthread_atfork(
-      [] { hdf5_mutex().lock(); }, [] { hdf5_mutex().unlock(); }, [] { hdf5_mutex().unlock(); });
-  return instance;
-}
+namespace {
+
+constinit std::mutex mutex;
+
+// When the program begins: a thread that registers at its first save can itself be lost in a fork.
+[[maybe_unused]] const int registered =
+    ::pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
+
+}  // namespace
+
+std::mutex& hdf5_mutex() { return mutex; }
 
 Hdf5Session::Hdf5Session() {
   H5Eget_auto2(H5E_DEFAULT, &print_, &print_data_);

@@ -114,7 +114,9 @@ std::vector<Figure> measure_size(const std::string& folder, std::int64_t mebibyt
   }
   std::vector<double> write, save, read, load, list, save_memory, load_memory;
   for (int round = 0; round < rounds; ++round) {
+    // Both files are new: to free an old one takes time too.
     std::filesystem::remove(plain);
+    std::filesystem::remove(path);
     write.push_back(measure([&] { write_plainly(plain, state); }).seconds);
     const Cost saving = measure([&] { rw::io::save(path, state); });
     save.push_back(saving.seconds);
