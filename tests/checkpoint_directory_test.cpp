@@ -21,7 +21,9 @@ namespace {
 using namespace rw::testing;
 using rw::Adam;
 using rw::Autosave;
+using rw::DType;
 using rw::Minibatches;
+using rw::Tensor;
 using rw::Trainer;
 using rw::UsageError;
 using rw::io::CheckpointDirectory;

@@ -8,6 +8,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -176,4 +177,24 @@ BOOST_AUTO_TEST_CASE(a_process_forked_during_a_save_can_save) {
   }
   done = true;
   BOOST_TEST(saved == forks);
+}
+
+BOOST_AUTO_TEST_CASE(the_next_save_removes_what_killed_processes_left) {
+  const Folder folder;
+  const StateList state = {{"a", numbers({2})}};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::_exit(0);
+  }
+  ::waitpid(child, nullptr, 0);
+  const std::string ended = fmt::format(".rewind-{}-0.tmp", child);
+  const std::string living = fmt::format(".rewind-{}-123456.tmp", ::getppid());
+  for (const std::string& name :
+       {ended, living, std::string(".rewind-x-0.tmp"), fmt::format(".rewind-{}", child)}) {
+    write(folder / name.c_str(), "left");
+  }
+  io::save(folder / "x.h5", state);
+  BOOST_TEST(!fs::exists(folder / ended.c_str()));
+  BOOST_TEST(fs::exists(folder / living.c_str()));
+  BOOST_TEST(folder.files().size() == 4u);
 }

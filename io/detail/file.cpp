@@ -1,12 +1,16 @@
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <filesystem>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +31,40 @@ std::string error_text(int number) { return std::generic_category().message(numb
 
 [[noreturn]] void fail_read(const std::string& path, const std::string& why) {
   throw CheckpointReadError(fmt::format("checkpoint '{}' cannot be read: {}", path, why));
+}
+
+constexpr std::string_view temporary_prefix = ".rewind-";
+constexpr std::string_view temporary_suffix = ".tmp";
+
+/// Whether `name` is that of a temporary file of a process that has ended.
+bool is_of_ended_process(std::string_view name) {
+  if (!name.starts_with(temporary_prefix) || !name.ends_with(temporary_suffix)) {
+    return false;
+  }
+  name.remove_prefix(temporary_prefix.size());
+  pid_t process = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), process);
+  return error == std::errc() && *end == '-' && process > 0 && ::kill(process, 0) < 0 &&
+         errno == ESRCH;
+}
+
+/// Removes the temporary files that killed processes have left in `folder`. One that is locked
+/// belongs to a process of another machine. Whatever fails is left for the next save.
+void remove_abandoned(const std::string& folder, int directory) {
+  std::error_code error;
+  for (auto entry = std::filesystem::directory_iterator(folder, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    if (!is_of_ended_process(name)) {
+      continue;
+    }
+    const Descriptor file(retried([&] {
+      return ::openat(directory, name.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    }));
+    if (file.valid() && ::flock(file.number(), LOCK_EX | LOCK_NB) == 0) {
+      ::unlinkat(directory, name.c_str(), 0);
+    }
+  }
 }
 
 /// A file under a name of its own in `directory`, gone at the end of its scope unless it was
@@ -71,7 +109,7 @@ class TemporaryFile {
     int number = -1;
     // A name may be taken by what a killed process with our number left behind.
     do {
-      name_ = fmt::format(".rewind-{}-{}.tmp", ::getpid(), counter++);
+      name_ = fmt::format("{}{}-{}{}", temporary_prefix, ::getpid(), counter++, temporary_suffix);
       number = retried([&] {
         return ::openat(directory_, name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
       });
@@ -81,6 +119,7 @@ class TemporaryFile {
       name_.clear();
       fail_write(path_, "create a temporary file beside it", reason);
     }
+    ::flock(number, LOCK_EX | LOCK_NB);  // says to remove_abandoned() that somebody writes it
     return Descriptor(number);
   }
 
@@ -169,6 +208,7 @@ void replace_file(const std::string& path, const std::function<void(OutputFile&)
   }
 
   const std::optional<mode_t> mode = existing_mode(path, directory.number(), name);
+  remove_abandoned(folder, directory.number());
   TemporaryFile file(path, directory.number());
   write(file.file());
   if (mode) {

@@ -82,7 +82,7 @@ class OutputFile {
 // A checkpoint exists to survive the death of the process that writes it. So the bytes go to a
 // temporary file in the target's directory, are flushed to disk, and only then take the target's
 // name; last, the directory is flushed. Whoever opens the target sees the old file or the new one,
-// both complete.
+// both complete. Temporary files of processes that were killed are removed by the next save.
 
 /// Replaces the file at `path` by one that `write` fills (Note [Atomic replacement]), keeping the
 /// mode of a file that was there. A symbolic link stays, and what it points to is replaced, or made
