@@ -24,8 +24,8 @@
 
 namespace {
 
+using namespace rw::testing;
 using dnnl::memory;
-using rw::testing::irregular_numbers;
 namespace onednn = rw::detail::onednn;
 
 std::string version() {

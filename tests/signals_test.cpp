@@ -24,6 +24,7 @@
 
 namespace {
 
+using namespace rw::testing;
 using rw::kernels::MatrixBatch;
 using rw::kernels::MatrixView;
 using Size = std::int64_t;
@@ -38,7 +39,7 @@ struct Product {
   bool accumulate = false;
 
   std::vector<float> result() const {
-    static const std::vector<float> numbers = rw::testing::irregular_numbers(Size{1} << 20);
+    static const std::vector<float> numbers = irregular_numbers(Size{1} << 20);
     const auto view = [&](Size rows, Size columns, bool transposed, Size offset) {
       if (transposed) std::swap(rows, columns);
       const Size stride = columns + gap;

@@ -4,6 +4,8 @@
 
 namespace bench {
 
-std::int64_t heap_allocations() { return ::heap_allocations.load(std::memory_order_relaxed); }
+std::int64_t heap_allocations() {
+  return rw::testing::heap_allocations.load(std::memory_order_relaxed);
+}
 
 }  // namespace bench

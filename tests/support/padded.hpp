@@ -35,10 +35,10 @@ Tensor spoiled(const Tensor& x, const std::vector<Size>& lengths, Value value,
   return result;
 }
 
-/// Sequence b by itself: [length, 1, ...].
+/// Sequence b by itself, a constant: [length, 1, ...].
 inline Tensor alone(const Tensor& x, Size b, Size length, Padding padding = Padding::after) {
   const Size first = padding == Padding::after ? 0 : x.size(0) - length;
-  return slice(slice(x, 0, first, first + length), 1, b, b + 1);
+  return slice(slice(x.detach(), 0, first, first + length), 1, b, b + 1);
 }
 
 }  // namespace rw::testing
