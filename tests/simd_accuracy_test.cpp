@@ -180,6 +180,8 @@ void check(const std::string& name, Function function, Oracle oracle) {
 
 BOOST_AUTO_TEST_CASE(largest_errors_are_within_what_is_stated) {
   check(
+      "negate", [](auto x) { return simd::negate(x); }, [](auto x) { return -x; });
+  check(
       "relu", [](auto x) { return simd::relu(x); }, [](auto x) { return x <= 0 ? 0 : x; });
   check(
       "sign", [](auto x) { return simd::sign(x); },

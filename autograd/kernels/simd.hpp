@@ -326,8 +326,8 @@ V by_lane(Function function, V x, W... y) {
   return V::load_aligned(values[0]);
 }
 
-/// float: xsimd's; double: the C library's. xsimd's erf for double has errors up to 68 ulp, and is
-/// NaN for large arguments. Max error: float 2.5 ulp, double 1.3 ulp. Valid range: all.
+/// float: xsimd's; double: the C library's, for xsimd's is off by up to 68 ulp, or NaN for large x.
+/// Max error: float 2.5 ulp, double 1.3 ulp. Valid range: all.
 template <class V>
 V erf(V x) {
   if constexpr (sizeof(Scalar<V>) == 4) {
