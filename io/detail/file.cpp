@@ -129,6 +129,33 @@ class TemporaryFile {
   OutputFile file_;
 };
 
+/// While it lives, a write beyond RLIMIT_FSIZE fails with EFBIG instead of killing the process.
+class BlockedFileSizeSignal {
+ public:
+  BlockedFileSizeSignal() {
+    ::sigemptyset(&signal_);
+    ::sigaddset(&signal_, SIGXFSZ);
+    sigset_t pending;
+    ::sigpending(&pending);
+    was_pending_ = ::sigismember(&pending, SIGXFSZ) == 1;
+    ::pthread_sigmask(SIG_BLOCK, &signal_, &mask_);
+  }
+  BlockedFileSizeSignal(const BlockedFileSizeSignal&) = delete;
+  BlockedFileSizeSignal& operator=(const BlockedFileSizeSignal&) = delete;
+  ~BlockedFileSizeSignal() {
+    const timespec now{};
+    if (!was_pending_) {
+      retried([&] { return ::sigtimedwait(&signal_, nullptr, &now); });
+    }
+    ::pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+  }
+
+ private:
+  sigset_t signal_;
+  sigset_t mask_;
+  bool was_pending_;
+};
+
 /// The mode of the file `name` in `directory`, if there is one.
 std::optional<mode_t> existing_mode(const std::string& path, int directory,
                                     const std::string& name) {
@@ -210,6 +237,7 @@ void replace_file(const std::string& path, const std::function<void(OutputFile&)
   const std::optional<mode_t> mode = existing_mode(path, directory.number(), name);
   remove_abandoned(folder, directory.number());
   TemporaryFile file(path, directory.number());
+  const BlockedFileSizeSignal blocked;
   write(file.file());
   if (mode) {
     file.set_mode(*mode);

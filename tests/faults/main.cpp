@@ -22,7 +22,7 @@ struct Case {
 std::vector<Case> cases(bool full) {
   const int many = full ? 3 : 1;
   const bool is_root = ::geteuid() == 0;
-  return {
+  std::vector<Case> all = {
       {"kill -9 at random moments, small", 300L * many,
        [=] { return faults::kills_at_random_moments(300 * many, 300); }},
       {"kill -9 at random moments, 48 MB", full ? 60 : 12,
@@ -33,10 +33,6 @@ std::vector<Case> cases(bool full) {
       {"file size limits, SIGXFSZ ignored", 200, [] { return faults::limited_file_sizes(true); }},
       {"file size limits, SIGXFSZ as it is", 200, [] { return faults::limited_file_sizes(false); }},
       {"full disks", is_root ? 64 : 0, faults::full_disks},
-      {"an allocation of a save fails", 20,
-       [=] { return faults::failing_allocations_of_saves(false, full ? 1 : 7); }},
-      {"all further allocations of a save fail", 20,
-       [=] { return faults::failing_allocations_of_saves(true, full ? 1 : 7); }},
       {"two savers and a reader", 100, [=] { return faults::two_savers_and_a_reader(300 * many); }},
       {"forks while saving", 100, [=] { return faults::forks_while_saving(100 * many); }},
       {"failing reads", 20, faults::failing_reads},
@@ -45,6 +41,14 @@ std::vector<Case> cases(bool full) {
       {"all further allocations of a load fail", 20,
        [] { return faults::failing_allocations_of_loads(true); }},
   };
+  if (full) {
+    // libhdf5 crashes in some of these, or works no more in that process: not for every run.
+    all.push_back({"an allocation of a save fails", 100,
+                   [] { return faults::failing_allocations_of_saves(false, 1); }});
+    all.push_back({"all further allocations of a save fail", 100,
+                   [] { return faults::failing_allocations_of_saves(true, 1); }});
+  }
+  return all;
 }
 
 }  // namespace
