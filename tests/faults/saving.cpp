@@ -1,11 +1,14 @@
 // Faults while a checkpoint is saved.
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <random>
 #include <thread>
+#include <vector>
 
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
