@@ -105,7 +105,8 @@ struct DatesExperiment : Experiment {
                    .columns = line,
                    .rows = rows,
                    .values = squeeze(weights, 1),
-                   .largest = 1});
+                   .largest = 1,
+                   .is_signed = false});
   }
 
   int run() {

@@ -143,7 +143,8 @@ BOOST_AUTO_TEST_CASE(attention_is_drawn_whatever_the_characters) {
                              .columns = read,
                              .rows = rows,
                              .values = values,
-                             .largest = 1});
+                             .largest = 1,
+                             .is_signed = false});
   };
   draw(folder.path.string(), "a '\"$`\\", {"'", "_", "^"}, rw::full({3, 9}, 0.25));
   const std::string picture = folder / "attention.png";

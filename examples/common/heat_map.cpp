@@ -44,10 +44,10 @@ bool is_marked(const HeatMap& map, char name) { return map.marked.find(name) != 
 std::string script_of(const HeatMap& map, const Rows& rows, double largest) {
   std::string script = fmt::format(
       "set terminal pngcairo noenhanced size 900,540\nset title {}\nset xlabel {}\nset ylabel {}\n"
-      "unset key\nset cbrange [{}:{}]\nset palette defined (-1 'blue', 0 'white', 1 'red')\n"
-      "$map << END\n",
+      "unset key\nset cbrange [{}:{}]\nset palette defined ({})\n$map << END\n",
       rw::io::gnuplot_text(map.title), rw::io::gnuplot_text(map.x), rw::io::gnuplot_text(map.row),
-      -largest, largest);
+      map.is_signed ? -largest : 0, largest,
+      map.is_signed ? "-1 'blue', 0 'white', 1 'red'" : "0 'white', 1 'blue'");
   for (const std::vector<double>& row : rows) {
     script += fmt::format("{}\n", fmt::join(row, " "));
   }

@@ -8,7 +8,8 @@
 
 namespace examples {
 
-/// Numbers in rows and columns, to be drawn in colours: blue below 0, white around it, red above.
+/// Numbers in rows and columns, to be drawn in colours: blue below 0, white around it, red above;
+/// numbers that are never negative from white to blue.
 struct HeatMap {
   std::string title;
   std::string x, row;             // what a column and a row are
@@ -16,7 +17,8 @@ struct HeatMap {
   std::vector<std::string> rows;  // the names
   rw::Tensor values;              // [rows, columns, or more: padding]
   std::optional<double> largest =
-      {};                   // magnitude, of the strongest colours; none: that of the values
+      {};  // magnitude, of the strongest colours; none: that of the values
+  bool is_signed = true;
   std::string marked = {};  // the columns' names that matter most, where space is short
 };
 
