@@ -45,14 +45,10 @@ bool gets_gradient(const FusedRule& rule, const Gradients& d, std::size_t k, int
 /// there is a gradient already.
 template <class T>
 void clear_broadcast(Gradients::Target& target, const Shape& shape, const Shape& common) {
-  if (shape == common || target.accumulate) {
-    return;
+  if (shape != common) {
+    Gradients::rows_of<T>(target, shape).clear_if_new();
+    target.accumulate = true;
   }
-  T* const data = static_cast<T*>(target.data);
-  for (std::int64_t r = 0, rows = shape.elements() == 0 ? 0 : shape.rows(); r < rows; ++r) {
-    std::fill_n(data + r * target.row_stride, shape.columns(), T(0));
-  }
-  target.accumulate = true;
 }
 
 /// The value of a gradient's argument that is not a tensor: a number, or 0 for the gradient of an

@@ -32,12 +32,9 @@ bool Gradients::add_product(int input, const MatrixOperand& a, const MatrixOpera
     return true;
   }
   const MatrixOperand right = detail::packed(b, a.tensor.rows());
-  Target target{input, nullptr, 0, false};
-  locate({&target, 1});
-  dispatch_floating(a.tensor.dtype(), [&](auto type) {
-    using T = decltype(type);
-    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(right),
-                         static_cast<T*>(target.data), target.row_stride, target.accumulate);
+  write_rows(input, [&]<class T>(const GradientRows<T>& to) {
+    kernels::multiply<T>(kernels::matrix_view<T>(a), kernels::matrix_view<T>(right), to.data,
+                         to.row_stride, to.accumulate);
   });
   return true;
 }

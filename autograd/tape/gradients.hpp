@@ -131,15 +131,7 @@ class Gradients {
       add_tensor(input, recorded());
       return;
     }
-    Target target{input, nullptr, 0, false};
-    locate({&target, 1});
-    const detail::Input& to = node_.inputs[input];
-    const Shape& shape = to.shape();
-    dispatch_floating(to.slot().dtype, [&](auto type) {
-      using T = decltype(type);
-      now(GradientRows<T>{static_cast<T*>(target.data), shape.elements() == 0 ? 0 : shape.rows(),
-                          shape.columns(), target.row_stride, target.accumulate});
-    });
+    write_rows(input, now);
   }
 
   /// Accumulates the product a b of two matrices in the gradient of `input`, in place, immediately
@@ -157,6 +149,12 @@ class Gradients {
   /// Points each target to the gradient of its input; the kernel must then fill all of them. Not
   /// while recording.
   void locate(std::span<Target> targets);
+  /// The memory of a located target, whose input has `shape`.
+  template <class T>
+  static GradientRows<T> rows_of(const Target& target, const Shape& shape) {
+    return {static_cast<T*>(target.data), shape.elements() == 0 ? 0 : shape.rows(), shape.columns(),
+            target.row_stride, target.accumulate};
+  }
 
   /// Memory for the whole gradient of `input`, which is a whole output (no region) with its own
   /// gradient, of the shape of output 0. It may be the memory of output 0's gradient, if nobody
@@ -183,6 +181,15 @@ class Gradients {
       : node_(node), recording_(recording), pass_(pass) {}
 
   void add_tensor(int input, const Tensor& contribution);
+  /// Calls now(rows) with the memory of a wanted gradient. Not while recording.
+  template <class Now>
+  void write_rows(int input, Now&& now) {
+    Target target{input, nullptr, 0, false};
+    locate({&target, 1});
+    const detail::Input& to = node_.inputs[input];
+    dispatch_floating(to.slot().dtype,
+                      [&](auto type) { now(rows_of<decltype(type)>(target, to.shape())); });
+  }
   static bool prepare_whole(detail::Slot& slot);
 
   const detail::Node& node_;
