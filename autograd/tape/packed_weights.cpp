@@ -75,24 +75,23 @@ namespace {
 constinit thread_local WeightScope* innermost = nullptr;
 }
 
-WeightScope::WeightScope(bool transposed)
-    : transposed_(transposed), outer_(std::exchange(innermost, this)) {}
+WeightScope::WeightScope(Kind kind) : kind_(kind), outer_(std::exchange(innermost, this)) {}
 WeightScope::~WeightScope() { innermost = outer_; }
 
 MatrixOperand packed(const MatrixOperand& b, std::int64_t rows) {
   PackedWeights* weights = nullptr;
-  bool transposed = false;
+  WeightScope::Kind kind = WeightScope::Kind::forward;
   if (context.tape != nullptr) {
     weights = &Recorder::weights_of(*context.tape);
   } else if (innermost != nullptr) {
     weights = &innermost->weights_;
-    transposed = innermost->transposed_;
+    kind = innermost->kind_;
   }
-  // Note [Lent memory]. Nobody writes while a backward pass runs.
+  // Note [Lent memory]
   const Block& block = *b.tensor.body().block;
-  const bool is_lent = !transposed && (block.lent || block.borrowed);
-  return weights == nullptr || (b.transposed && !transposed) || is_lent ? b
-                                                                        : weights->packed(b, rows);
+  const bool stays =
+      kind == WeightScope::Kind::forward && (b.transposed || block.lent || block.borrowed);
+  return weights == nullptr || stays ? b : weights->packed(b, rows);
 }
 
 }  // namespace rw::detail

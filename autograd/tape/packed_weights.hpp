@@ -40,8 +40,14 @@ class PackedWeights {
 /// the end of the scope. The innermost scope counts.
 class WeightScope {
  public:
-  /// `transposed`: also packs transposed matrices, which only a backward pass reads repeatedly.
-  explicit WeightScope(bool transposed);
+  /// What the products are part of.
+  enum class Kind {
+    forward,
+    /// Transposed matrices are read repeatedly, and nobody writes to memory that is lent.
+    backward,
+  };
+
+  explicit WeightScope(Kind kind);
   ~WeightScope();
   WeightScope(const WeightScope&) = delete;
   WeightScope& operator=(const WeightScope&) = delete;
@@ -50,7 +56,7 @@ class WeightScope {
   friend MatrixOperand packed(const MatrixOperand& b, std::int64_t rows);
 
   PackedWeights weights_;
-  bool transposed_;
+  Kind kind_;
   WeightScope* outer_;
 };
 

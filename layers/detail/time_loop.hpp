@@ -116,7 +116,7 @@ class TimeLoop {
   const C& cell_;
   const Packing& packing_;
   const Tensor& x_;
-  const WeightScope weights_{false};
+  const WeightScope weights_{WeightScope::Kind::forward};
   Tensor rows_;  // of all steps, as packed
   GrowingConcat outputs_;
   std::int64_t done_ = 0;  // steps, including the current one

@@ -50,7 +50,7 @@ class __attribute__((visibility("hidden"))) BackwardPass {
   Node* root_ = nullptr;
   bool only_targets_ = false;
   bool cleaned_ = false;  // every node that was reached is as it was before the pass
-  const WeightScope weights_{true};
+  const WeightScope weights_{WeightScope::Kind::backward};
 };
 
 }  // namespace rw::detail
