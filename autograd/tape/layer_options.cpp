@@ -1,18 +1,13 @@
-#include <algorithm>
-
 #include <rewind/autograd/tape/layer_options.hpp>
 
 namespace rw {
 
-void detail::OptionWalk::note(const std::string& path, Parameter& parameter) {
+void detail::OptionCollector::parameter(const std::string& path, Parameter& parameter) {
   if (!parameter.defined()) {
     return;
   }
   const ParameterHandle handle(&parameter);
-  const auto before = std::find_if(met_.begin(), met_.end(), [&](const NamedParameter& entry) {
-    return entry.parameter == handle;
-  });
-  if (before != met_.end()) {
+  if (const NamedParameter* const before = find_parameter(met_, handle)) {
     add_option(list, joined(path, "tied"), before->path);
     return;
   }
@@ -23,11 +18,11 @@ void detail::OptionWalk::note(const std::string& path, Parameter& parameter) {
 }
 
 OptionList options_of(const ParameterList& list) {
-  detail::OptionWalk walk;
+  detail::OptionCollector collector;
   for (const NamedParameter& entry : list) {
-    walk.note(entry.path, *entry.parameter);
+    collector.parameter(entry.path, *entry.parameter);
   }
-  return std::move(walk.list);
+  return std::move(collector.list);
 }
 
 }  // namespace rw

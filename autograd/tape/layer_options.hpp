@@ -44,38 +44,20 @@ concept HasName = requires {
 &&!std::is_member_pointer_v<decltype(&T::name)>;
 
 /// Collects options, with the parameters that were met already (Note [Tied weights]).
-class OptionWalk {
+class OptionCollector {
  public:
-  template <class Member>
-  void collect(const std::string& path, Member& member) {
-    if constexpr (std::same_as<Member, Parameter>) {
-      note(path, member);
-    } else if constexpr (HasParameters<Member>) {
-      if constexpr (HasName<Member>) {
-        add_option(list, joined(path, "kind"), Member::name);
-      }
-      if constexpr (ListsOptions<Member>) {
-        member.options([&](std::string_view name, const auto& value) {
-          add_option(list, joined(path, name), value);
-        });
-      }
-      member.parameters([&](std::string_view name, auto& child, ParameterRole = {}) {
-        collect(joined(path, name), child);
+  template <class L>
+  void layer(const std::string& path, const L& layer) {
+    if constexpr (HasName<L>) {
+      add_option(list, joined(path, "kind"), L::name);
+    }
+    if constexpr (ListsOptions<L>) {
+      layer.options([&](std::string_view name, const auto& value) {
+        add_option(list, joined(path, name), value);
       });
-    } else if constexpr (is_optional<Member>) {
-      if (member.has_value()) {
-        collect(path, *member);
-      }
-    } else {
-      std::size_t i = 0;
-      for (auto& element : member) {
-        collect(joined(path, i++), element);
-      }
     }
   }
-
-  /// "frozen" where a parameter is, and "tied" with the first path of one that was met before.
-  void note(const std::string& path, Parameter& parameter);
+  void parameter(const std::string& path, Parameter& parameter);
 
   OptionList list;
 
@@ -90,10 +72,10 @@ class OptionWalk {
 /// training leaves it, and "tied" names the path by which a parameter was reached before.
 template <HasParameters L>
 OptionList options_of(const L& layer) {
-  detail::OptionWalk walk;
+  detail::OptionCollector collector;
   // Its parameters(visit) is not const, since it hands out what optimisers change.
-  walk.collect("", const_cast<L&>(layer));
-  return std::move(walk.list);
+  detail::walk_members("", const_cast<L&>(layer), collector);
+  return std::move(collector.list);
 }
 
 /// Of single parameters: which are frozen.

@@ -4,9 +4,23 @@
 
 namespace rw {
 
-bool detail::contains(const ParameterList& list, const ParameterHandle& parameter) {
-  return std::any_of(list.begin(), list.end(),
-                     [&](const NamedParameter& entry) { return entry.parameter == parameter; });
+const NamedParameter* detail::find_parameter(const ParameterList& list,
+                                             const ParameterHandle& parameter) {
+  const auto found = std::find_if(list.begin(), list.end(), [&](const NamedParameter& entry) {
+    return entry.parameter == parameter;
+  });
+  return found == list.end() ? nullptr : &*found;
+}
+
+void detail::ParameterCollector::parameter(const std::string& path, Parameter& parameter) {
+  // A layer without bias leaves its bias empty.
+  if (!parameter.defined() || find_parameter(list, &parameter) != nullptr) {
+    return;
+  }
+  if (parameter.name() != path) {  // several threads may list one model
+    parameter.set_name(path);
+  }
+  list.push_back({path, &parameter});
 }
 
 std::int64_t count(const ParameterList& list) {

@@ -21,6 +21,7 @@
 #include <ranges>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <rewind/autograd/tape/parameter.hpp>
@@ -59,8 +60,8 @@ inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 
-/// Whether the list already contains this parameter (Note [Tied weights]).
-bool contains(const ParameterList& list, const ParameterHandle& parameter);
+/// The entry of this very parameter (Note [Tied weights]); null if the list does not have it.
+const NamedParameter* find_parameter(const ParameterList& list, const ParameterHandle& parameter);
 
 }  // namespace detail
 
@@ -72,28 +73,25 @@ concept HasParameters = requires(T& layer) {
 
 namespace detail {
 
-template <class Member>
-void collect(const std::string& path, Member& member, ParameterList& list) {
+/// Visits all that `member` lists, depth first: visitor.layer(path, layer) before the layer's
+/// members, and visitor.parameter(path, parameter).
+template <class Member, class Visitor>
+void walk_members(const std::string& path, Member& member, Visitor& visitor) {
   if constexpr (std::same_as<Member, Parameter>) {
-    // A layer without bias leaves its bias empty.
-    if (member.defined() && !contains(list, &member)) {
-      if (member.name() != path) {  // several threads may list one model
-        member.set_name(path);
-      }
-      list.push_back({path, &member});
-    }
+    visitor.parameter(path, member);
   } else if constexpr (HasParameters<Member>) {
+    visitor.layer(path, member);
     member.parameters([&](std::string_view name, auto& child, ParameterRole = {}) {
-      collect(joined(path, name), child, list);
+      walk_members(joined(path, name), child, visitor);
     });
   } else if constexpr (is_optional<Member>) {
     if (member.has_value()) {
-      collect(path, *member, list);
+      walk_members(path, *member, visitor);
     }
   } else if constexpr (std::ranges::range<Member>) {
     std::size_t i = 0;
     for (auto& element : member) {
-      collect(joined(path, std::to_string(i++)), element, list);
+      walk_members(joined(path, i++), element, visitor);
     }
   } else {
     static_assert(
@@ -102,12 +100,22 @@ void collect(const std::string& path, Member& member, ParameterList& list) {
   }
 }
 
-inline void collect_each(ParameterList&) {}
+/// Lists parameters and names them after their paths.
+struct ParameterCollector {
+  template <class L>
+  void layer(const std::string&, const L&) {}
+  void parameter(const std::string& path, Parameter& parameter);
+
+  ParameterList list;
+};
+
+inline void collect_each(ParameterCollector&) {}
 
 template <class Member, class... Rest>
-void collect_each(ParameterList& list, std::string_view name, Member& member, Rest&... rest) {
-  collect(std::string(name), member, list);
-  collect_each(list, rest...);
+void collect_each(ParameterCollector& collector, std::string_view name, Member& member,
+                  Rest&... rest) {
+  walk_members(std::string(name), member, collector);
+  collect_each(collector, rest...);
 }
 
 }  // namespace detail
@@ -116,9 +124,9 @@ void collect_each(ParameterList& list, std::string_view name, Member& member, Re
 /// once (Note [Tied weights]). Names each parameter after its path.
 template <HasParameters L>
 ParameterList parameters(L& layer) {
-  ParameterList list;
-  detail::collect("", layer, list);
-  return list;
+  detail::ParameterCollector collector;
+  detail::walk_members("", layer, collector);
+  return std::move(collector.list);
 }
 
 /// The same for several layers or parameters, each preceded by its name, as in io::save():
@@ -126,9 +134,9 @@ ParameterList parameters(L& layer) {
 ///     Adam optimizer(parameters("lstm", lstm, "head", head));
 template <class Member, class... Rest>
 ParameterList parameters(std::string_view name, Member& member, Rest&&... rest) {
-  ParameterList list;
-  detail::collect_each(list, name, member, rest...);
-  return list;
+  detail::ParameterCollector collector;
+  detail::collect_each(collector, name, member, rest...);
+  return std::move(collector.list);
 }
 
 namespace detail {
