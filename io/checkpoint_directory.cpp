@@ -66,12 +66,12 @@ CheckpointDirectory::CheckpointDirectory(std::string path, CheckpointDirectoryOp
   }
 }
 
-std::vector<Generation> CheckpointDirectory::generations() const {
+std::vector<Generation> CheckpointDirectory::listed() const {
   std::vector<Generation> found;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
     if (const auto number = number_of(entry.path().filename().string())) {
-      found.push_back({*number, entry.path().string(), score_of(entry.path().string())});
+      found.push_back({*number, entry.path().string()});
     }
   }
   if (error) {
@@ -80,6 +80,14 @@ std::vector<Generation> CheckpointDirectory::generations() const {
   }
   std::ranges::sort(found, {}, &Generation::number);
   return found;
+}
+
+std::vector<Generation> CheckpointDirectory::generations() const {
+  std::vector<Generation> all = listed();
+  for (Generation& each : all) {
+    each.score = score_of(each.path);
+  }
+  return all;
 }
 
 namespace {
@@ -104,10 +112,8 @@ std::optional<Generation> CheckpointDirectory::best() const {
 }
 
 Generation CheckpointDirectory::make_next(std::optional<double> score) const {
-  std::int64_t number = 1;
-  for (const Generation& each : generations()) {
-    number = std::max(number, each.number + 1);
-  }
+  const std::vector<Generation> before = listed();
+  const std::int64_t number = before.empty() ? 1 : before.back().number + 1;
   const std::string name = fmt::format("{}{:06}{}", prefix, number, suffix);
   return {number, (std::filesystem::path(path_) / name).string(), score};
 }
@@ -120,7 +126,7 @@ Attributes CheckpointDirectory::attributes_of(const Generation& generation) {
 }
 
 void CheckpointDirectory::remove_old() const {
-  const std::vector<Generation> all = generations();
+  const std::vector<Generation> all = options_.keep_best > 0 ? generations() : listed();
   std::set<std::int64_t> kept;
   const auto keep = [&](const auto& first, const auto& last) {
     std::for_each(first, last, [&](const Generation& each) { kept.insert(each.number); });

@@ -104,6 +104,8 @@ class CheckpointDirectory {
     return std::nullopt;
   }
 
+  /// The generations without their scores: no file is opened.
+  std::vector<Generation> listed() const;
   Generation make_next(std::optional<double> score) const;
   static Attributes attributes_of(const Generation& generation);
   void remove_old() const;

@@ -21,11 +21,18 @@ Autosave::Autosave(AutosaveOptions options, std::FILE* output)
 void Autosave::after_step() {
   ++steps_;
   changed_ = true;
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - last_;
-  if ((options_.every_steps > 0 && steps_ >= options_.every_steps) ||
-      (options_.every_minutes > 0 && elapsed.count() >= 60 * options_.every_minutes)) {
+  if (is_due()) {
     save();
   }
+}
+
+bool Autosave::is_due() const {
+  if (options_.every_steps > 0 && steps_ >= options_.every_steps) {
+    return true;
+  }
+  // The clock is asked only where the time counts.
+  const std::chrono::duration<double, std::ratio<60>> interval(options_.every_minutes);
+  return options_.every_minutes > 0 && std::chrono::steady_clock::now() - last_ >= interval;
 }
 
 void Autosave::after_epoch() {

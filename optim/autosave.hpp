@@ -44,6 +44,7 @@ class Autosave {
   void finish();
 
  private:
+  bool is_due() const;
   void save();
 
   AutosaveOptions options_;
