@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <rewind/autograd/tensor/sanitized.hpp>
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/io/detail/digest.hpp>
 
@@ -21,21 +22,12 @@
 
 namespace {
 
-using namespace checkpoints;
+using namespace rw::testing::checkpoints;
+namespace golden = rw::testing::golden;
 
 const std::string golden_file = REWIND_TEST_DATA "/checkpoint_version_1.h5";
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
-#else
-constexpr bool sanitized = false;
-#endif
+constexpr bool sanitized = rw::detail::is_sanitized;
 
 /// A file that is damaged in place, and what it should be loaded into.
 class Victim {
@@ -118,7 +110,7 @@ StateList weights() {
 std::string saved(const StateList& state) {
   const Folder folder;
   io::save(folder / "x.h5", state, {{"cell", "lstm"}});
-  return read(folder / "x.h5");
+  return content_of(folder / "x.h5");
 }
 
 int tries(const char* variable, int by_default) {
@@ -151,7 +143,7 @@ class MemoryLimit {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(every_flipped_bit_of_the_golden_file_is_refused) {
-  Victim file(read(golden_file), golden::state());
+  Victim file(content_of(golden_file), golden::state());
   int accepted = 0;
   for (std::size_t byte = 0; byte < file.good().size(); ++byte) {
     for (int bit = 0; bit < 8; ++bit) {
@@ -164,7 +156,7 @@ BOOST_AUTO_TEST_CASE(every_flipped_bit_of_the_golden_file_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(every_other_size_of_the_golden_file_is_refused) {
-  Victim file(read(golden_file), golden::state());
+  Victim file(content_of(golden_file), golden::state());
   int accepted = 0;
   for (std::size_t size = 0; size < file.good().size() + 600; ++size) {
     if (size != file.good().size()) {
@@ -238,7 +230,7 @@ BOOST_AUTO_TEST_CASE(a_sparse_file_is_refused_by_its_header) {
   const StateList state = golden::state();
   for (const char* name : {"checkpoint_version_1.h5", "checkpoint_before_index.h5"}) {
     const std::string path = folder / name;
-    write(path, read(std::string(REWIND_TEST_DATA "/") + name));
+    write(path, content_of(std::string(REWIND_TEST_DATA "/") + name));
     fs::resize_file(path, std::uintmax_t{20} << 30);
     const auto start = std::chrono::steady_clock::now();
     const MemoryLimit limit(64 << 20);
@@ -253,7 +245,7 @@ BOOST_AUTO_TEST_CASE(a_sparse_file_is_refused_by_its_header) {
 BOOST_AUTO_TEST_CASE(mutants_of_the_index_with_fitting_digests_do_no_harm) {
   const Folder folder;
   const std::string path = folder / "x.h5";
-  const std::string good = read(golden_file);
+  const std::string good = content_of(golden_file);
   std::uint32_t user_block_bytes = 0;
   std::memcpy(&user_block_bytes, good.data() + 12, sizeof(user_block_bytes));
   const StateList target = zeros_like(golden::state());
@@ -313,7 +305,7 @@ BOOST_AUTO_TEST_CASE(too_little_memory_is_not_called_damage) {
   rw::trim_memory();
   {
     const MemoryLimit limit(8 << 20);
-    const std::string why = message<io::CheckpointReadError>([&] { io::load(path, state); });
+    const std::string why = message_of<io::CheckpointReadError>([&] { io::load(path, state); });
     BOOST_TEST(contains(why, "not enough memory: needs 16 MiB"), why);
   }
   BOOST_CHECK(bytes_of(state) == before);
@@ -321,7 +313,7 @@ BOOST_AUTO_TEST_CASE(too_little_memory_is_not_called_damage) {
 }
 
 BOOST_AUTO_TEST_CASE(a_newer_format_is_refused_by_its_version) {
-  Victim file(read(golden_file), golden::state());
+  Victim file(content_of(golden_file), golden::state());
   BOOST_TEST(file.is_refused_with(8, "\x02"));
   BOOST_TEST(contains(file.last_message(), "it has format version 2, expected 1"));
 }

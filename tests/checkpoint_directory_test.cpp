@@ -8,12 +8,11 @@
 #include <thread>
 #include <vector>
 
-#include <unistd.h>
-
 #include <rewind/io/checkpoint_directory.hpp>
 #include <rewind/optim/autosave.hpp>
 
 #include "support/messages.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/trainer_tasks.hpp"
 
 namespace {
@@ -29,13 +28,6 @@ using rw::UsageError;
 using rw::io::CheckpointDirectory;
 using rw::io::Generation;
 namespace fs = std::filesystem;
-
-struct Folder {
-  std::string path =
-      (fs::temp_directory_path() / ("rewind_directory_" + std::to_string(::getpid()))).string();
-  Folder() { fs::remove_all(path); }
-  ~Folder() { fs::remove_all(path); }
-};
 
 Tensor one_number(double value) { return rw::scalar(value, DType::float64); }
 
@@ -54,8 +46,8 @@ using Numbers = std::vector<std::int64_t>;
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(the_last_and_the_best_are_kept) {
-  const Folder folder;
-  CheckpointDirectory directory(folder.path + "/runs/7", {.keep_last = 2, .keep_best = 1});
+  const TemporaryFolder folder;
+  CheckpointDirectory directory(folder / "runs/7", {.keep_last = 2, .keep_best = 1});
   std::ofstream(directory.path() + "/notes.txt") << "mine";
   std::ofstream(directory.path() + "/checkpoint-best.h5") << "mine too";
   for (const double loss : {5.0, 1.0, 4.0, 3.0, 2.0}) {
@@ -73,8 +65,9 @@ BOOST_AUTO_TEST_CASE(the_last_and_the_best_are_kept) {
 }
 
 BOOST_AUTO_TEST_CASE(greater_scores_may_be_better_and_nan_never_is) {
-  const Folder folder;
-  CheckpointDirectory directory(folder.path, {.keep_last = 1, .keep_best = 1, .maximize = true});
+  const TemporaryFolder folder;
+  CheckpointDirectory directory(folder.path.string(),
+                                {.keep_last = 1, .keep_best = 1, .maximize = true});
   for (const double accuracy : {0.25, 0.75, 0.5, std::numeric_limits<double>::quiet_NaN()}) {
     directory.save(accuracy, "x", one_number(accuracy));
   }
@@ -83,8 +76,8 @@ BOOST_AUTO_TEST_CASE(greater_scores_may_be_better_and_nan_never_is) {
 }
 
 BOOST_AUTO_TEST_CASE(resume_passes_over_damaged_ones_and_says_which) {
-  const Folder folder;
-  CheckpointDirectory directory(folder.path);
+  const TemporaryFolder folder;
+  CheckpointDirectory directory(folder.path.string());
   Tensor x = one_number(0);
   BOOST_TEST(!directory.resume("x", x).has_value());
   for (const double value : {1.0, 2.0, 3.0}) {
@@ -99,33 +92,33 @@ BOOST_AUTO_TEST_CASE(resume_passes_over_damaged_ones_and_says_which) {
   BOOST_TEST(x.item() == 2);
   BOOST_REQUIRE(directory.skipped().size() == 1);
   BOOST_TEST(directory.skipped()[0].generation.number == 3);
-  rw::testing::check_contains(directory.skipped()[0].reason, {"checkpoint-000003.h5"});
+  check_contains(directory.skipped()[0].reason, {"checkpoint-000003.h5"});
 
   damage(directory.generations()[0].path);
   damage(directory.generations()[1].path);
   BOOST_CHECK_EXCEPTION(directory.resume("x", x), rw::io::CheckpointCorrupt, [](const auto& error) {
-    rw::testing::check_contains(error.what(), {"none of its 3 checkpoints can be read"});
+    check_contains(error.what(), {"none of its 3 checkpoints can be read"});
     return true;
   });
   BOOST_TEST(x.item() == 2);
 }
 
 BOOST_AUTO_TEST_CASE(another_model_is_an_error_and_no_damage) {
-  const Folder folder;
-  CheckpointDirectory directory(folder.path);
+  const TemporaryFolder folder;
+  CheckpointDirectory directory(folder.path.string());
   directory.save("x", one_number(1));
   Tensor wider = rw::zeros({2}, DType::float64);
   BOOST_CHECK_THROW(directory.resume("x", wider), rw::io::StateMismatch);
 }
 
 BOOST_AUTO_TEST_CASE(bad_folders_and_options_are_refused) {
-  const Folder folder;
+  const TemporaryFolder folder;
   BOOST_CHECK_THROW(CheckpointDirectory(""), UsageError);
-  BOOST_CHECK_THROW(CheckpointDirectory(folder.path, {.keep_last = 0}), UsageError);
-  BOOST_CHECK_THROW(CheckpointDirectory(folder.path, {.keep_best = -1}), UsageError);
-  std::ofstream(folder.path) << "a file";
-  BOOST_CHECK_THROW(CheckpointDirectory{folder.path}, rw::io::CheckpointWriteError);
-  BOOST_CHECK_THROW(CheckpointDirectory(folder.path + "/below"), rw::io::CheckpointWriteError);
+  BOOST_CHECK_THROW(CheckpointDirectory(folder / "runs", {.keep_last = 0}), UsageError);
+  BOOST_CHECK_THROW(CheckpointDirectory(folder / "runs", {.keep_best = -1}), UsageError);
+  std::ofstream(folder / "file") << "a file";
+  BOOST_CHECK_THROW(CheckpointDirectory{folder / "file"}, rw::io::CheckpointWriteError);
+  BOOST_CHECK_THROW(CheckpointDirectory(folder / "file/below"), rw::io::CheckpointWriteError);
 }
 
 BOOST_AUTO_TEST_CASE(autosave_saves_by_steps_by_time_or_by_epoch) {
@@ -224,12 +217,12 @@ struct Run {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_run_that_dies_again_and_again_ends_as_one_that_does_not) {
-  const Folder folder;
-  Run whole(folder.path + "/whole");
+  const TemporaryFolder folder;
+  Run whole(folder / "whole");
   whole.train(0);
   BOOST_TEST(whole.trainer.epochs_done() == 6);
 
-  const std::string path = folder.path + "/killed";
+  const std::string path = folder / "killed";
   int deaths = 0;
   for (const int last_batch : {3, 9, 8, 7, 11, 10, 13, 0}) {
     Run run(path);
@@ -246,16 +239,15 @@ BOOST_AUTO_TEST_CASE(a_run_that_dies_again_and_again_ends_as_one_that_does_not) 
     }
     BOOST_TEST(run.trainer.epochs_done() == 6);
     BOOST_TEST((run.task.bytes() == whole.task.bytes()));
-    BOOST_TEST((rw::testing::bytes_of(rw::state_of(run.optimizer)) ==
-                rw::testing::bytes_of(rw::state_of(whole.optimizer))));
+    BOOST_TEST((bytes_of(rw::state_of(run.optimizer)) == bytes_of(rw::state_of(whole.optimizer))));
     BOOST_TEST(run.trainer.best() == whole.trainer.best());
   }
   BOOST_TEST(deaths == 7);
 }
 
 BOOST_AUTO_TEST_CASE(an_interrupted_run_is_saved_where_it_stands) {
-  const Folder folder;
-  CheckpointDirectory directory(folder.path);
+  const TemporaryFolder folder;
+  CheckpointDirectory directory(folder.path.string());
   Task task;
   Adam optimizer(rw::parameters(task.model));
   Minibatches batches(50, {.batch = 8}, 5);

@@ -18,18 +18,18 @@
 
 #include "support/checkpoint_fixture.hpp"
 
-using namespace checkpoints;
+using namespace rw::testing::checkpoints;
 
 BOOST_AUTO_TEST_CASE(files_that_cannot_be_written) {
   const Folder folder;
   const StateList state = {{"a", numbers({2})}};
   BOOST_TEST(
-      contains(message<io::CheckpointWriteError>([&] { io::save(folder / "no/x.h5", state); }),
+      contains(message_of<io::CheckpointWriteError>([&] { io::save(folder / "no/x.h5", state); }),
                "No such file or directory"));
   BOOST_CHECK_THROW(io::save("", state), io::CheckpointWriteError);
   fs::create_directory(folder / "directory");
   BOOST_TEST(
-      contains(message<io::CheckpointWriteError>([&] { io::save(folder / "directory", state); }),
+      contains(message_of<io::CheckpointWriteError>([&] { io::save(folder / "directory", state); }),
                "Is a directory"));
   BOOST_CHECK_THROW(io::save((folder / "directory") + "/", state), io::CheckpointWriteError);
   BOOST_CHECK_THROW(io::save(folder / std::string(256, 'x').c_str(), state),
@@ -43,9 +43,10 @@ BOOST_AUTO_TEST_CASE(files_that_cannot_be_written) {
 BOOST_AUTO_TEST_CASE(files_that_cannot_be_read) {
   const Folder folder;
   const StateList state = {{"a", numbers({2})}};
-  BOOST_TEST(contains(message<io::CheckpointReadError>([&] { io::load(folder / "no.h5", state); }),
-                      "No such file or directory"));
-  BOOST_TEST(contains(message<io::CheckpointReadError>([&] { io::load(folder.path, state); }),
+  BOOST_TEST(
+      contains(message_of<io::CheckpointReadError>([&] { io::load(folder / "no.h5", state); }),
+               "No such file or directory"));
+  BOOST_TEST(contains(message_of<io::CheckpointReadError>([&] { io::load(folder.path, state); }),
                       "it is a directory"));
   BOOST_REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   BOOST_CHECK_THROW(io::load(folder / "pipe", state), io::CheckpointReadError);
@@ -62,7 +63,7 @@ BOOST_AUTO_TEST_CASE(a_disk_that_fills_up_keeps_the_old_file) {
   const Folder folder;
   const std::string path = folder / "x.h5";
   io::save(path, {{"a", numbers({2000})}});
-  const std::string old = read(path);
+  const std::string old = content_of(path);
   const StateList state = {{"a", numbers({2000}, rw::DType::float32, 2)}};
   for (const rlim_t limit : {0u, 1u, 511u, 4096u, 8191u}) {
     const pid_t child = ::fork();
@@ -82,7 +83,7 @@ BOOST_AUTO_TEST_CASE(a_disk_that_fills_up_keeps_the_old_file) {
     ::waitpid(child, &status, 0);
     BOOST_TEST(WIFEXITED(status));
     BOOST_TEST(WEXITSTATUS(status) == 7);
-    BOOST_CHECK(read(path) == old);
+    BOOST_CHECK(content_of(path) == old);
     BOOST_TEST(folder.files().size() == 1u);
   }
 }
@@ -133,12 +134,13 @@ BOOST_AUTO_TEST_CASE(a_symbolic_link_to_a_file_that_is_not_there_yet_is_followed
 
   fs::create_symlink("nowhere/x.h5", folder / "broken.h5");
   BOOST_TEST(
-      contains(message<io::CheckpointWriteError>([&] { io::save(folder / "broken.h5", state); }),
+      contains(message_of<io::CheckpointWriteError>([&] { io::save(folder / "broken.h5", state); }),
                "No such file or directory"));
   fs::create_symlink("b.h5", folder / "a.h5");
   fs::create_symlink("a.h5", folder / "b.h5");
-  BOOST_TEST(contains(message<io::CheckpointWriteError>([&] { io::save(folder / "a.h5", state); }),
-                      "symbolic links"));
+  BOOST_TEST(
+      contains(message_of<io::CheckpointWriteError>([&] { io::save(folder / "a.h5", state); }),
+               "symbolic links"));
   BOOST_TEST(fs::is_symlink(folder / "broken.h5"));
   BOOST_TEST(fs::is_symlink(folder / "a.h5"));
   BOOST_TEST(fs::is_empty(folder / "runs"));

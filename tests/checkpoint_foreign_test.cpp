@@ -26,7 +26,8 @@
 
 namespace {
 
-using namespace checkpoints;
+using namespace rw::testing::checkpoints;
+namespace golden = rw::testing::golden;
 using rw::io::detail::ChildLimits;
 using rw::io::detail::ChildProcess;
 
@@ -62,7 +63,7 @@ BOOST_AUTO_TEST_CASE(files_from_before_the_index_load_for_ever) {
 BOOST_AUTO_TEST_CASE(damage_to_a_foreign_file_is_an_error_or_changes_nothing) {
   const Folder folder;
   const std::string path = folder / "x.h5";
-  const std::string good = read(old_file);
+  const std::string good = content_of(old_file);
   const std::string values = bytes_of(golden::state());
   const StateList target = zeros_like(golden::state());
   const std::string untouched = bytes_of(target);
@@ -105,7 +106,7 @@ BOOST_AUTO_TEST_CASE(damage_to_a_foreign_file_is_an_error_or_changes_nothing) {
 BOOST_AUTO_TEST_CASE(mutants_of_a_file_without_checksums_do_no_harm) {
   const Folder folder;
   const std::string path = folder / "x.h5";
-  const std::string good = read(REWIND_TEST_DATA "/checkpoint_by_h5py.h5");
+  const std::string good = content_of(REWIND_TEST_DATA "/checkpoint_by_h5py.h5");
   const StateList target = {{"x", rw::zeros({4, 5})}};
   io::load(REWIND_TEST_DATA "/checkpoint_by_h5py.h5", target);
   BOOST_TEST(target[0].tensor.to_vector<float>()[19] == 19.0F);
@@ -140,11 +141,11 @@ BOOST_AUTO_TEST_CASE(mutants_of_a_file_without_checksums_do_no_harm) {
 // its neighbours in memory.
 BOOST_AUTO_TEST_CASE(a_chunk_that_stores_less_than_it_declares_is_refused) {
   BOOST_TEST(contains(
-      message<io::CheckpointRefused>([] {
+      message_of<io::CheckpointRefused>([] {
         io::load(REWIND_TEST_DATA "/checkpoint_short_chunk.h5", {{"x", rw::zeros({4, 5})}});
       }),
       "declares chunks larger than its shape"));
-  BOOST_TEST(contains(message<io::CheckpointRefused>([] {
+  BOOST_TEST(contains(message_of<io::CheckpointRefused>([] {
                         io::load(REWIND_TEST_DATA "/checkpoint_short_chunk_beside_a_long_one.h5",
                                  {{"x", rw::zeros({8, 5})}});
                       }),
@@ -161,7 +162,7 @@ BOOST_AUTO_TEST_CASE(hostile_files_are_refused) {
     BOOST_TEST_MESSAGE("h5py is not installed: skipped");
     return;
   }
-  BOOST_REQUIRE_MESSAGE(status == 0, read(folder / "errors"));
+  BOOST_REQUIRE_MESSAGE(status == 0, content_of(folder / "errors"));
   const StateList state = {{"x", rw::zeros({4, 5})}};
   int hostile = 0;
   for (const std::string& name : folder.files()) {

@@ -17,7 +17,8 @@
 
 namespace {
 
-using namespace checkpoints;
+using namespace rw::testing::checkpoints;
+namespace golden = rw::testing::golden;
 namespace detail = rw::io::detail;
 
 const std::string golden_file = REWIND_TEST_DATA "/checkpoint_version_1.h5";
@@ -29,7 +30,7 @@ struct Opened {
   void write_back() const {
     const std::vector<std::byte> block = detail::encode(index);
     BOOST_REQUIRE(block.size() == index.user_block_bytes);
-    std::string bytes = read(path);
+    std::string bytes = content_of(path);
     std::memcpy(bytes.data(), block.data(), block.size());
     write(path, bytes);
   }
@@ -66,7 +67,7 @@ BOOST_AUTO_TEST_CASE(the_golden_state_gives_the_golden_bytes) {
   detail::write_checkpoint(path, golden::state(), golden::attributes(), index.objects,
                            index.writer);
   if (hdf5(now) == hdf5(index.writer)) {
-    BOOST_CHECK(read(path) == read(golden_file));
+    BOOST_CHECK(content_of(path) == content_of(golden_file));
   }
   io::save(path, golden::state(), golden::attributes());
   BOOST_TEST(detail::CheckpointReader{path}.index().writer == now);
@@ -78,7 +79,7 @@ BOOST_AUTO_TEST_CASE(the_same_state_gives_the_same_bytes) {
   io::save(folder / "1.h5", state, {{"seed", "1"}});
   std::ranges::reverse(state);
   io::save(folder / "2.h5", state, {{"seed", "1"}});
-  BOOST_CHECK(read(folder / "1.h5") == read(folder / "2.h5"));
+  BOOST_CHECK(content_of(folder / "1.h5") == content_of(folder / "2.h5"));
 }
 
 BOOST_AUTO_TEST_CASE(values_are_aligned_and_the_user_block_has_room) {
@@ -122,7 +123,7 @@ BOOST_AUTO_TEST_CASE(both_readers_agree_or_the_difference_is_told) {
            {{"cell", "gru"}});
   const auto differences = [&](auto change) {
     Opened file(path);
-    const std::string before = read(path);
+    const std::string before = content_of(path);
     change(file.index);
     file.write_back();
     std::vector<std::string> found = detail::differences_between_readers(path);
@@ -146,13 +147,13 @@ BOOST_AUTO_TEST_CASE(an_index_that_says_what_cannot_be_is_refused) {
   const Folder folder;
   const std::string path = folder / "x.h5";
   io::save(path, {{"a", numbers({40})}, {"b/c", numbers({40})}, {"none", numbers({0})}});
-  const std::string good = read(path);
+  const std::string good = content_of(path);
   const auto refusal = [&](auto change) {
     write(path, good);
     Opened file(path);
     change(file.index);
     file.write_back();
-    return message<io::CheckpointRefused>([&] { io::list(path); });
+    return message_of<io::CheckpointRefused>([&] { io::list(path); });
   };
   const auto check = [&](const char* why, auto change) {
     BOOST_TEST(contains(refusal(change), why));

@@ -20,7 +20,7 @@
 
 namespace {
 
-using namespace checkpoints;
+using namespace rw::testing::checkpoints;
 using rw::Parameter;
 
 struct Affine {
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(a_mismatch_lists_everything_and_changes_nothing) {
                            {"model/fc/bias", rw::ones({4}, rw::DType::float64)}};
   const std::string before = bytes_of(state);
   BOOST_TEST(
-      message<io::StateMismatch>([&] { io::load(path, state); }) ==
+      message_of<io::StateMismatch>([&] { io::load(path, state); }) ==
       fmt::format("checkpoint '{}' does not fit: missing: model/cell/w_x, model/cell/w_h; "
                   "unexpected: model/b, model/cell/u; wrong shape: model/fc/weight is [3, 4], "
                   "expected [4, 4]; wrong type: model/fc/bias is float32, expected float64; "
@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(a_mismatch_lists_everything_and_changes_nothing) {
   BOOST_CHECK(bytes_of(state) == before);
 
   const std::string lenient =
-      message<io::StateMismatch>([&] { io::load(path, state, {.allow_unexpected = true}); });
+      message_of<io::StateMismatch>([&] { io::load(path, state, {.allow_unexpected = true}); });
   BOOST_TEST(contains(lenient, "missing: model/cell/w_x"));
   BOOST_TEST(!contains(lenient, "unexpected"));
   BOOST_CHECK(bytes_of(state) == before);
@@ -247,11 +247,11 @@ BOOST_AUTO_TEST_CASE(loading_what_fits_reports_what_does_not) {
     io::LoadOptions stricter = options;
     stricter.*option = false;
     BOOST_TEST(
-        contains(message<io::StateMismatch>([&] { io::load(path, again, stricter); }), part));
+        contains(message_of<io::StateMismatch>([&] { io::load(path, again, stricter); }), part));
     BOOST_CHECK(bytes_of(again) == before);
   }
   // A name that fits nothing is a mistake, and no loading of nothing.
-  BOOST_TEST(contains(message<io::StateMismatch>([&] {
+  BOOST_TEST(contains(message_of<io::StateMismatch>([&] {
                         io::load(path, {{"modle/new", rw::ones({2})}},
                                  {.allow_missing = true, .allow_unexpected = true});
                       }),
@@ -294,7 +294,7 @@ BOOST_AUTO_TEST_CASE(entries_are_renamed_by_the_first_rule_that_fits) {
            {{{"a/z/*", "c/*"}}, "nothing to rename to 'c/*'"},
            {{{"a/*", "c/*"}, {"a/x/w", "d"}}, "nothing to rename to 'd'"},
            {{{"a/x/w", "b"}}, "'a/x/w' and 'b' of the file would both be 'b'"}}) {
-    BOOST_TEST(contains(message<rw::UsageError>([&, &rules = rename] {
+    BOOST_TEST(contains(message_of<rw::UsageError>([&, &rules = rename] {
                           io::load(path, {{"b", rw::zeros({1})}}, {.rename = rules});
                         }),
                         part));
@@ -314,7 +314,7 @@ BOOST_AUTO_TEST_CASE(paths_that_cannot_be_saved) {
         deep}) {
     BOOST_CHECK_THROW(io::save(folder / "x.h5", {{path, x}}), rw::UsageError);
   }
-  BOOST_TEST(contains(message<rw::UsageError>([&] {
+  BOOST_TEST(contains(message_of<rw::UsageError>([&] {
                         io::save(folder / "x.h5", {{"a", x}, {"a", x}});
                       }),
                       "twice"));
@@ -383,7 +383,7 @@ BOOST_AUTO_TEST_CASE(other_tools_read_the_file) {
     const std::string command =
         fmt::format("h5dump {} '{}' > '{}' 2>&1", options, folder / file, folder / "dump");
     BOOST_TEST(std::system(command.c_str()) == 0);
-    return read(folder / "dump");
+    return content_of(folder / "dump");
   };
   const std::string dump = dump_of("-p", "x.h5");
   for (const char* part :

@@ -24,14 +24,11 @@
 namespace {
 
 using namespace rw::testing;
+using namespace rw::testing::extremes;
 using rw::DType;
 using rw::Reduction;
 using rw::Shape;
 using rw::Tensor;
-
-constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr float nan_value = std::numeric_limits<float>::quiet_NaN();
-constexpr float largest = std::numeric_limits<float>::max();
 
 /// -sum_c w_c q_c log softmax(x)_c of each row, and what it weighs in a mean.
 struct Terms {

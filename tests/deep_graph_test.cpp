@@ -12,16 +12,14 @@
 #include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/autograd/tape/parameter.hpp>
 #include <rewind/autograd/tape/tape.hpp>
+#include <rewind/autograd/tensor/sanitized.hpp>
 
 using namespace rw;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int operations = 50'000;  // the sanitizers need many times the memory
-#else
-constexpr int operations = 1'000'000;
-#endif
+// The sanitizers need many times the memory.
+constexpr int operations = rw::detail::is_sanitized ? 50'000 : 1'000'000;
 
 void run_on_small_stack(std::function<void()> body) {
   pthread_attr_t attributes;

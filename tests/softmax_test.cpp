@@ -22,13 +22,10 @@
 namespace {
 
 using namespace rw::testing;
+using namespace rw::testing::extremes;
 using rw::DType;
 using rw::Shape;
 using rw::Tensor;
-
-constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr float nan_value = std::numeric_limits<float>::quiet_NaN();
-constexpr float largest = std::numeric_limits<float>::max();
 
 }  // namespace
 

@@ -12,27 +12,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <rewind/autograd/tensor/sanitized.hpp>
 #include <rewind/io/detail/child_process.hpp>
 #include <rewind/io/detail/file.hpp>
 #include <rewind/io/error.hpp>
 
 namespace rw::io::detail {
 namespace {
-
-// Sanitizers reserve more memory than any limit allows, open pipes to find out what they may read,
-// and make a program several times slower.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
-#else
-constexpr bool sanitized = false;
-#endif
 
 constexpr int failed = 1;
 
@@ -74,7 +60,9 @@ void limit(Resource resource, std::uint64_t most) {
   limit(RLIMIT_NPROC, 0);
   limit(RLIMIT_FSIZE, limits.file_bytes);
   limit(RLIMIT_CPU, static_cast<std::uint64_t>(limits.processor_time.count()));
-  if (!sanitized) {
+  // Sanitizers reserve more memory than any limit allows, and open pipes to find out what they may
+  // read.
+  if (!rw::detail::is_sanitized) {
     limit(RLIMIT_NOFILE, 0);  // no file can be opened any more
     limit(RLIMIT_AS, memory_bytes);
   }
@@ -103,7 +91,7 @@ ChildProcess::ChildProcess(const std::string& path, const ChildLimits& limits,
                            const std::function<void()>& body)
     : patience_(std::chrono::seconds(10) + 20 * limits.processor_time) {
   ChildLimits allowed = limits;
-  if (sanitized) {
+  if (rw::detail::is_sanitized) {  // and several times slower
     allowed.processor_time *= 10;
   }
   // Asked for here: afterwards the child can open nothing.

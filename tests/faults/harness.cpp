@@ -1,9 +1,8 @@
 #include "harness.hpp"
 
+#include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <exception>
-#include <string_view>
 #include <thread>
 
 #include <fmt/format.h>
@@ -12,25 +11,9 @@
 
 namespace faults {
 
-namespace fs = std::filesystem;
-
-Folder::Folder() {
-  static int number = 0;
-  path_ = fs::temp_directory_path() / fmt::format("rewind_faults_{}_{}", ::getpid(), number++);
-  fs::create_directories(path_);
-}
-
-Folder::~Folder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
-int Folder::temporaries() const {
-  int count = 0;
-  for (const auto& entry : fs::directory_iterator(path_)) {
-    count += entry.path().filename() == "model.h5" ? 0 : 1;
-  }
-  return count;
+std::int64_t Folder::temporaries() const {
+  const std::vector<std::string> names = files();
+  return std::ranges::count_if(names, [](const std::string& name) { return name != "model.h5"; });
 }
 
 Model::Model(std::int64_t elements)

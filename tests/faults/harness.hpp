@@ -2,29 +2,20 @@
 // What the cases share: files whose generation shows in every value, children, counts.
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <string>
 
 #include <rewind/io/checkpoint.hpp>
 
+#include "../support/temporary_folder.hpp"
+
 namespace faults {
 
-/// A folder of its own, gone at the end of its scope.
-class Folder {
- public:
-  Folder();
-  ~Folder();
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string file() const { return (path_ / "model.h5").string(); }
-  const std::filesystem::path& path() const { return path_; }
+/// A folder for one checkpoint.
+struct Folder : rw::testing::TemporaryFolder {
+  std::string file() const { return *this / "model.h5"; }
   /// Files that are not the checkpoint.
-  int temporaries() const;
-
- private:
-  std::filesystem::path path_;
+  std::int64_t temporaries() const;
 };
 
 /// State whose values all tell one generation.
@@ -41,6 +32,16 @@ class Model {
 };
 
 void save(const std::string& path, std::int64_t generation, std::int64_t elements = 300);
+/// The same, which may fail with the error `Allowed`: whether it reports success.
+template <class Allowed>
+bool try_save(const std::string& path, std::int64_t generation, std::int64_t elements = 300) {
+  try {
+    save(path, generation, elements);
+    return true;
+  } catch (const Allowed&) {
+    return false;
+  }
+}
 /// The generation in a file; -1 where it is torn or cannot be read.
 std::int64_t load(const std::string& path, std::int64_t elements = 300);
 

@@ -124,9 +124,8 @@ ssize_t transferred(Call call, std::size_t bytes, Transfer&& transfer) {
 }  // namespace
 
 const char* name_of(Call call) {
-  constexpr std::array<const char*, calls> names = {"open",  "write",    "read",    "fsync",
-                                                    "close", "rename",   "stat",    "unlink",
-                                                    "chmod", "truncate", "allocate"};
+  constexpr std::array<const char*, calls> names = {
+      "open", "write", "read", "fsync", "close", "rename", "stat", "unlink", "chmod", "allocate"};
   return names[static_cast<std::size_t>(call)];
 }
 
@@ -232,11 +231,6 @@ int unlinkat(int folder, const char* path, int flags) noexcept {
 int fchmod(int file, mode_t mode) noexcept {
   static auto* const function = faults::real<int(int, mode_t)>("fchmod");
   return faults::strikes(Call::chmod) ? faults::failed() : function(file, mode);
-}
-
-int ftruncate(int file, off_t size) noexcept {
-  static auto* const function = faults::real<int(int, off_t)>("ftruncate");
-  return faults::strikes(Call::truncate) ? faults::failed() : function(file, size);
 }
 
 void* malloc(std::size_t bytes) {

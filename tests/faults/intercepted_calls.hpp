@@ -16,10 +16,9 @@ enum class Call {
   stat,
   unlink,
   chmod,
-  truncate,
   allocate,  // malloc, calloc, realloc and the aligned ones
 };
-inline constexpr int calls = 11;
+inline constexpr int calls = 10;
 const char* name_of(Call call);
 
 enum class Action {

@@ -40,18 +40,12 @@ int check_after(const Folder& folder, bool reported_success) {
 
 /// Saves generation 2, in a child, while call `number` acts otherwise. Returns whether there was
 /// such a call.
-bool try_save(Count& count, Call call, std::int64_t number, Action action, int error, bool repeat) {
+bool try_call(Count& count, Call call, std::int64_t number, Action action, int error, bool repeat) {
   const Folder folder;
   save(folder.file(), 1);
   const Ending ending = in_child([&] {
     arm(call, number, action, error, repeat);
-    bool success = false;
-    try {
-      save(folder.file(), 2);
-      success = true;
-    } catch (const std::exception&) {  // an Error or std::bad_alloc
-      success = false;
-    }
+    const bool success = try_save<std::exception>(folder.file(), 2);
     if (disarm() < number) {
       return not_reached;
     }
@@ -112,7 +106,7 @@ Count kills_at_random_moments(int tries, std::int64_t elements) {
 Count kills_at_each_call() {
   Count count;
   for (const Call call : saving_calls) {
-    for (std::int64_t number = 1; try_save(count, call, number, Action::kill, 0, false); ++number) {
+    for (std::int64_t number = 1; try_call(count, call, number, Action::kill, 0, false); ++number) {
     }
   }
   return count;
@@ -122,11 +116,11 @@ Count failing_calls() {
   Count count;
   for (const Call call : saving_calls) {
     for (const int error : {EIO, ENOSPC, EDQUOT, EACCES, EMFILE, EROFS}) {
-      for (std::int64_t number = 1; try_save(count, call, number, Action::fail, error, false);
+      for (std::int64_t number = 1; try_call(count, call, number, Action::fail, error, false);
            ++number) {
       }
     }
-    for (std::int64_t number = 1; try_save(count, call, number, Action::interrupt, 0, false);
+    for (std::int64_t number = 1; try_call(count, call, number, Action::interrupt, 0, false);
          ++number) {
     }
   }
@@ -135,14 +129,14 @@ Count failing_calls() {
 
 Count short_writes() {
   Count count;
-  for (std::int64_t number = 1; try_save(count, Call::write, number, Action::part, 0, false);
+  for (std::int64_t number = 1; try_call(count, Call::write, number, Action::part, 0, false);
        ++number) {
   }
-  for (std::int64_t number = 1; try_save(count, Call::write, number, Action::nothing, 0, false);
+  for (std::int64_t number = 1; try_call(count, Call::write, number, Action::nothing, 0, false);
        ++number) {
   }
-  try_save(count, Call::write, 1, Action::part, 0, true);
-  try_save(count, Call::write, 1, Action::nothing, 0, true);
+  try_call(count, Call::write, 1, Action::part, 0, true);
+  try_call(count, Call::write, 1, Action::nothing, 0, true);
   return count;
 }
 
@@ -167,13 +161,7 @@ Count limited_file_sizes(bool ignores_signal) {
       const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
       const rlimit some{static_cast<rlim_t>(limit), RLIM_INFINITY};
       ::setrlimit(RLIMIT_FSIZE, &some);
-      bool success = false;
-      try {
-        save(folder.file(), 2, 20'000);
-        success = true;
-      } catch (const rw::io::CheckpointWriteError&) {
-        success = false;
-      }
+      const bool success = try_save<rw::io::CheckpointWriteError>(folder.file(), 2, 20'000);
       ::setrlimit(RLIMIT_FSIZE, &none);
       if (success || load(folder.file(), 20'000) != 1) {
         return lost;
@@ -188,7 +176,7 @@ Count limited_file_sizes(bool ignores_signal) {
 Count full_disks() {
   Count count;
   const Folder folder;
-  const std::string mounted = folder.path().string();
+  const std::string mounted = folder.path.string();
   if (::mount("tmpfs", mounted.c_str(), "tmpfs", 0, "size=2m") != 0) {
     return count;  // only root may
   }
@@ -200,13 +188,7 @@ Count full_disks() {
       const std::vector<char> bytes(static_cast<std::size_t>(level) * 32768, 'x');
       const bool fits = ::write(file, bytes.data(), bytes.size()) >= 0;
       ::close(file);
-      bool success = false;
-      try {
-        save(folder.file(), 2, 20'000);
-        success = true;
-      } catch (const rw::io::CheckpointWriteError&) {
-        success = false;
-      }
+      const bool success = try_save<rw::io::CheckpointWriteError>(folder.file(), 2, 20'000);
       ::unlink(ballast.c_str());
       const std::int64_t found = load(folder.file(), 20'000);
       if (!fits || (found != 2 && (success || found != 1))) {
@@ -223,7 +205,7 @@ Count full_disks() {
 Count failing_allocations_of_saves(bool from_then_on, std::int64_t stride) {
   Count count;
   for (std::int64_t number = 1;
-       try_save(count, Call::allocate, number, Action::fail, 0, from_then_on); number += stride) {
+       try_call(count, Call::allocate, number, Action::fail, 0, from_then_on); number += stride) {
   }
   return count;
 }

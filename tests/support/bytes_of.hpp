@@ -7,16 +7,22 @@
 
 namespace rw::testing {
 
-/// All bytes of the tensors of a state.
+/// All bytes of a tensor's values.
+inline std::string bytes_of(const Tensor& x) {
+  const Tensor dense = x.clone();
+  std::string bytes;
+  dispatch(dense.dtype(), [&](auto type) {
+    bytes.assign(reinterpret_cast<const char*>(dense.data<decltype(type)>()),
+                 static_cast<std::size_t>(dense.elements()) * size_of(dense.dtype()));
+  });
+  return bytes;
+}
+
+/// All paths of a state, each with the bytes of its tensor.
 inline std::string bytes_of(const StateList& state) {
   std::string bytes;
   for (const StateEntry& entry : state) {
-    const Tensor dense = entry.tensor.clone();
-    dispatch(dense.dtype(), [&](auto type) {
-      const auto* data = dense.data<decltype(type)>();
-      bytes.append(reinterpret_cast<const char*>(data),
-                   static_cast<std::size_t>(dense.elements()) * size_of(dense.dtype()));
-    });
+    bytes += entry.path + bytes_of(entry.tensor);
   }
   return bytes;
 }

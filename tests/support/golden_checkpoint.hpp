@@ -8,7 +8,7 @@
 
 #include <rewind/io/checkpoint.hpp>
 
-namespace golden {
+namespace rw::testing::golden {
 
 /// 1/3, 2/3, ... of a floating type; for int64 numbers beyond 2^53.
 inline rw::Tensor numbers(const rw::Shape& shape, rw::DType dtype = rw::DType::float32) {
@@ -43,4 +43,4 @@ inline rw::io::Attributes attributes() {
       {"cell", "lstm"}, {"empty", ""}, {"größe", "µ = 3 \n\t"}, {"seed", "18446744073709551615"}};
 }
 
-}  // namespace golden
+}  // namespace rw::testing::golden

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <rewind/autograd/fuse/math.hpp>
 
@@ -11,6 +12,13 @@
 #include "random_tensors.hpp"
 
 namespace rw::testing {
+
+/// Extreme numbers of float32.
+namespace extremes {
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float nan_value = std::numeric_limits<float>::quiet_NaN();
+constexpr float largest = std::numeric_limits<float>::max();
+}  // namespace extremes
 
 /// How near to the reference a loss of float32 or float64 must come.
 inline double tolerance_of(const Tensor& x) { return x.dtype() == DType::float32 ? 1e-6 : 1e-13; }

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <stdlib.h>
 
@@ -28,6 +29,14 @@ struct TemporaryFolder {
   /// The path of a file in it.
   std::string operator/(const std::string& name) const { return (path / name).string(); }
   bool empty() const { return std::filesystem::is_empty(path); }
+  /// The names of what is in it.
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+      names.push_back(entry.path().filename().string());
+    }
+    return names;
+  }
 };
 
 /// All bytes of a file.
