@@ -81,7 +81,7 @@ Count kills_at_random_moments(int tries, std::int64_t elements) {
       }
     }
     ::close(pipe[1]);
-    const int longest = elements > 1'000'000 ? 400'000 : 8'000;
+    const unsigned longest = elements > 1'000'000 ? 400'000 : 8'000;
     std::this_thread::sleep_for(std::chrono::microseconds(random() % longest));
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
