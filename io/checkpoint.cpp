@@ -1,91 +1,21 @@
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <functional>
+#include <iterator>
 #include <new>
-#include <optional>
-#include <set>
 
-#include <cxxabi.h>
 #include <fmt/format.h>
 
+#include <rewind/autograd/tensor/printable.hpp>
 #include <rewind/io/checkpoint.hpp>
+#include <rewind/io/detail/checkpoint_checks.hpp>
 #include <rewind/io/detail/checkpoint_reader.hpp>
 #include <rewind/io/detail/checkpoint_writer.hpp>
 #include <rewind/io/detail/load_plan.hpp>
+#include <rewind/io/detail/provenance.hpp>
 
 namespace rw::io {
 namespace {
-
-/// The names of all groups above `path`, outermost first. Throws UsageError unless the path is made
-/// of valid names.
-std::vector<std::string> groups_above(const std::string& path) {
-  std::vector<std::string> groups;
-  std::size_t begin = 0;
-  while (true) {
-    const std::size_t end = std::min(path.find('/', begin), path.size());
-    check<UsageError>(
-        detail::is_valid_name(std::string_view(path).substr(begin, end - begin)),
-        "checkpoint: '{}' is not a path; expected names of 1 to {} bytes separated by '/', without "
-        "control characters, none of them '.' or '..'",
-        path, detail::max_name_bytes);
-    if (end == path.size()) {
-      break;
-    }
-    groups.push_back(path.substr(0, end));
-    begin = end + 1;
-  }
-  check<UsageError>(groups.size() < static_cast<std::size_t>(detail::max_depth),
-                    "checkpoint: '{}' has {} levels, expected at most {}", path, groups.size() + 1,
-                    detail::max_depth);
-  return groups;
-}
-
-void check_state(const StateList& state) {
-  std::set<std::string> paths;
-  std::set<std::string> groups;
-  for (const StateEntry& entry : state) {
-    for (std::string& group : groups_above(entry.path)) {
-      groups.insert(std::move(group));
-    }
-    check<UsageError>(entry.tensor.defined(), "checkpoint: '{}' is an empty tensor handle",
-                      entry.path);
-    check<UsageError>(paths.insert(entry.path).second,
-                      "checkpoint: the path '{}' occurs twice; give each object a name of its own",
-                      entry.path);
-  }
-  for (const std::string& path : paths) {
-    check<UsageError>(!groups.contains(path),
-                      "checkpoint: '{}' names a tensor and also a group of tensors; rename one",
-                      path);
-  }
-  check<UsageError>(
-      paths.size() + groups.size() <= detail::max_objects,
-      "checkpoint: {} tensors in {} groups are too many, expected at most {} together",
-      paths.size(), groups.size(), detail::max_objects);
-}
-
-void check_attributes(const Attributes& attributes) {
-  check<UsageError>(attributes.size() <= detail::max_attributes,
-                    "checkpoint: {} attributes are too many, expected at most {}",
-                    attributes.size(), detail::max_attributes);
-  for (const auto& [name, value] : attributes) {
-    check<UsageError>(
-        !name.empty() && name.find('\0') == std::string::npos &&
-            !name.starts_with(detail::own_prefix),
-        "checkpoint: '{}' is not a name for an attribute; expected at least one byte, "
-        "no NUL, and not '{}' in front",
-        name, detail::own_prefix);
-    check<UsageError>(value.find('\0') == std::string::npos,
-                      "checkpoint: the value of attribute '{}' holds a NUL; expected text", name);
-    const std::size_t bytes = name.size() + value.size();
-    check<UsageError>(
-        bytes <= detail::max_attribute_bytes,
-        "checkpoint: attribute '{}' has {} bytes, expected at most {}; save long data "
-        "as a tensor",
-        name, bytes, detail::max_attribute_bytes);
-  }
-}
 
 /// Copies `values` (dense, same shape and type) into `target`'s storage.
 void assign(Tensor target, const Tensor& values) {
@@ -105,34 +35,6 @@ void assign(Tensor target, const Tensor& values) {
   rw::detail::end_loan(target);
 }
 
-/// The name of the object's type in C++, such as "rw::Adam"; empty where it is not known.
-std::string kind_of(const detail::SavedObject& object) {
-  if (object.type == nullptr) {
-    return {};
-  }
-  constexpr std::size_t most = 1000;  // templates of templates have endless names
-  int failed = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(
-      abi::__cxa_demangle(object.type->name(), nullptr, nullptr, &failed), std::free);
-  return std::string(failed == 0 ? name.get() : object.type->name()).substr(0, most);
-}
-
-std::vector<detail::ObjectRecord> to_records(const std::vector<detail::SavedObject>& objects) {
-  std::vector<detail::ObjectRecord> records;
-  std::set<std::string> paths;
-  for (const detail::SavedObject& object : objects) {
-    if (object.path.empty()) {
-      continue;  // the entries of a list, each below its own name
-    }
-    groups_above(object.path);  // for its check
-    check<UsageError>(paths.insert(object.path).second,
-                      "checkpoint: two objects are called '{}'; give each a name of its own",
-                      object.path);
-    records.push_back({object.path, kind_of(object), {}});
-  }
-  return records;
-}
-
 /// Calls `f`, telling of memory that does not suffice; `f` may set how many bytes are `needed`.
 template <class F>
 auto with_memory(const std::string& path, const std::uint64_t& needed, F f) {
@@ -146,10 +48,108 @@ auto with_memory(const std::string& path, const std::uint64_t& needed, F f) {
   }
 }
 
+std::string joined_faults(const std::vector<std::string>& faults) {
+  constexpr std::size_t most = 10;
+  const std::size_t shown = std::min(faults.size(), most);
+  return fmt::format(
+      "{}{}", fmt::join(faults.begin(), faults.begin() + shown, "; "),
+      shown < faults.size() ? fmt::format("; and {} more", faults.size() - shown) : "");
+}
+
+/// The values of a file before they are assigned.
+class StagedValues {
+ public:
+  /// Everything at first as it is.
+  explicit StagedValues(const std::vector<detail::LoadedObject>& objects) : objects_(objects) {
+    for (const detail::LoadedObject& object : objects) {
+      values_.push_back(object.state);
+      loaded_.emplace_back(object.state.size(), false);
+    }
+  }
+
+  void put(std::size_t object, std::size_t entry, Tensor values) {
+    values_[object][entry].tensor = std::move(values);
+    loaded_[object][entry] = true;
+  }
+
+  /// All that keeps the values from being those of the objects.
+  std::vector<std::string> faults(bool require_finite) const {
+    std::vector<std::string> faults;
+    for (std::size_t i = 0; i < objects_.size(); ++i) {
+      if (objects_[i].faults && is_loaded(i)) {
+        std::ranges::move(objects_[i].faults(values_[i]), std::back_inserter(faults));
+      }
+      for (std::size_t j = 0; require_finite && j < values_[i].size(); ++j) {
+        const Tensor& tensor = values_[i][j].tensor;
+        const std::string fault =
+            loaded_[i][j] && is_floating(tensor.dtype()) ? fault_of(tensor, finite_values) : "";
+        if (!fault.empty()) {
+          faults.push_back(fmt::format(
+              "{} {}", rw::detail::joined(objects_[i].name, values_[i][j].path), fault));
+        }
+      }
+    }
+    return faults;
+  }
+
+  /// Makes anew what is not written into.
+  void remake(const std::string& path) {
+    for (std::size_t i = 0; i < objects_.size(); ++i) {
+      if (!objects_[i].remake || !is_loaded(i)) {
+        continue;
+      }
+      try {
+        finish_.push_back(objects_[i].remake(values_[i]));
+      } catch (const CheckpointError& error) {
+        detail::fail_refused(path, fmt::format("{}: {}; nothing was changed", objects_[i].name,
+                                               rw::detail::printable(error.what(), 1000)));
+      }
+    }
+  }
+
+  /// Nothing in it can fail.
+  void assign_all() {
+    for (std::size_t i = 0; i < objects_.size(); ++i) {
+      for (std::size_t j = 0; !objects_[i].remake && j < values_[i].size(); ++j) {
+        if (loaded_[i][j]) {
+          assign(objects_[i].state[j].tensor, values_[i][j].tensor);
+        }
+      }
+      if (objects_[i].finish) {
+        objects_[i].finish();
+      }
+    }
+    for (const std::function<void()>& finish : finish_) {
+      finish();
+    }
+  }
+
+ private:
+  bool is_loaded(std::size_t object) const {
+    return std::ranges::find(loaded_[object], true) != loaded_[object].end();
+  }
+
+  const std::vector<detail::LoadedObject>& objects_;
+  std::vector<StateList> values_;
+  std::vector<std::vector<bool>> loaded_;
+  std::vector<std::function<void()>> finish_;
+};
+
 }  // namespace
 
-void detail::save(const std::string& path, const StateList& state, const Attributes& attributes,
-                  const std::vector<SavedObject>& objects) {
+StateList detail::whole_state(const std::vector<SavedObject>& objects) {
+  StateList whole;
+  for (const SavedObject& object : objects) {
+    for (const StateEntry& entry : object.state) {
+      whole.push_back({rw::detail::joined(object.name, entry.path), entry.tensor, entry.range});
+    }
+  }
+  return whole;
+}
+
+void detail::save(const std::string& path, const std::vector<SavedObject>& objects,
+                  const Attributes& attributes) {
+  const StateList state = whole_state(objects);
   check_state(state);
   check_attributes(attributes);
   try {
@@ -163,40 +163,42 @@ void detail::save(const std::string& path, const StateList& state, const Attribu
 }
 
 void save(const std::string& path, const StateList& state, const Attributes& attributes) {
-  detail::save(path, state, attributes, {});
+  detail::save(path, detail::objects_to_save("", state), attributes);
+}
+
+LoadReport detail::load(const std::string& path, const std::vector<LoadedObject>& objects,
+                        const LoadOptions& options) {
+  check_state(whole_state({objects.begin(), objects.end()}));
+  std::uint64_t needed = 0;
+  return with_memory(path, needed, [&] {
+    const CheckpointReader reader(path);
+    const LoadPlan plan(objects, reader.index(), options);
+    const std::string objections = plan.objections();
+    if (!objections.empty()) {
+      throw StateMismatch(fmt::format("checkpoint '{}' does not fit: {}", path, objections));
+    }
+    for (const LoadPlan::Source& source : plan.sources()) {
+      needed += source.bytes;
+    }
+    reader.verify_rest();
+    StagedValues staged(objects);
+    for (const LoadPlan::Source& source : plan.sources()) {
+      staged.put(source.object, source.entry, reader.read(source.path));
+    }
+    const std::vector<std::string> faults = staged.faults(options.require_finite);
+    if (!faults.empty()) {
+      fail_refused(path, fmt::format("{}; nothing was changed", joined_faults(faults)));
+    }
+    staged.remake(path);
+    LoadReport report = plan.report();
+    report.inexact = inexactness(reader.index().writer);
+    staged.assign_all();
+    return report;
+  });
 }
 
 LoadReport load(const std::string& path, const StateList& state, const LoadOptions& options) {
-  check_state(state);
-  std::uint64_t needed = 0;
-  std::vector<Tensor> values;
-  std::optional<detail::LoadPlan> plan;
-  with_memory(path, needed, [&] {
-    const detail::CheckpointReader reader(path);
-    plan.emplace(state, reader.index().tensors, options);
-    const std::string objections = plan->objections();
-    if (!objections.empty()) {
-      throw StateMismatch(fmt::format(
-          "checkpoint '{}' does not fit: {}; nothing was changed; build the same objects "
-          "as were saved, under the same names",
-          path, objections));
-    }
-    for (const detail::LoadPlan::Source& source : plan->sources()) {
-      needed +=
-          static_cast<std::uint64_t>(source.target.elements()) * size_of(source.target.dtype());
-    }
-    reader.verify_rest();
-    values.reserve(plan->sources().size());
-    for (const detail::LoadPlan::Source& source : plan->sources()) {
-      values.push_back(reader.read(source.path));
-    }
-  });
-  LoadReport report = plan->report();
-  // From here on nothing can fail.
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    assign(plan->sources()[i].target, values[i]);
-  }
-  return report;
+  return detail::load(path, detail::objects_to_load("", state), options);
 }
 
 std::string to_string(const LoadReport& report) {

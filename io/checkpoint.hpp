@@ -10,19 +10,22 @@
 // type in C++, and "rewind:tensors" and "rewind:values", how many there are below it. Loading does
 // not take HDF5's word for anything: Note [Checkpoint format], io/detail/checkpoint_index.hpp, and
 // docs/checkpoints.md.
+//
+// A file also holds the options that say what an object's numbers mean, such as a cell's activation
+// or an optimiser's beta1. Loading compares them, and checks that the values can be those of the
+// object: that a count is not negative, that a generator's state is one.
 
 #include <concepts>
 #include <map>
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 #include <vector>
 
-#include <rewind/autograd/tape/parameter_list.hpp>
 #include <rewind/autograd/tensor/shape.hpp>
 #include <rewind/autograd/tensor/state.hpp>
+#include <rewind/io/detail/checkpoint_object.hpp>
 #include <rewind/io/error.hpp>
 
 namespace rw::io {
@@ -55,6 +58,11 @@ struct LoadOptions {
   /// Leave as it is what has another shape or type in the file, for example an output layer for
   /// other classes.
   bool allow_mismatched = false;
+  /// Options of the objects that may have other values than when they were saved, by the paths
+  /// that the message gives them: "optimizer/beta1"; a '*' stands for any text: "model/*/dropout".
+  std::vector<std::string> allow_different = {};
+  /// Refuse weights that are infinite or NaN.
+  bool require_finite = false;
   /// Of several that fit an entry, the first counts.
   std::vector<Rename> rename = {};
 };
@@ -65,6 +73,9 @@ struct LoadReport {
   std::vector<std::string> missing;     ///< not in the file
   std::vector<std::string> unexpected;  ///< in the file, not in the state
   std::vector<std::string> mismatched;  ///< of another shape or type in the file
+  /// One line on why training may not go on to the last bit as it would have: another version,
+  /// instruction set or number of threads. Empty where it does.
+  std::string inexact;
 
   /// Whether all of the state was loaded.
   bool complete() const { return missing.empty() && mismatched.empty(); }
@@ -81,11 +92,13 @@ std::string to_string(const LoadReport& report);
 /// attributes that do not obey the rules above.
 void save(const std::string& path, const StateList& state, const Attributes& attributes = {});
 
-/// Restores `state` from `path`. Paths, shapes and types must match exactly, but for what `options`
-/// allow; otherwise throws one StateMismatch that lists every missing, unexpected, misshapen or
-/// mistyped entry. Throws it too when nothing at all would be loaded, and UsageError for a renaming
-/// that fits no entry of the file or gives two the same name. Also throws CheckpointReadError,
-/// CheckpointCorrupt or CheckpointRefused. On any error no value has changed. All that is loaded
+/// Restores `state` from `path`. Paths, shapes, types and options must match exactly, but for what
+/// `options` allow; otherwise throws one StateMismatch that lists every missing, unexpected,
+/// misshapen or mistyped entry and every option that differs. Throws it too when nothing at all
+/// would be loaded, and UsageError for a renaming that fits no entry of the file or gives two the
+/// same name. Throws CheckpointRefused for values that cannot be those of the object, such as a
+/// negative learning rate. Also throws CheckpointReadError or CheckpointCorrupt. On any error no
+/// value has changed. All that is loaded
 /// has been checked against its digest; what is left out is not read. Takes as much memory again as
 /// is loaded. Restoring counts as a mutation (Note [Version counters]).
 ///
@@ -101,90 +114,22 @@ Attributes read_attributes(const std::string& path);
 /// file that cannot be read.
 std::vector<EntryInfo> list(const std::string& path);
 
-/// What has a place in a checkpoint: a tensor, a list of them, or anything that state_of() takes.
+/// What has a place in a checkpoint: anything that state_of() takes, such as layers, optimisers and
+/// generators; a tensor or a list of them; a History or a Vocabulary; and a number, a flag or a
+/// text of any length, such as JSON.
 template <class T>
 concept Saveable = std::same_as<std::remove_cvref_t<T>, Tensor> ||
-    std::same_as<std::remove_cvref_t<T>, StateList> || requires(T& object) {
+    std::same_as<std::remove_cvref_t<T>, StateList> || detail::is_remade<std::remove_cvref_t<T>> ||
+    requires(T& object) {
   { state_of(object) } -> std::convertible_to<StateList>;
 };
 
 namespace detail {
 
-inline void append(StateList&) {}
-
-template <class Object, class... Rest>
-void append(StateList& state, std::string_view name, Object&& object, Rest&&... rest) {
-  using Type = std::remove_cvref_t<Object>;
-  if constexpr (std::same_as<Type, Tensor>) {
-    state.push_back({std::string(name), object});
-  } else if constexpr (std::same_as<Type, StateList>) {
-    for (const StateEntry& entry : object) {
-      state.push_back(
-          {rw::detail::joined(std::string(name), entry.path), entry.tensor, entry.range});
-    }
-  } else {
-    const StateList entries = state_of(object);
-    append(state, name, entries);
-  }
-  append(state, std::forward<Rest>(rest)...);
-}
-
-/// Loads into `state`, and then into what is left of the objects.
-inline LoadReport load_objects(const std::string& path, const LoadOptions& options,
-                               const StateList& state) {
-  return load(path, state, options);
-}
-
-template <class Object, class... Rest>
-LoadReport load_objects(const std::string& path, const LoadOptions& options, StateList state,
-                        std::string_view name, Object& object, Rest&&... rest) {
-  static_assert(
-      !std::is_const_v<Object> || !HasParameters<std::remove_const_t<Object>>,
-      "load: the model is const; a checkpoint can only be loaded into one that may change");
-  if constexpr (RecurrentState<Object> && !std::same_as<Object, Tensor>) {
-    // Its tensors may share memory with each other, with outputs and with a learned initial state:
-    // the values go into tensors of their own, which take the old ones' place when all is loaded.
-    Object loaded = object;
-    for_each_tensor(loaded, [](Tensor& tensor) { tensor = tensor.detach().clone(); });
-    append(state, name, loaded);
-    LoadReport report = load_objects(path, options, std::move(state), rest...);
-    object = std::move(loaded);
-    return report;
-  } else {
-    append(state, name, object);
-    return load_objects(path, options, std::move(state), rest...);
-  }
-}
-
-/// A group of a checkpoint, and the type of what was saved there; null where that is not known.
-struct SavedObject {
-  std::string path;
-  const std::type_info* type = nullptr;
-};
-
-inline void append_objects(std::vector<SavedObject>&) {}
-
-template <class Object, class... Rest>
-void append_objects(std::vector<SavedObject>& objects, std::string_view name, const Object& object,
-                    const Rest&... rest) {
-  if constexpr (std::same_as<Object, StateList>) {
-    objects.push_back({std::string(name)});
-  } else if constexpr (!std::same_as<Object, Tensor>) {
-    objects.push_back({std::string(name), &typeid(object)});
-  }
-  append_objects(objects, rest...);
-}
-
-template <class... Named>
-std::vector<SavedObject> objects_of(const Named&... named) {
-  std::vector<SavedObject> objects;
-  append_objects(objects, named...);
-  return objects;
-}
-
-/// As save() below, with what is told about each of `objects`.
-void save(const std::string& path, const StateList& state, const Attributes& attributes,
-          const std::vector<SavedObject>& objects);
+void save(const std::string& path, const std::vector<SavedObject>& objects,
+          const Attributes& attributes);
+LoadReport load(const std::string& path, const std::vector<LoadedObject>& objects,
+                const LoadOptions& options);
 
 }  // namespace detail
 
@@ -192,30 +137,29 @@ void save(const std::string& path, const StateList& state, const Attributes& att
 /// rng).
 template <Saveable Object, class... Rest>
 StateList collect(std::string_view name, Object&& object, Rest&&... rest) {
-  StateList state;
-  detail::append(state, name, object, std::forward<Rest>(rest)...);
-  return state;
+  return detail::whole_state(detail::objects_to_save(name, object, rest...));
 }
 
 /// Saves pairs of name and object.
 template <Saveable Object, class... Rest>
 void save(const std::string& path, std::string_view name, Object&& object, Rest&&... rest) {
-  detail::save(path, collect(name, object, rest...), {}, detail::objects_of(name, object, rest...));
+  detail::save(path, detail::objects_to_save(name, object, rest...), {});
 }
 
 /// Saves pairs of name and object, with attributes.
 template <Saveable Object, class... Rest>
 void save(const std::string& path, const Attributes& attributes, std::string_view name,
           Object&& object, Rest&&... rest) {
-  detail::save(path, collect(name, object, rest...), attributes,
-               detail::objects_of(name, object, rest...));
+  detail::save(path, detail::objects_to_save(name, object, rest...), attributes);
 }
 
 /// Restores pairs of name and object. A recurrent state, of a network with the same batch, is
 /// replaced, by constants with the values of the file.
 template <Saveable Object, class... Rest>
 LoadReport load(const std::string& path, std::string_view name, Object&& object, Rest&&... rest) {
-  return detail::load_objects(path, {}, {}, name, object, std::forward<Rest>(rest)...);
+  return detail::load(
+      path,
+      detail::objects_to_load(name, std::forward<Object>(object), std::forward<Rest>(rest)...), {});
 }
 
 /// Restores pairs of name and object, with options:
@@ -228,7 +172,10 @@ LoadReport load(const std::string& path, std::string_view name, Object&& object,
 template <Saveable Object, class... Rest>
 LoadReport load(const std::string& path, const LoadOptions& options, std::string_view name,
                 Object&& object, Rest&&... rest) {
-  return detail::load_objects(path, options, {}, name, object, std::forward<Rest>(rest)...);
+  return detail::load(
+      path,
+      detail::objects_to_load(name, std::forward<Object>(object), std::forward<Rest>(rest)...),
+      options);
 }
 
 }  // namespace rw::io

@@ -10,6 +10,7 @@
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/io/detail/checkpoint_reader.hpp>
 #include <rewind/io/detail/checkpoint_writer.hpp>
+#include <rewind/io/detail/provenance.hpp>
 #include <rewind/io/detail/reader_agreement.hpp>
 
 #include "support/checkpoint_fixture.hpp"

@@ -18,7 +18,7 @@
 #include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/autograd/tensor/state_check.hpp>
 #include <rewind/io/bptt_batches.hpp>
-#include <rewind/io/error.hpp>
+#include <rewind/io/checkpoint.hpp>
 #include <rewind/io/minibatches.hpp>
 #include <rewind/io/vocabulary.hpp>
 #include <rewind/layers/truncated_bptt.hpp>
@@ -30,10 +30,13 @@
 #include <rewind/optim/trainer.hpp>
 
 #include "optimizer_table.hpp"
+#include "support/bytes_of.hpp"
 #include "support/messages.hpp"
 #include "support/small_model.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace rw;
+using rw::testing::bytes_of;
 using rw::testing::check_contains;
 using rw::testing::infinity;
 using rw::testing::message_of;
@@ -48,13 +51,14 @@ struct Object {
   std::string name;
   StateList state;
   std::function<std::vector<std::string>(const StateList&)> faults;
-  std::shared_ptr<void> keeps_alive = {};
+  std::function<void(const std::string& path)> load;
 };
 
 template <class T>
 Object object_of(const std::string& name, std::shared_ptr<T> object) {
   return {name, state_of(*object),
-          [=](const StateList& values) { return state_faults(name, *object, values); }, object};
+          [=](const StateList& values) { return state_faults(name, *object, values); },
+          [=](const std::string& path) { io::load(path, name, *object); }};
 }
 
 /// The state with one number of one entry replaced, in memory of its own.
@@ -164,10 +168,23 @@ BOOST_AUTO_TEST_CASE(values_that_objects_have_are_let_through) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(objects_load_what_they_saved) {
+  const rw::testing::TemporaryFolder folder;
+  const std::string path = folder / "x.h5";
+  for (const Object& object : Everything().objects) {
+    BOOST_TEST_CONTEXT(object.name) {
+      io::save(path, object.name, object.state);
+      object.load(path);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(impossible_values_are_found_and_named) {
   const Everything everything;
   const std::array<double, 5> candidates{-1, not_a_number, infinity, -infinity, 0x1p63};
   std::set<std::string> seen;
+  const rw::testing::TemporaryFolder folder;
+  const std::string file = folder / "x.h5";
   int refused = 0;
   for (const Object& object : everything.objects) {
     for (std::size_t entry = 0; entry < object.state.size(); ++entry) {
@@ -185,9 +202,15 @@ BOOST_AUTO_TEST_CASE(impossible_values_are_found_and_named) {
           continue;
         }
         BOOST_TEST_CONTEXT(object.name << ": " << path << " " << value) {
-          const auto faults = object.faults(with_value(object.state, entry, value));
+          const StateList values = with_value(object.state, entry, value);
+          const auto faults = object.faults(values);
           BOOST_TEST_REQUIRE(faults.size() == 1U);
           check_contains(faults[0], {object.name + "/" + path});
+          io::save(file, object.name, values);
+          const std::string before = bytes_of(object.state);
+          check_contains(message_of<io::CheckpointRefused>([&] { object.load(file); }),
+                         {object.name, path, "nothing was changed"});
+          BOOST_CHECK(bytes_of(object.state) == before);
           ++refused;
         }
       }

@@ -5,6 +5,7 @@
 
 #include <rewind/autograd/tensor/error.hpp>
 #include <rewind/autograd/tensor/option_list.hpp>
+#include <rewind/autograd/tensor/printable.hpp>
 
 namespace rw {
 
@@ -70,22 +71,12 @@ std::string kind_at(const Texts& texts, std::string_view object) {
   return value_at(texts, detail::joined(std::string(object), "kind")).value_or("");
 }
 
-std::string shown(std::string_view text) {
-  constexpr std::size_t most = 200;
-  std::string part(text.substr(0, most));
-  for (char& byte : part) {
-    if (static_cast<unsigned char>(byte) < ' ' || byte == '\x7F') {
-      byte = '?';
-    }
-  }
-  return text.size() > most ? part + "..." : part;
-}
-
 /// "adam {beta1 0.9, epsilon unset}" with "by" or "into" in front, or "with" where there is no
 /// kind.
 std::string side(std::string_view preposition, const std::string& kind,
                  const std::vector<std::string>& options) {
-  std::string text = kind.empty() ? "with" : fmt::format("{} {}", preposition, shown(kind));
+  std::string text =
+      kind.empty() ? "with" : fmt::format("{} {}", preposition, detail::printable(kind));
   if (kind.empty() || !options.empty()) {
     text += fmt::format(" {{{}}}", fmt::join(options, ", "));
   }
@@ -148,7 +139,8 @@ std::string to_string(const std::vector<OptionDifference>& differences) {
     const std::string_view name = name_in_object(difference.path);
     if (name != "kind") {
       const auto told = [&](const std::optional<std::string>& value) {
-        return fmt::format("{} {}", shown(name), value ? shown(*value) : "unset");
+        return fmt::format("{} {}", detail::printable(name),
+                           value ? detail::printable(*value) : "unset");
       };
       object->saved.push_back(told(difference.saved));
       object->now.push_back(told(difference.now));
@@ -156,7 +148,7 @@ std::string to_string(const std::vector<OptionDifference>& differences) {
   }
   std::vector<std::string> parts;
   for (const Object& object : objects) {
-    parts.push_back(fmt::format("{}{}saved {}, loaded {}", shown(object.path),
+    parts.push_back(fmt::format("{}{}saved {}, loaded {}", detail::printable(object.path),
                                 object.path.empty() ? "" : ": ",
                                 side("by", object.any->saved_kind, object.saved),
                                 side("into", object.any->now_kind, object.now)));

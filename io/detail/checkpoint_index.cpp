@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <ranges>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -177,6 +178,8 @@ ObjectRecord decode_object(Decoder& from) {
   from.require(is_valid_path(object.path), "has an unfit path");
   object.kind = from.text();
   object.options = from.texts();
+  from.require(std::ranges::all_of(std::views::keys(object.options), is_valid_path),
+               "has an unfit option");
   return object;
 }
 

@@ -50,8 +50,6 @@ void write_behind_user_block(OutputFile& file, Index& index, const StateList& st
 
 }  // namespace
 
-std::string writer_name() { return "rewind " REWIND_VERSION ", hdf5 " + hdf5_library_version(); }
-
 void write_checkpoint(const std::string& path, StateList state, const Attributes& attributes,
                       std::vector<ObjectRecord> objects, const std::string& writer) {
   std::ranges::sort(state, {}, &StateEntry::path);

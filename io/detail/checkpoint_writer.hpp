@@ -9,9 +9,6 @@
 
 namespace rw::io::detail {
 
-/// The versions of Rewind and HDF5, as new checkpoints name them.
-std::string writer_name();
-
 /// Writes a checkpoint to `path` as io::save() does, by `writer`. `state`, `attributes` and
 /// `objects` must be valid; what two objects are called must differ.
 void write_checkpoint(const std::string& path, StateList state, const Attributes& attributes,

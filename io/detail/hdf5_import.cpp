@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include <rewind/autograd/tensor/printable.hpp>
 #include <rewind/io/detail/checkpoint_index.hpp>
 #include <rewind/io/detail/child_process.hpp>
 #include <rewind/io/detail/hdf5.hpp>
@@ -141,13 +142,12 @@ void check_answer(const InputFile& answer) {
     fail_refused(answer.path(), "reading it ended without an answer");
   }
   const auto kind = static_cast<Refusal>(text.front());
-  std::ranges::replace_if(
-      text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  text = rw::detail::printable(text.substr(1), max_message_bytes);
   switch (kind) {
     case Refusal::corrupt:
-      throw CheckpointCorrupt(text.substr(1));
+      throw CheckpointCorrupt(text);
     case Refusal::refused:
-      throw CheckpointRefused(text.substr(1));
+      throw CheckpointRefused(text);
     case Refusal::memory:
       throw CheckpointReadError(
           fmt::format("checkpoint '{}' cannot be read: not enough memory: libhdf5 "

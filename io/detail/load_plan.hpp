@@ -7,36 +7,41 @@
 
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/io/detail/checkpoint_index.hpp>
+#include <rewind/io/detail/checkpoint_object.hpp>
 
 #pragma GCC visibility push(hidden)
 
 namespace rw::io::detail {
 
-/// What of a file goes where, and all differences between the file and the state.
+/// What of a file goes where, and all differences between the file and the objects.
 class LoadPlan {
  public:
-  /// Throws UsageError for renamings that cannot be.
-  LoadPlan(const StateList& state, const std::vector<TensorRecord>& tensors,
+  /// Throws UsageError for renamings that cannot be. `objects` and `options` must outlive the plan.
+  LoadPlan(const std::vector<LoadedObject>& objects, const Index& index,
            const LoadOptions& options);
 
   struct Source {
-    std::string path;  // in the file
-    Tensor target;
+    std::string path;    // in the file
+    std::size_t object;  // which of the objects,
+    std::size_t entry;   // and which entry of its state
+    std::uint64_t bytes;
   };
   const std::vector<Source>& sources() const { return sources_; }
   const LoadReport& report() const { return report_; }
 
-  /// What is not allowed; empty when nothing is.
+  /// What is not allowed, with what to do about it; empty when nothing is.
   std::string objections() const;
 
  private:
-  bool fits(const TensorRecord& tensor, const std::string& path, const Tensor& target);
+  bool fits(const TensorRecord& tensor, const std::string& path, const LoadedObject& object,
+            const Tensor& target);
 
   const LoadOptions& options_;
   LoadReport report_;
   std::vector<Source> sources_;
   std::vector<std::string> misshapen_;
   std::vector<std::string> mistyped_;
+  std::vector<OptionDifference> differences_;
 };
 
 /// "missing: a, b; unexpected: c", without kinds that have no entries.

@@ -28,7 +28,7 @@
 namespace rw::kernels::detail {
 namespace {
 
-constexpr int lanes = 16;
+constexpr int floats_per_register = 16;
 constexpr int most_rows = 8;
 constexpr std::array<int, most_rows + 1> most_vectors = {0, 12, 12, 8, 6, 4, 4, 3, 3};
 
@@ -59,8 +59,8 @@ REWIND_AVX512 void multiply_tile(const Tile& tile) {
     __m512 row[vectors];
     REWIND_UNROLL
     for (int v = 0; v < vectors; ++v) {
-      row[v] = v + 1 < vectors ? _mm512_loadu_ps(b + lanes * v)
-                               : _mm512_maskz_loadu_ps(tile.last, b + lanes * v);
+      row[v] = v + 1 < vectors ? _mm512_loadu_ps(b + floats_per_register * v)
+                               : _mm512_maskz_loadu_ps(tile.last, b + floats_per_register * v);
     }
     REWIND_UNROLL
     for (int i = 0; i < rows; ++i) {
@@ -76,9 +76,10 @@ REWIND_AVX512 void multiply_tile(const Tile& tile) {
     for (int v = 0; v < vectors; ++v) {
       const __mmask16 columns = v + 1 < vectors ? static_cast<__mmask16>(0xffff) : tile.last;
       if (tile.accumulate) {
-        sums[i][v] = _mm512_add_ps(_mm512_maskz_loadu_ps(columns, c + lanes * v), sums[i][v]);
+        sums[i][v] =
+            _mm512_add_ps(_mm512_maskz_loadu_ps(columns, c + floats_per_register * v), sums[i][v]);
       }
-      _mm512_mask_storeu_ps(c + lanes * v, columns, sums[i][v]);
+      _mm512_mask_storeu_ps(c + floats_per_register * v, columns, sums[i][v]);
     }
   }
 }
@@ -124,10 +125,11 @@ void multiply_avx512(const ProductSizes& sizes, const MatrixView<float>& a,
       const std::int64_t rows = even_part(bottom - top, most_rows);
       const std::int64_t widest = most_vectors[static_cast<std::size_t>(rows)];
       for (std::int64_t j = 0; j < n;) {
-        const std::int64_t left = (n - j + lanes - 1) / lanes;
+        const std::int64_t left = (n - j + floats_per_register - 1) / floats_per_register;
         const std::int64_t vectors = left < 2 * widest ? even_part(left, widest) : widest;
-        const std::int64_t columns = std::min(n - j, vectors * lanes);
-        const auto last = static_cast<__mmask16>(0xffff >> (vectors * lanes - columns));
+        const std::int64_t columns = std::min(n - j, vectors * floats_per_register);
+        const auto last =
+            static_cast<__mmask16>(0xffff >> (vectors * floats_per_register - columns));
         for (std::int64_t i = top; i < bottom; i += rows) {
           const auto height = static_cast<std::size_t>(std::min(rows, bottom - i));
           kernels[height - 1][static_cast<std::size_t>(vectors - 1)](

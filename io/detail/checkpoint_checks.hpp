@@ -1,0 +1,26 @@
+#pragma once
+// What may be saved, and how it is described in the file.
+
+#include <vector>
+
+#include <rewind/io/checkpoint.hpp>
+#include <rewind/io/detail/checkpoint_index.hpp>
+#include <rewind/io/detail/checkpoint_object.hpp>
+
+#pragma GCC visibility push(hidden)
+
+namespace rw::io::detail {
+
+/// Throws UsageError unless all paths are valid and differ, and all tensors are defined.
+void check_state(const StateList& state);
+
+/// Throws UsageError for names and values that a file cannot hold.
+void check_attributes(const Attributes& attributes);
+
+/// Kind and options of those objects that are more than one tensor and have a name. Throws
+/// UsageError where two have the same name.
+std::vector<ObjectRecord> to_records(const std::vector<SavedObject>& objects);
+
+}  // namespace rw::io::detail
+
+#pragma GCC visibility pop

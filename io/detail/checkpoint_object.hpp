@@ -1,0 +1,166 @@
+#pragma once
+// What io::save and io::load need to know about each object that they are given.
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include <rewind/autograd/tape/layer_options.hpp>
+#include <rewind/autograd/tape/parameter_list.hpp>
+#include <rewind/autograd/tensor/option_list.hpp>
+#include <rewind/autograd/tensor/state.hpp>
+#include <rewind/autograd/tensor/state_check.hpp>
+#include <rewind/io/detail/plain_values.hpp>
+
+namespace rw::io::detail {
+
+/// An object below its name. Paths of its state begin behind the name, those of its options with
+/// it.
+struct SavedObject {
+  std::string name;                      // empty: the state has whole paths
+  const std::type_info* type = nullptr;  // null for single tensors, lists of them and plain values
+  OptionList options;
+  StateList state;
+};
+
+/// How an object gets other values. They are first checked as a whole, then assigned: until the
+/// last object's are found to be right, nothing has changed.
+struct LoadedObject : SavedObject {
+  /// The shapes of `state` are not those that the file must have: `remake` judges them.
+  bool any_shape = false;
+  /// All that keeps `values`, entries in the order of `state`, from being the object's state.
+  std::function<std::vector<std::string>(const StateList& values)> faults;
+  /// Makes another object of `values` and returns what puts it in the place of the old one, which
+  /// cannot fail. Throws CheckpointError. Empty where values are written into `state`.
+  std::function<std::function<void()>(const StateList& values)> remake;
+  /// Called when `state` has its values.
+  std::function<void()> finish;
+};
+
+template <class T>
+constexpr bool is_remade = PlainValue<T> || MadeFromState<T>;
+
+/// A recurrent state of a network, other than a single tensor.
+template <class T>
+constexpr bool is_compound_state = RecurrentState<T> && !std::same_as<T, Tensor>;
+
+template <class Object>
+StateList state_to_save(Object& object) {
+  using Type = std::remove_const_t<Object>;
+  if constexpr (std::same_as<Type, Tensor>) {
+    return {{"", object}};
+  } else if constexpr (std::same_as<Type, StateList>) {
+    return object;
+  } else if constexpr (PlainValue<Type>) {
+    return to_state(object);
+  } else if constexpr (MadeFromState<Type>) {
+    return object.to_state();
+  } else {
+    return state_of(object);
+  }
+}
+
+template <class Object>
+void describe(SavedObject& described, std::string_view name, const Object& object) {
+  described.name = name;
+  if constexpr (!std::same_as<Object, Tensor> && !std::same_as<Object, StateList> &&
+                !PlainValue<Object>) {
+    described.type = &typeid(object);
+    described.options = options_below(name, object);
+  }
+}
+
+template <class Object>
+SavedObject object_to_save(std::string_view name, Object& object) {
+  SavedObject saved;
+  describe(saved, name, object);
+  saved.state = state_to_save(object);
+  return saved;
+}
+
+/// `object` must live until it is loaded.
+template <class Object>
+LoadedObject object_to_load(std::string_view name, Object& object) {
+  static_assert(
+      !std::is_const_v<Object> || !HasParameters<std::remove_const_t<Object>>,
+      "load: the model is const; a checkpoint can only be loaded into one that may change");
+  static_assert(!std::is_const_v<Object> || !is_remade<std::remove_const_t<Object>>,
+                "load: the object is const; a checkpoint can only be loaded into one that may "
+                "change");
+  LoadedObject loaded;
+  describe(loaded, name, object);
+  if constexpr (is_compound_state<Object>) {
+    // Its tensors may share memory with each other, with outputs and with a learned initial state:
+    // the values go into tensors of their own, which take the old ones' place when all is loaded.
+    auto fresh = std::make_shared<Object>(object);
+    for_each_tensor(*fresh, [](Tensor& tensor) { tensor = tensor.detach().clone(); });
+    loaded.state = state_of(*fresh);
+    loaded.finish = [fresh, &object] { object = std::move(*fresh); };
+  } else {
+    loaded.state = state_to_save(object);
+  }
+  if constexpr (is_remade<Object>) {
+    loaded.any_shape = true;
+    loaded.remake = [&object](const StateList& values) -> std::function<void()> {
+      std::shared_ptr<Object> made;
+      if constexpr (PlainValue<Object>) {
+        made = std::make_shared<Object>(from_state<Object>(values));
+      } else {
+        made = std::make_shared<Object>(Object::from_state(values));
+      }
+      return [made, &object] { object = std::move(*made); };
+    };
+  } else {
+    loaded.faults = [name = loaded.name, &object](const StateList& values) {
+      return state_faults(name, object, values);
+    };
+  }
+  return loaded;
+}
+
+inline void append_to_save(std::vector<SavedObject>&) {}
+
+template <class Object, class... Rest>
+void append_to_save(std::vector<SavedObject>& objects, std::string_view name, Object&& object,
+                    Rest&&... rest) {
+  objects.push_back(object_to_save(name, object));
+  append_to_save(objects, rest...);
+}
+
+/// Pairs of name and object.
+template <class... Named>
+std::vector<SavedObject> objects_to_save(Named&&... named) {
+  std::vector<SavedObject> objects;
+  append_to_save(objects, named...);
+  return objects;
+}
+
+inline void append_to_load(std::vector<LoadedObject>&) {}
+
+template <class Object, class... Rest>
+void append_to_load(std::vector<LoadedObject>& objects, std::string_view name, Object&& object,
+                    Rest&&... rest) {
+  static_assert(std::is_lvalue_reference_v<Object> || !is_remade<Object>,
+                "load: a temporary cannot be loaded into; give a variable");
+  objects.push_back(object_to_load(name, object));
+  append_to_load(objects, std::forward<Rest>(rest)...);
+}
+
+/// Pairs of name and object.
+template <class... Named>
+std::vector<LoadedObject> objects_to_load(Named&&... named) {
+  std::vector<LoadedObject> objects;
+  append_to_load(objects, std::forward<Named>(named)...);
+  return objects;
+}
+
+/// The state of all objects under whole paths.
+StateList whole_state(const std::vector<SavedObject>& objects);
+
+}  // namespace rw::io::detail
