@@ -2,6 +2,7 @@
 // have are let through. A row for every object with state: tests/lint/tables.sh asks for its
 // header.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>
@@ -27,6 +28,7 @@
 #include <rewind/optim/history.hpp>
 #include <rewind/optim/lbfgs.hpp>
 #include <rewind/optim/reduce_on_plateau.hpp>
+#include <rewind/optim/saved_gradients.hpp>
 #include <rewind/optim/trainer.hpp>
 
 #include "optimizer_table.hpp"
@@ -94,6 +96,7 @@ class Everything {
       }
       objects.push_back(object_of(row.name, rule));
     }
+    objects.push_back(object_of("gradients", std::make_shared<SavedGradients>(list)));
     const auto average = std::make_shared<ParameterAverage>(list);
     const auto lookahead = std::make_shared<Lookahead>(list);
     average->update();
@@ -152,8 +155,8 @@ std::string what(const std::string& path) {
 }
 
 /// Weights, their averages, what a network carries, seeds: any number can be.
-const std::set<std::string> anything{"average", "slow",     "seed", "xoshiro256++",
-                                     "state",   "settings", "steps"};
+const std::set<std::string> anything{"average", "slow",     "seed",  "xoshiro256++",
+                                     "state",   "settings", "steps", "gradient"};
 const std::set<std::string> maybe_negative{"velocity", "first_moment", "mean_gradient",
                                            "moves",    "loss",         "gradient_changes",
                                            "best",     "tokens"};
@@ -380,6 +383,34 @@ BOOST_AUTO_TEST_CASE(what_grows_is_made_anew_from_its_state) {
   StateList broken = vocabulary.to_state();
   broken[0].tensor = zeros({3});
   BOOST_CHECK_THROW(Vocabulary::from_state(broken), io::CheckpointRefused);
+}
+
+BOOST_AUTO_TEST_CASE(gradients_come_back_as_they_were) {
+  optim_fixture::Model model(DType::float32);
+  optim_fixture::set_gradients(parameters(model), 1);
+  model.b.zero_grad();
+  const auto bytes = [](const optim_fixture::Model& m) {
+    return optim_fixture::bytes_of({{"w", m.w.grad()}, {"s", m.s.grad()}});
+  };
+  const StateList from = SavedGradients(parameters(model)).state();
+  optim_fixture::Model same(DType::float32);
+  optim_fixture::set_gradients(parameters(same), 2);
+  BOOST_TEST(bytes(same) != bytes(model));
+  const SavedGradients restored(parameters(same));
+  const StateList to = restored.state();
+  BOOST_TEST_REQUIRE(from.size() == to.size());
+  BOOST_TEST(to[0].path == "present");
+  BOOST_TEST(to[1].path == "gradient/layer/w");
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    dispatch(to[i].tensor.dtype(), [&](auto type) {
+      using T = decltype(type);
+      Tensor target = to[i].tensor;
+      std::copy_n(from[i].tensor.data<T>(), target.elements(), target.mutable_data<T>());
+    });
+  }
+  restored.put_back();
+  BOOST_TEST(!same.b.has_grad());
+  BOOST_TEST(bytes(same) == bytes(model));
 }
 
 BOOST_AUTO_TEST_CASE(a_trainer_goes_on_with_a_history) {
