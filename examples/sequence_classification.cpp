@@ -138,7 +138,8 @@ struct SequenceClassification : Experiment {
               "\nfor comparison: a plain relu network of as many units, {} weights, {} epochs\n",
               count(plain), trained);
           Adam other(parameters(plain), {.learning_rate = learning_rate});
-          curves.push_back(train(other, options("rnn", trained), train_rng, classifier(plain)));
+          curves.push_back(train(plain, other, options("rnn", trained), train_rng,
+                                 classifier(plain), "comparison"));
           tested = test_rng;
           const Score rnn = test(80, tested, classifier(plain));
           print_test(rnn, "sequences");

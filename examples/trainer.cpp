@@ -53,21 +53,22 @@ struct Model {
   }
 };
 
-/// What a training leaves: all losses, and the best model's weights.
+/// What a training leaves: all losses, and the best model.
 struct Outcome {
-  History history;
-  std::vector<std::vector<float>> best;
+  explicit Outcome(const Model& model) : best(model) {}
 
-  void keep(const ParameterList& weights) {
-    best.clear();
-    for (const NamedParameter& entry : weights) {
-      best.push_back(entry.parameter->value().to_vector<float>());
-    }
-  }
+  History history;
+  Model best;
 };
 
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+bool same_bits(Model& a, Model& b) {
+  const ParameterList ours = parameters(a);
+  const ParameterList theirs = parameters(b);
+  return std::ranges::equal(ours, theirs, [](const NamedParameter& x, const NamedParameter& y) {
+    const auto p = x.parameter->value().to_vector<float>();
+    const auto q = y.parameter->value().to_vector<float>();
+    return p.size() == q.size() && std::memcmp(p.data(), q.data(), p.size() * sizeof(float)) == 0;
+  });
 }
 
 struct TrainerExperiment : Experiment {
@@ -91,7 +92,7 @@ struct TrainerExperiment : Experiment {
     Adam optimizer(weights, {.learning_rate = learning_rate});
     Minibatches batches(data.train.size(1), {.batch = batch_size}, seed);
     EarlyStopping stopping({.patience = patience});
-    Outcome outcome;
+    Outcome outcome(model);
     for (std::int64_t epoch = 1; epoch <= epochs && stopping.waited() < patience; ++epoch) {
       double sum = 0;
       double count = 0;
@@ -112,7 +113,7 @@ struct TrainerExperiment : Experiment {
       outcome.history.add("learning_rate", epoch, optimizer.learning_rate());
       stopping.observe(validation);
       if (stopping.improved()) {
-        outcome.keep(weights);
+        outcome.best = model;
       }
     }
     return outcome;
@@ -121,30 +122,50 @@ struct TrainerExperiment : Experiment {
   Outcome train_by_trainer(Model& model, const waves::Data& data) const {
     Adam optimizer(parameters(model), {.learning_rate = learning_rate});
     Minibatches batches(data.train.size(1), {.batch = batch_size}, seed);
-    Outcome outcome;
+    Outcome outcome(model);
+    std::optional<Trainer> trainer;
+    std::optional<io::CheckpointDirectory> directory = checkpoints();
+    std::function<void()> save_run;
+    if (directory) {
+      save_run = [&] {
+        directory->save("model", model, "best", outcome.best, "optimizer", optimizer, "batches",
+                        batches, "trainer", *trainer, "history", trainer->history());
+      };
+    }
     const auto keep_best = [&] {
-      outcome.keep(parameters(model));
+      outcome.best = model;
       if (!save.empty()) {
         io::save(save, attributes(), "model", model);
       }
     };
-    Trainer trainer(optimizer, {.epochs = epochs,
-                                .clip_norm = 1.0,
-                                .validate = [&] { return model.loss(data.valid).item(); },
-                                .on_best = keep_best,
-                                .patience = patience,
-                                .stop = interrupted,
-                                .label = "lstm"});
-    outcome.history = trainer.fit(batches, [&](const Tensor& batch) {
+    trainer.emplace(optimizer,
+                    TrainerOptions{.epochs = epochs,
+                                   .clip_norm = 1.0,
+                                   .validate = [&] { return model.loss(data.valid).item(); },
+                                   .on_best = keep_best,
+                                   .patience = patience,
+                                   .checkpoints = {.save = save_run},
+                                   .stop = interrupted,
+                                   .label = "lstm"});
+    if (directory) {
+      History history;
+      resume_from(*directory, "model", model, "best", outcome.best, "optimizer", optimizer,
+                  "batches", batches, "trainer", *trainer, "history", history);
+      trainer->set_history(std::move(history));
+    }
+    outcome.history = trainer->fit(batches, [&](const Tensor& batch) {
       return model.loss(index_select(data.train, batch, 1));
     });
+    if (interrupted()) {
+      print_resume_command();
+    }
     return outcome;
   }
 
   /// Trains one model twice and leaves the best weights in it; false when the two differ.
   bool train_twice(Model& model, const waves::Data& data) const {
     Model other = model;
-    const Outcome outcome = train_by_trainer(model, data);
+    Outcome outcome = train_by_trainer(model, data);
     if (!csv.empty()) {
       io::write_csv(csv, outcome.history);
       fmt::print("wrote {}\n", csv);
@@ -155,18 +176,13 @@ struct TrainerExperiment : Experiment {
     }
     bool same = true;
     if (!interrupted()) {
-      const Outcome by_hand = train_by_hand(other, data);
-      same = by_hand.history == outcome.history &&
-             std::ranges::equal(by_hand.best, outcome.best, same_bits);
+      Outcome by_hand = train_by_hand(other, data);
+      same = by_hand.history == outcome.history && same_bits(by_hand.best, outcome.best);
       fmt::print("by hand: {} epochs, validation {:.6f}; {}\n", by_hand.history["loss"].size(),
                  by_hand.history.last("validation"),
                  same ? "every loss and weight is the same" : "NOT the same");
     }
-    const ParameterList weights = parameters(model);
-    for (std::size_t i = 0; i < outcome.best.size(); ++i) {
-      weights[i].parameter->assign(
-          Tensor::from<float>(weights[i].parameter->shape(), outcome.best[i]));
-    }
+    model = outcome.best;
     return same;
   }
 

@@ -138,13 +138,13 @@ struct Vanishing : Experiment {
           const Step step = [&](Rng& r) { return name_first(model, r); };
           if (load.empty()) {
             Adam optimizer(parameters(model), {.learning_rate = learning_rate});
-            train(optimizer,
+            train(model, optimizer,
                   {.label = path,
                    .epochs = 1,
                    .batches = updates,
                    .clip_norm = clipping ? std::optional(clip) : std::nullopt,
                    .silent = true},
-                  train_rng, step);
+                  train_rng, step, path);
           } else {
             io::load(load, {.allow_unexpected = true}, path, model);
           }

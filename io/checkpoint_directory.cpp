@@ -49,7 +49,7 @@ std::optional<double> score_of(const std::string& path) {
 }  // namespace
 
 CheckpointDirectory::CheckpointDirectory(std::string path, CheckpointDirectoryOptions options)
-    : path_(std::move(path)), options_(options) {
+    : path_(std::move(path)), options_(std::move(options)) {
   check<UsageError>(!path_.empty(), "checkpoint directory: the path is empty");
   check<UsageError>(options_.keep_last >= 1,
                     "checkpoint directory: keep_last is {}, expected at least 1",
@@ -57,6 +57,9 @@ CheckpointDirectory::CheckpointDirectory(std::string path, CheckpointDirectoryOp
   check<UsageError>(options_.keep_best >= 0,
                     "checkpoint directory: keep_best is {}, expected at least 0",
                     options_.keep_best);
+  check<UsageError>(!options_.attributes.contains(score_attribute),
+                    "checkpoint directory: the attribute '{}' is the directory's own",
+                    score_attribute);
   std::error_code error;
   std::filesystem::create_directories(path_, error);
   if (error || !std::filesystem::is_directory(path_, error)) {
@@ -118,11 +121,12 @@ Generation CheckpointDirectory::make_next(std::optional<double> score) const {
   return {number, (std::filesystem::path(path_) / name).string(), score};
 }
 
-Attributes CheckpointDirectory::attributes_of(const Generation& generation) {
-  if (!generation.score) {
-    return {};
+Attributes CheckpointDirectory::attributes_of(const Generation& generation) const {
+  Attributes all = options_.attributes;
+  if (generation.score) {
+    all[score_attribute] = fmt::format("{}", *generation.score);
   }
-  return {{score_attribute, fmt::format("{}", *generation.score)}};
+  return all;
 }
 
 void CheckpointDirectory::remove_old() const {

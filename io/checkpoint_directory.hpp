@@ -2,8 +2,8 @@
 // A folder of checkpoints of one run, the newest of which is found again.
 //
 //     io::CheckpointDirectory directory("runs/7", {.keep_last = 3, .keep_best = 1});
-//     directory.resume("model", model, "optimizer", optimizer, "rng", rng);  // if there is
-//     anything
+//     // If there is anything:
+//     directory.resume("model", model, "optimizer", optimizer, "rng", rng);
 //     ...
 //     directory.save("model", model, "optimizer", optimizer, "rng", rng);
 
@@ -22,6 +22,7 @@ struct CheckpointDirectoryOptions {
   std::int64_t keep_last = 3;  ///< the newest so many are kept
   std::int64_t keep_best = 0;  ///< and so many of those with the best scores
   bool maximize = false;       ///< greater scores are better
+  Attributes attributes = {};  ///< texts that each checkpoint holds beside its score
 };
 
 /// One checkpoint of a directory.
@@ -47,6 +48,7 @@ class CheckpointDirectory {
   explicit CheckpointDirectory(std::string path, CheckpointDirectoryOptions options = {});
 
   const std::string& path() const { return path_; }
+  bool empty() const { return listed().empty(); }
 
   /// What is there, oldest first; nothing of it has been verified.
   std::vector<Generation> generations() const;
@@ -73,10 +75,13 @@ class CheckpointDirectory {
   /// throws otherwise: a run with other layers is an error, not damage.
   template <Saveable Object, class... Rest>
   std::optional<Generation> resume(std::string_view name, Object&& object, Rest&&... rest) {
-    return resume_newest([&](const std::string& path) { io::load(path, name, object, rest...); });
+    return resume_newest(
+        [&](const std::string& path) { report_ = io::load(path, name, object, rest...); });
   }
   /// What the last resume() passed over, newest first.
   const std::vector<SkippedGeneration>& skipped() const { return skipped_; }
+  /// What the last resume() loaded.
+  const LoadReport& report() const { return report_; }
 
  private:
   template <class Write>
@@ -107,13 +112,14 @@ class CheckpointDirectory {
   /// The generations without their scores: no file is opened.
   std::vector<Generation> listed() const;
   Generation make_next(std::optional<double> score) const;
-  static Attributes attributes_of(const Generation& generation);
+  Attributes attributes_of(const Generation& generation) const;
   void remove_old() const;
   void check_not_all_damaged() const;
 
   std::string path_;
   CheckpointDirectoryOptions options_;
   std::vector<SkippedGeneration> skipped_;
+  LoadReport report_;
 };
 
 }  // namespace rw::io

@@ -118,15 +118,8 @@ Vocabulary::Vocabulary(std::string_view text, const VocabularyOptions& options) 
 }
 
 Vocabulary Vocabulary::load(const std::string& path, const std::string& name) {
-  std::int64_t bytes = 0;
-  for (const io::EntryInfo& entry : io::list(path)) {
-    if (entry.path == name + "/tokens" && entry.shape.rank() == 1) {
-      bytes = entry.shape[0];
-    }
-  }
-  Vocabulary vocabulary(bytes);
+  Vocabulary vocabulary(0);
   io::load(path, io::LoadOptions{.allow_unexpected = true}, name, vocabulary);
-  vocabulary.read_state();
   return vocabulary;
 }
 

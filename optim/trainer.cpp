@@ -57,7 +57,8 @@ Trainer::Trainer(Optimizer& optimizer, TrainerOptions options)
       epochs_(zeros({}, DType::int64)),
       batches_(zeros({}, DType::int64)),
       loss_(zeros({}, DType::float64)),
-      weight_(zeros({}, DType::float64)) {
+      weight_(zeros({}, DType::float64)),
+      learning_rate_(zeros({}, DType::float64)) {
   check<UsageError>(options_.epochs >= 0, "trainer: epochs is {}, expected at least 0",
                     options_.epochs);
   check<UsageError>(options_.accumulate >= 1, "trainer: accumulate is {}, expected at least 1",
@@ -99,7 +100,8 @@ StateList Trainer::state() const {
   StateList state{{"epochs", epochs_, counts},
                   {"batches", batches_, counts},
                   {"loss", loss_, finite_values},
-                  {"weight", weight_, finite_from_zero}};
+                  {"weight", weight_, finite_from_zero},
+                  {"learning_rate", learning_rate_, finite_from_zero}};
   const auto append = [&](const std::string& name, const StateList& part) {
     for (const StateEntry& entry : part) {
       state.push_back({name + "/" + entry.path, entry.tensor, entry.range});
@@ -213,7 +215,7 @@ void Trainer::update() {
     if (options_.clip_norm) {
       clip_by_norm(optimizer_.parameters(), *options_.clip_norm);
     }
-    learning_rate_ = optimizer_.scheduled_learning_rate();
+    *learning_rate_.mutable_data<double>() = optimizer_.scheduled_learning_rate();
     optimizer_.step();
   } catch (const NonFiniteError& error) {
     fail_non_finite(error.what());
@@ -241,7 +243,7 @@ void Trainer::end_epoch() {
   if (validation) {
     history_.add("validation", epoch(), *validation);
   }
-  history_.add("learning_rate", epoch(), learning_rate_);
+  history_.add("learning_rate", epoch(), learning_rate_.item());
   stopping_.observe(validation.value_or(loss));
   if (plateau_) {
     plateau_->observe(validation.value_or(loss));
@@ -269,7 +271,7 @@ void Trainer::print_epoch(double loss, const std::optional<double>& validation) 
   std::string line = fmt::format(
       "{:>8}  epoch {:3}   loss {:.5f}{}   rate {:.3g}   {:6.1f} s{}\n", options_.label,
       epochs_done(), loss, validation ? fmt::format("   validation {:.5f}", *validation) : "",
-      learning_rate_, bar_->seconds(), stopping_.improved() ? "   best" : "");
+      learning_rate_.item(), bar_->seconds(), stopping_.improved() ? "   best" : "");
   if (stopping_.improved()) {
     kept_line_.clear();
   } else {

@@ -184,7 +184,8 @@ class Trainer {
   /// For a training that was resumed: `history` goes on.
   void set_history(History history) { history_ = std::move(history); }
 
-  /// "epochs", "batches", "loss" and "weight" of the current epoch, "stopping/..", "plateau/..".
+  /// "epochs", "batches", "loss" and "weight" of the current epoch, "learning_rate" of the last
+  /// update, "stopping/..", "plateau/..".
   /// Training that was saved after an update and loaded continues bitwise identically, if the
   /// optimiser and batches were saved and loaded too.
   StateList state() const;
@@ -234,13 +235,13 @@ class Trainer {
   Tensor batches_;                      // of the current epoch
   Tensor loss_;                         // the sum of their losses, each times its weight
   Tensor weight_;                       // the sum of their weights
+  Tensor learning_rate_;                // of the last update
   std::optional<ProgressBar> bar_;      // while fit() runs
   std::int64_t accumulated_ = 0;        // batches since the last update
   double first_weight_ = 1;             // of the first of them
   double accumulated_weight_ = 0;       // of all of them, as multiples of the first
   std::int64_t batches_per_epoch_ = 0;  // 0: not known yet
   std::int64_t batches_done_ = 0;       // since fit() began
-  double learning_rate_ = 0;            // of the last update
   std::string kept_line_;               // of the best epoch, dropped if the next is better
   bool interrupted_ = false;
 };

@@ -245,6 +245,36 @@ BOOST_AUTO_TEST_CASE(a_run_that_dies_again_and_again_ends_as_one_that_does_not) 
   BOOST_TEST(deaths == 7);
 }
 
+BOOST_AUTO_TEST_CASE(a_run_that_was_saved_at_the_end_of_an_epoch_has_the_same_history) {
+  const TemporaryFolder folder;
+  rw::History whole;
+  for (const bool is_resumed : {false, true}) {
+    Task task;
+    Adam optimizer(rw::parameters(task.model));
+    optimizer.set_schedule(rw::exponential_decay(0.5));
+    Minibatches batches(50, {.batch = 10}, 5);
+    int asked = 0;
+    const auto make = [&](int stop_at) {
+      return silent({.epochs = 2, .stop = [&asked, stop_at] { return ++asked == stop_at; }});
+    };
+    const std::string file = folder / "x.h5";
+    if (is_resumed) {
+      Trainer first(optimizer, make(6));  // after the fifth update, the epoch's last
+      first.fit(batches, task.step());
+      BOOST_TEST(first.interrupted());
+      BOOST_TEST(first.epochs_done() == 0);
+      rw::io::save(file, "trainer", first);
+    }
+    Trainer trainer(optimizer, make(0));
+    if (is_resumed) {
+      rw::io::load(file, "trainer", trainer);
+    }
+    trainer.fit(batches, task.step());
+    BOOST_TEST((whole.empty() || trainer.history() == whole));
+    whole = trainer.history();
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_interrupted_run_is_saved_where_it_stands) {
   const TemporaryFolder folder;
   CheckpointDirectory directory(folder.path.string());

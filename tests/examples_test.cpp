@@ -403,14 +403,20 @@ struct Descent {
   std::vector<double> rates;  // at each step
   std::vector<std::uint64_t> drawn;
 
+  template <class Visit>
+  void parameters(Visit&& visit) {
+    visit("w", w);
+  }
+
   examples::Curve train(examples::TrainingOptions options) {
     options.label = "descent";
     options.silent = true;
-    return experiment.train(optimizer, options, rw::Rng(7), [&](rw::Rng& rng) -> examples::Graded {
-      drawn.push_back(rng.next());
-      rates.push_back(optimizer.learning_rate());
-      return {sum(w.value() * w.value()), {w.value().item() < 0.5 ? 1 : 0, 1}};
-    });
+    return experiment.train(
+        *this, optimizer, options, rw::Rng(7), [&](rw::Rng& rng) -> examples::Graded {
+          drawn.push_back(rng.next());
+          rates.push_back(optimizer.learning_rate());
+          return {sum(w.value() * w.value()), {w.value().item() < 0.5 ? 1 : 0, 1}};
+        });
   }
 };
 

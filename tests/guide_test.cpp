@@ -229,3 +229,30 @@ io::write_csv(folder + "/history.csv", trainer.history());
   BOOST_TEST(std::filesystem::exists(folder + "/history.csv"));
   std::filesystem::remove_all(folder);
 }
+
+BOOST_AUTO_TEST_CASE(checkpoints) {
+  const std::string folder = new_folder();
+  const std::string file = folder + "/x.h5";
+  Rng rng(1);
+  Model model{GRU({.input = 8, .hidden = 4}, rng), Linear({.input = 4, .output = 2}, rng)};
+  GRU encoder = model.network;
+  Adam adam(parameters(model));
+  int epoch = 3;
+  std::string json = R"({"hidden": 8})";
+  const double loss = 0.5;
+  // clang-format off
+io::save(file, "model", model, "optimizer", adam, "rng", rng, "epoch", epoch, "config", json);
+io::load(file, "model", model, "optimizer", adam, "rng", rng, "epoch", epoch, "config", json);
+io::load(file, {.allow_unexpected = true}, "model/network", encoder);              // a part of the file
+io::load(file, {.allow_unexpected = true, .rename = {{"model/network/*", "body/*"}}}, "body", encoder);
+io::CheckpointDirectory directory(folder + "/runs/7", {.keep_last = 3, .keep_best = 1});
+directory.resume("model", model, "optimizer", adam, "rng", rng);                   // the newest that is whole
+Autosave autosave({.save = [&] { directory.save(loss, "model", model, "optimizer", adam, "rng", rng); },
+                   .every_minutes = 5});
+autosave.after_step();                                                             // after each step
+autosave.finish();
+  // clang-format on
+  BOOST_TEST(directory.best()->score.value() == loss);
+  std::filesystem::remove_all(folder);
+}
+

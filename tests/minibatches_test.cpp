@@ -256,10 +256,14 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_of_other_data_is_refused) {
   batches.next();
   rw::io::save(file, "batches", batches);
   Minibatches fewer(22, {.batch = 5}, 1);
-  rw::io::load(file, "batches", fewer);
-  BOOST_CHECK_EXCEPTION(fewer.next(), rw::UsageError, says("examples = 23, but made with 22"));
+  BOOST_CHECK_EXCEPTION(rw::io::load(file, "batches", fewer), rw::io::StateMismatch,
+                        says("{examples 23}, loaded into minibatches {examples 22}"));
   Minibatches larger(23, {.batch = 6}, 1);
-  rw::io::load(file, "batches", larger);
+  BOOST_CHECK_THROW(rw::io::load(file, "batches", larger), rw::io::StateMismatch);
+  // Of a list of tensors nothing but the numbers is known.
+  rw::io::load(file, rw::io::collect("batches", fewer.state()));
+  BOOST_CHECK_EXCEPTION(fewer.next(), rw::UsageError, says("examples = 23, but made with 22"));
+  rw::io::load(file, rw::io::collect("batches", larger.state()));
   BOOST_CHECK_THROW(larger.next(), rw::UsageError);
 }
 

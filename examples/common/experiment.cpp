@@ -1,6 +1,9 @@
 #include "common/experiment.hpp"
 
+#include <filesystem>
+
 #include <rewind/autograd/tape/tape.hpp>
+#include <rewind/optim/autosave.hpp>
 #include <rewind/optim/clip.hpp>
 
 #include "common/interrupt.hpp"
@@ -42,14 +45,23 @@ const double& Experiment::add_learning_rate(double value, const std::string& hel
   return number("learning-rate", value, help, 1e-8, 10);
 }
 
-Curve Experiment::train(rw::Optimizer& optimizer, const TrainingOptions& options, rw::Rng rng,
-                        const Step& step) const {
+namespace {
+
+bool is_good_enough(const Monitor& monitor, const TrainingOptions& options) {
+  return monitor.curve().epochs > 0 &&
+         (monitor.score().loss() < options.goal ||
+          (options.until_flawless && monitor.epochs_without_error() >= 3));
+}
+
+}  // namespace
+
+void Experiment::train(rw::Optimizer& optimizer, const TrainingOptions& options, Run& run,
+                       const Step& step) const {
   stop_training_on_interrupt();
-  Monitor monitor(options.label, options.epochs, options.batches, options.silent);
-  const double learning_rate = optimizer.learning_rate();
-  bool good_enough = false;
-  while (!monitor.done() && !good_enough && !interrupted()) {
-    for (std::int64_t i = 0; i < options.batches && !interrupted(); ++i) {
+  auto& [rng, learning_rate, monitor, save_run] = run;
+  rw::Autosave autosave({.save = save_run});
+  while (!monitor.done() && !is_good_enough(monitor, options) && !interrupted()) {
+    while (monitor.steps_in_epoch() < options.batches && !interrupted()) {
       rw::Tape tape;
       const Graded graded = step(rng);
       optimizer.zero_grad();
@@ -59,17 +71,56 @@ Curve Experiment::train(rw::Optimizer& optimizer, const TrainingOptions& options
       }
       optimizer.step();
       monitor.step(score_of(graded));
+      autosave.after_step();
     }
-    monitor.end_epoch();
-    good_enough = monitor.score().loss() < options.goal;
-    if (options.until_flawless) {
-      const std::int64_t without_error = monitor.epochs_without_error();
-      good_enough = good_enough || without_error == 3;
-      optimizer.set_learning_rate(learning_rate * (without_error > 0 ? 0.1 : 1.0));
+    const bool is_whole = monitor.steps_in_epoch() == options.batches;
+    if (!is_whole) {
+      autosave.finish();  // as long as the rest of the epoch is still to come
+    }
+    if (is_whole || monitor.steps_in_epoch() > 0) {
+      monitor.end_epoch();
+    }
+    if (is_whole) {
+      if (options.until_flawless) {
+        optimizer.set_learning_rate(learning_rate *
+                                    (monitor.epochs_without_error() > 0 ? 0.1 : 1.0));
+      }
+      autosave.after_epoch();
     }
   }
   monitor.finish();
-  return monitor.curve();
+  if (interrupted()) {
+    print_resume_command();
+  }
+}
+
+std::optional<rw::io::CheckpointDirectory> Experiment::checkpoints(
+    const std::string& folder) const {
+  if (checkpoint.empty()) {
+    return std::nullopt;
+  }
+  return std::optional<rw::io::CheckpointDirectory>(
+      std::in_place, (std::filesystem::path(checkpoint) / folder).string(),
+      rw::io::CheckpointDirectoryOptions{.attributes = attributes()});
+}
+
+void Experiment::print_resumed(const rw::io::CheckpointDirectory& directory,
+                               const std::optional<rw::io::Generation>& generation) {
+  for (const rw::io::SkippedGeneration& skipped : directory.skipped()) {
+    fmt::print(stderr, "passed over {}: {}\n", skipped.generation.path, skipped.reason);
+  }
+  if (generation) {
+    fmt::print("resumed from {}\n", generation->path);
+    if (!directory.report().inexact.empty()) {
+      fmt::print("{}\n", directory.report().inexact);
+    }
+  }
+}
+
+void Experiment::print_resume_command() const {
+  if (!checkpoint.empty()) {
+    fmt::print(stderr, "to go on with this run: {}\n", resume_command());
+  }
 }
 
 Score Experiment::test(std::int64_t batches, rw::Rng& rng, const Step& step) const {
@@ -94,7 +145,7 @@ int Experiment::result(const std::string& measured, const std::vector<std::strin
     fmt::print(" {}={}", name, all.at(name));
   }
   fmt::print("{}\n", more);
-  return interrupted() ? interrupted_code : 0;
+  return interrupted() ? interrupted_code() : 0;
 }
 
 int Experiment::result(const Score& score, const std::vector<std::string>& settings,

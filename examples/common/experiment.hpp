@@ -21,6 +21,7 @@
 #include <rewind/autograd/losses/metrics.hpp>
 #include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/io/checkpoint.hpp>
+#include <rewind/io/checkpoint_directory.hpp>
 #include <rewind/optim/optimizer.hpp>
 
 #include "common/monitor.hpp"
@@ -76,10 +77,20 @@ class Experiment : public CommandLine {
   Curve load_or_train(Model& model, rw::Optimizer& optimizer, const TrainingOptions& options,
                       const rw::Rng& rng, const Step& step);
 
-  /// Trains the parameters of `optimizer`: whatever a training consists of is at hand here. Ctrl-C
-  /// ends it after the step that is under way, but not the program.
-  Curve train(rw::Optimizer& optimizer, const TrainingOptions& options, rw::Rng rng,
-              const Step& step) const;
+  /// Trains `model`, whose parameters `optimizer` has. Ctrl-C ends it after the step that is under
+  /// way, but not the program. After --checkpoint the run is saved in that folder, or in `folder`
+  /// below it where a program trains several models, and goes on from there after --resume.
+  template <class Model>
+  Curve train(Model& model, rw::Optimizer& optimizer, const TrainingOptions& options, rw::Rng rng,
+              const Step& step, const std::string& folder = {}) const;
+
+  /// The folder of --checkpoint, or `folder` below it; nothing without that option.
+  std::optional<rw::io::CheckpointDirectory> checkpoints(const std::string& folder = {}) const;
+
+  /// After --resume, loads pairs of name and object from the newest checkpoint that is whole, if
+  /// there is one, and says which.
+  template <class... Named>
+  void resume_from(rw::io::CheckpointDirectory& directory, Named&&... named) const;
 
   /// The same without a tape: nothing is recorded.
   Score test(std::int64_t batches, rw::Rng& rng, const Step& step) const;
@@ -99,7 +110,23 @@ class Experiment : public CommandLine {
   int result(const Score& score, const std::vector<std::string>& settings,
              const std::string& more = {}) const;
 
+  /// After an interruption, how to go on.
+  void print_resume_command() const;
+
  private:
+  /// The steps of a training, without a word on where it is saved. `save` has the generator and the
+  /// progress as they are.
+  struct Run {
+    rw::Rng rng;
+    double learning_rate;  // at the beginning
+    Monitor monitor;
+    std::function<void()> save;
+  };
+  void train(rw::Optimizer& optimizer, const TrainingOptions& options, Run& run,
+             const Step& step) const;
+  static void print_resumed(const rw::io::CheckpointDirectory& directory,
+                            const std::optional<rw::io::Generation>& generation);
+
   using Clock = std::chrono::steady_clock;
   Clock::time_point start_ = Clock::now();
   std::optional<Clock::time_point> end_;
@@ -123,7 +150,7 @@ Curve Experiment::load_or_train(Model& model, rw::Optimizer& optimizer,
     rw::io::load(load, "model", model);
     return {};
   }
-  Curve curve = train(optimizer, options, rng, step);
+  Curve curve = train(model, optimizer, options, rng, step);
   if (!save.empty()) {
     rw::io::save(save, attributes(), "model", model);
     fmt::print("wrote {}\n", save);
@@ -132,6 +159,35 @@ Curve Experiment::load_or_train(Model& model, rw::Optimizer& optimizer,
     plot_curves(plot, {curve});
   }
   return curve;
+}
+
+template <class Model>
+Curve Experiment::train(Model& model, rw::Optimizer& optimizer, const TrainingOptions& options,
+                        rw::Rng rng, const Step& step, const std::string& folder) const {
+  Run run{rng,
+          optimizer.learning_rate(),
+          Monitor(options.label, options.epochs, options.batches, options.silent),
+          {}};
+  std::optional<rw::io::CheckpointDirectory> directory = checkpoints(folder);
+  if (directory) {
+    rw::Rng& current = run.rng;
+    TrainingProgress& progress = run.monitor.progress();
+    run.save = [&] {
+      directory->save("model", model, "optimizer", optimizer, "rng", current, "progress", progress);
+    };
+    resume_from(*directory, "model", model, "optimizer", optimizer, "rng", current, "progress",
+                progress);
+    progress.curve.label = options.label;
+  }
+  train(optimizer, options, run, step);
+  return run.monitor.curve();
+}
+
+template <class... Named>
+void Experiment::resume_from(rw::io::CheckpointDirectory& directory, Named&&... named) const {
+  if (resume) {
+    print_resumed(directory, directory.resume(named...));
+  }
 }
 
 }  // namespace examples

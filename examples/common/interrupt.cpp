@@ -1,12 +1,36 @@
 #include "common/interrupt.hpp"
 
 #include <array>
+#include <cerrno>
 #include <csignal>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace examples {
 
 namespace {
-volatile std::sig_atomic_t pressed = 0;
+volatile std::sig_atomic_t received = 0;  // the first signal
+
+void note(int signal) {
+  if (received == 0) {
+    received = signal;
+  }
+  if (signal == SIGPIPE || signal == SIGHUP) {
+    // Nobody reads what is still written.
+    std::signal(SIGPIPE, SIG_IGN);
+    const int saved_error = errno;
+    const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere >= 0) {
+      ::dup2(nowhere, STDOUT_FILENO);
+      if (signal == SIGHUP) {
+        ::dup2(nowhere, STDERR_FILENO);
+      }
+      ::close(nowhere);
+    }
+    errno = saved_error;
+  }
+}
 
 /// Gives the calling thread's handlers a stack of their own, if they have none: whatever code a
 /// signal interrupts may be using its stack pointer for something else.
@@ -25,11 +49,19 @@ void stop_training_on_interrupt() {
   if (interrupted()) return;
   provide_signal_stack();
   struct sigaction action = {};
-  action.sa_handler = [](int) { pressed = 1; };
+  action.sa_handler = note;
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART | SA_ONSTACK);
-  sigaction(SIGINT, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+    struct sigaction present = {};
+    sigaction(signal, nullptr, &present);
+    if (present.sa_handler != SIG_IGN) {  // as nohup asks
+      sigaction(signal, &action, nullptr);
+    }
+  }
 }
 
-bool interrupted() { return pressed != 0; }
+bool interrupted() { return received != 0; }
+
+int interrupted_code() { return 128 + received; }
 
 }  // namespace examples

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <rewind/autograd/tensor/error.hpp>
+#include <rewind/io/checkpoint_directory.hpp>
 
 namespace examples {
 
@@ -37,6 +39,11 @@ CommandLine::CommandLine(std::string name, const std::string& summary, const std
       ->type_name("FILE");
   app_->add_option("--plot", plot, "Draw PNG files into this folder, with gnuplot")
       ->type_name("DIR");
+  app_->add_option("--checkpoint", checkpoint,
+                   "Save the training run in this folder after every epoch and when interrupted")
+      ->type_name("DIR");
+  app_->add_flag("--resume", resume,
+                 "Go on with the run in the folder of --checkpoint, with the settings saved there");
   add("seed", seed, "Every seed gives other weights, training data and test data")
       .option->capture_default_str()
       ->check(between(0, 9e18));
@@ -118,24 +125,90 @@ void CommandLine::parse(int argc, const char* const* argv) {
     app_->exit(error, text);
     throw Stop{0, text.str()};
   }
-  if (!load.empty()) {
-    if (!save.empty()) {
-      refuse("--save and --load exclude each other");
-    }
-    for (const Setting& setting : settings_) {
-      if (setting.option->count() > 0) {
-        refuse(
-            fmt::format("--{0}: --load takes this from the file; leave out --{0}", setting.name));
-      }
-    }
-    take_settings_from(load);
+  check_combinations();
+  check_outputs();
+  const std::string file = file_with_settings();
+  if (!file.empty()) {
+    take_settings_from(file);
   }
   for (const Setting& setting : settings_) {
     if (setting.choose_default && setting.option->count() == 0) {
       setting.choose_default();
     }
   }
-  check_outputs();
+}
+
+namespace {
+
+/// The setting that may be given anew after --resume.
+constexpr std::string_view may_change = "epochs";
+
+/// The checkpoints of a run, newest first, in a folder or those below it.
+std::vector<std::string> checkpoints_in(const std::string& folder) {
+  std::vector<std::string> paths;
+  const auto append = [&](const std::string& path) {
+    const std::vector<rw::io::Generation> all = rw::io::CheckpointDirectory(path).generations();
+    for (auto each = all.rbegin(); each != all.rend(); ++each) {
+      paths.push_back(each->path);
+    }
+  };
+  append(folder);
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.is_directory()) {
+      append(entry.path());
+    }
+  }
+  return paths;
+}
+
+}  // namespace
+
+void CommandLine::check_combinations() const {
+  if (!save.empty() && !load.empty()) {
+    refuse("--save and --load exclude each other");
+  }
+  if (!checkpoint.empty() && !load.empty()) {
+    refuse("--checkpoint and --load exclude each other: a loaded model is not trained");
+  }
+  if (resume && checkpoint.empty()) {
+    refuse("--resume: name the folder of the run with --checkpoint");
+  }
+  if (load.empty() && !resume) {
+    return;
+  }
+  const char* const option = resume ? "--resume" : "--load";
+  for (const Setting& setting : settings_) {
+    if (setting.option->count() > 0 && !(resume && setting.name == may_change)) {
+      refuse(fmt::format("--{0}: {1} takes this from the file; leave out --{0}", setting.name,
+                         option));
+    }
+  }
+}
+
+std::string CommandLine::file_with_settings() const {
+  if (checkpoint.empty()) {
+    return load;
+  }
+  const std::vector<std::string> there = checkpoints_in(checkpoint);
+  if (!resume) {
+    if (!there.empty()) {
+      refuse(
+          fmt::format("--checkpoint: there is a run in {} already; add --resume to go on with "
+                      "it, or name another folder",
+                      checkpoint));
+    }
+    return {};
+  }
+  for (const std::string& path : there) {
+    try {
+      rw::io::read_attributes(path);
+      return path;
+    } catch (const rw::CheckpointError& error) {
+      fmt::print(stderr, "passed over {}: {}\n", path, error.what());
+    }
+  }
+  refuse(fmt::format("--resume: there is no checkpoint in {}; leave out --resume to begin",
+                     checkpoint));
 }
 
 void CommandLine::take_settings_from(const std::string& file) {
@@ -150,7 +223,8 @@ void CommandLine::take_settings_from(const std::string& file) {
     const auto found = saved.find(setting.name);
     rw::check<rw::CheckpointError>(found != saved.end(), "{}: {} lacks the setting \"{}\"", name_,
                                    file, setting.name);
-    arguments.push_back("--" + setting.name + "=" + found->second);
+    const bool is_given = setting.option->count() > 0;  // check_combinations() let it through
+    arguments.push_back("--" + setting.name + "=" + (is_given ? setting.text() : found->second));
   }
   try {
     app_->parse(arguments);
@@ -161,16 +235,25 @@ void CommandLine::take_settings_from(const std::string& file) {
 
 void CommandLine::check_outputs() const {
   namespace fs = std::filesystem;
+  std::error_code error;
   if (!save.empty()) {
     const fs::path folder = fs::absolute(save).parent_path();
-    if (::access(folder.c_str(), W_OK) != 0 || fs::is_directory(save)) {
-      refuse(fmt::format("--save: cannot write {}", save));
+    const fs::file_status present = fs::status(save, error);
+    const bool is_free = !fs::exists(present) || fs::is_regular_file(present);
+    if (::access(folder.c_str(), W_OK) != 0 || !is_free || fs::path(save).filename().empty() ||
+        present.type() == fs::file_type::none) {
+      refuse(fmt::format(
+          "--save: cannot write {}{}", save,
+          is_free ? error ? ": " + error.message() : std::string() : ", which is no file"));
     }
   }
-  std::error_code error;
   if (!plot.empty() && !fs::is_directory(plot) && !fs::create_directories(plot, error)) {
     refuse(fmt::format("--plot: cannot make the folder {}: {}", plot, error.message()));
   }
+}
+
+std::string CommandLine::resume_command() const {
+  return fmt::format("examples/run {} --checkpoint {} --resume", name_, checkpoint);
 }
 
 rw::io::Attributes CommandLine::attributes() const {

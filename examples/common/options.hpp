@@ -24,15 +24,17 @@ struct Stop {
 /// The command line of an experiment.
 ///
 /// Settings describe the task, the model and its training. A checkpoint holds them all, and --load
-/// takes them from there, so that a loaded model is rebuilt and tested exactly as it was before it
-/// was saved. A function that adds an option returns where its value stands: the default, until
-/// parse() finds another.
+/// and --resume take them from there, so that a model is rebuilt exactly as it was when it was
+/// saved; only --resume lets the number of epochs be given anew. A function that adds an option
+/// returns where its value stands: the default, until parse() finds another.
 class CommandLine {
  public:
   std::uint64_t seed = 1;
   std::string save;
   std::string load;
   std::string plot;
+  std::string checkpoint;  ///< folder in which a run saves itself
+  bool resume = false;     ///< goes on from there
 
   CommandLine(std::string name, const std::string& summary, const std::string& examples);
   ~CommandLine();
@@ -57,12 +59,15 @@ class CommandLine {
   /// --`name` FILE: what to write beside the model. It is not saved.
   const std::string& output_file(const std::string& name, const std::string& help);
 
-  /// Reads the arguments and, after --load, the settings in that file. Makes the folder for plots.
-  /// Throws Stop, or CheckpointError for a file that another program saved.
+  /// Reads the arguments and, after --load or --resume, the settings in the file. Makes the folder
+  /// for plots. Throws Stop, or CheckpointError for a file that another program saved.
   void parse(int argc, const char* const* argv);
 
   /// All settings, to be saved beside a model.
   rw::io::Attributes attributes() const;
+
+  /// How to call the program again so that it goes on.
+  std::string resume_command() const;
 
  private:
   struct Setting {
@@ -77,6 +82,8 @@ class CommandLine {
   template <class T>
   Setting& add(const std::string& name, T& value, const std::string& help);
   [[noreturn]] void refuse(const std::string& reason) const;
+  void check_combinations() const;
+  std::string file_with_settings() const;
   void take_settings_from(const std::string& file);
   void check_outputs() const;
 

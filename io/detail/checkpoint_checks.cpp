@@ -7,6 +7,7 @@
 #include <cxxabi.h>
 #include <fmt/format.h>
 
+#include <rewind/autograd/tensor/printable.hpp>
 #include <rewind/io/detail/checkpoint_checks.hpp>
 
 namespace rw::io::detail {
@@ -102,6 +103,7 @@ std::string kind_of(const SavedObject& object) {
 std::vector<ObjectRecord> to_records(const std::vector<SavedObject>& objects) {
   std::vector<ObjectRecord> records;
   std::set<std::string> paths;
+  std::size_t options = 0;
   for (const SavedObject& object : objects) {
     const bool is_one_tensor =
         object.type == nullptr && object.state.size() == 1 && object.state.front().path.empty();
@@ -114,10 +116,18 @@ std::vector<ObjectRecord> to_records(const std::vector<SavedObject>& objects) {
                       object.name);
     ObjectRecord record = {object.name, kind_of(object), {}};
     for (const auto& [path, value] : object.options) {
+      check<UsageError>(is_valid_path(path) && value.find('\0') == std::string::npos,
+                        "checkpoint: the option '{}' is '{}', which no file can hold; expected a "
+                        "path of names separated by '/' and a text without NUL",
+                        rw::detail::printable(path), rw::detail::printable(value));
       record.options.emplace(path.substr(object.name.size() + 1), value);
+      ++options;
     }
     records.push_back(std::move(record));
   }
+  check<UsageError>(options <= max_objects,
+                    "checkpoint: the objects have {} options, expected at most {}", options,
+                    max_objects);
   return records;
 }
 

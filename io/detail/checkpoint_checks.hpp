@@ -18,7 +18,7 @@ void check_state(const StateList& state);
 void check_attributes(const Attributes& attributes);
 
 /// Kind and options of those objects that are more than one tensor and have a name. Throws
-/// UsageError where two have the same name.
+/// UsageError where two have the same name, and for options that a file cannot hold.
 std::vector<ObjectRecord> to_records(const std::vector<SavedObject>& objects);
 
 }  // namespace rw::io::detail

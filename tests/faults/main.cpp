@@ -1,6 +1,7 @@
 // Checkpoints under faults: each case is tried many times, and counts what went wrong. Fails when
 // anything did, or when a case was tried less often than it has to be.
 
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "cases.hpp"
+#include "runs.hpp"
 
 namespace {
 
@@ -35,6 +37,9 @@ std::vector<Case> cases(bool full) {
       {"full disks", is_root ? 64 : 0, faults::full_disks},
       {"two savers and a reader", 100, [=] { return faults::two_savers_and_a_reader(300 * many); }},
       {"forks while saving", 100, [=] { return faults::forks_while_saving(100 * many); }},
+      {"runs killed and resumed, each end compared", 240,
+       [=] { return faults::killed_runs(40 * many, 4); }},
+      {"the same without their generators differ", 30, [] { return faults::forgetful_runs(5); }},
       {"failing reads", 20, faults::failing_reads},
       {"an allocation of a load fails", 20,
        [] { return faults::failing_allocations_of_loads(false); }},
@@ -54,6 +59,9 @@ std::vector<Case> cases(bool full) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 4 && std::string_view(argv[1]) == "--train") {
+    return faults::train(std::atoi(argv[2]), argv[3]);
+  }
   bool full = false;
   std::string_view only;
   for (int i = 1; i < argc; ++i) {
@@ -63,7 +71,7 @@ int main(int argc, char** argv) {
       only = argv[i];
     }
   }
-  fmt::print("{:<42}{:>8}{:>7}{:>9}{:>7}{:>7}{:>7}\n", "", "tries", "lost", "crashed", "hung",
+  fmt::print("{:<44}{:>8}{:>7}{:>9}{:>7}{:>7}{:>7}\n", "", "tries", "lost", "crashed", "hung",
              "stuck", "left");
   bool good = true;
   for (const Case& each : cases(full)) {
@@ -72,7 +80,7 @@ int main(int argc, char** argv) {
     }
     const faults::Count count = each.run();
     const bool enough = count.tries >= each.least;
-    fmt::print("{:<42}{:>8}{:>7}{:>9}{:>7}{:>7}{:>7}{}\n", each.name, count.tries, count.lost,
+    fmt::print("{:<44}{:>8}{:>7}{:>9}{:>7}{:>7}{:>7}{}\n", each.name, count.tries, count.lost,
                count.crashes, count.hangs, count.stuck, count.left,
                enough ? "" : fmt::format("   expected at least {} tries", each.least));
     std::fflush(stdout);
