@@ -13,9 +13,12 @@
 #include <rewind/io/detail/checkpoint_reader.hpp>
 #include <rewind/io/detail/checkpoint_writer.hpp>
 #include <rewind/io/detail/load_plan.hpp>
+#include <rewind/io/detail/with_memory.hpp>
 
 namespace rw::io {
 namespace {
+
+using detail::with_memory;
 
 /// The names of all groups above `path`, outermost first. Throws UsageError unless the path is made
 /// of valid names.
@@ -131,19 +134,6 @@ std::vector<detail::ObjectRecord> to_records(const std::vector<detail::SavedObje
     records.push_back({object.path, kind_of(object), {}});
   }
   return records;
-}
-
-/// Calls `f`, telling of memory that does not suffice; `f` may set how many bytes are `needed`.
-template <class F>
-auto with_memory(const std::string& path, const std::uint64_t& needed, F f) {
-  try {
-    return f();
-  } catch (const std::bad_alloc&) {
-    constexpr std::uint64_t mebibyte = 1 << 20;
-    throw CheckpointReadError(fmt::format(
-        "checkpoint '{}' cannot be read: not enough memory{}; nothing was changed", path,
-        needed == 0 ? "" : fmt::format(": needs {} MiB", (needed + mebibyte - 1) / mebibyte)));
-  }
 }
 
 }  // namespace
