@@ -10,6 +10,7 @@
 namespace rw::io {
 
 struct [[gnu::visibility("hidden")]] CheckpointFile::Source {
+  explicit Source(detail::InputFile file) : reader(std::move(file)) {}
   detail::CheckpointReader reader;
 };
 
@@ -18,8 +19,8 @@ CheckpointFile::CheckpointFile(const std::string& path) {
     detail::InputFile file(path);
     info_.file_bytes = file.bytes();
     const bool is_foreign = !detail::begins_with_index(file);
-    source_ = std::make_unique<const Source>(
-        detail::CheckpointReader(is_foreign ? detail::import_hdf5(file) : std::move(file)));
+    source_ =
+        std::make_unique<const Source>(is_foreign ? detail::import_hdf5(file) : std::move(file));
     const detail::Index& index = source_->reader.index();
     if (!is_foreign) {
       info_.format_version = detail::format_version;
