@@ -85,9 +85,8 @@ std::size_t width_of(std::string_view text) {
 }
 
 std::string cut(std::string_view text, std::size_t columns) {
-  // A character takes four bytes at most and is shown in one column at least, or belongs to one.
-  const std::size_t enough = 64 * columns;
-  const std::string whole = printable(text.substr(0, enough));
+  const std::size_t enough = 64 * columns;  // nobody waits until megabytes are escaped
+  std::string whole = printable(text.substr(0, enough));
   if (text.size() <= enough && width_of(whole) <= columns) {
     return whole;
   }
