@@ -1,4 +1,4 @@
-# cmake --install: headers, libraries, gdb's printers, the licence, and the package files behind
+# cmake --install: headers, libraries, rewind-inspect, gdb's printers, the licence, and the package files behind
 # find_package(rewind) and pkg-config.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -7,7 +7,7 @@ set(REWIND_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/rewind)
 
 foreach(folder IN LISTS REWIND_LIBRARIES)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION include/rewind
-          FILES_MATCHING PATTERN *.hpp PATTERN gdb EXCLUDE)
+          FILES_MATCHING PATTERN *.hpp PATTERN gdb EXCLUDE PATTERN inspect EXCLUDE)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/autograd/gdb/rewind_printers.py
         DESTINATION ${CMAKE_INSTALL_DATADIR}/rewind/gdb)
@@ -16,6 +16,9 @@ install(FILES ${REWIND_INCLUDE_DIR}/rewind.hpp ${REWIND_INCLUDE_DIR}/version.hpp
 
 list(TRANSFORM REWIND_LIBRARIES PREPEND rewind_ OUTPUT_VARIABLE library_targets)
 install(TARGETS rewind ${library_targets} EXPORT rewind-targets)
+if(REWIND_BUILD_INSPECT)
+  install(TARGETS rewind-inspect)
+endif()
 install(EXPORT rewind-targets NAMESPACE rewind:: DESTINATION ${REWIND_PACKAGE_DIR})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 

@@ -49,12 +49,15 @@ function(rewind_hide_internals target)
 endfunction()
 
 # Adds the library of the current folder: target rewind_<folder>, alias rewind::<folder>, made of
-# every .cpp below it. PUBLIC and PRIVATE list its dependencies. A folder that is headers only
-# becomes an interface library; PRIVATE dependencies mean nothing there.
+# every .cpp below it, but for the subfolder EXCLUDE. PUBLIC and PRIVATE list its dependencies. A
+# folder that is headers only becomes an interface library; PRIVATE dependencies mean nothing there.
 function(rewind_add_library folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PUBLIC;PRIVATE")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "EXCLUDE" "PUBLIC;PRIVATE")
   set(target rewind_${folder})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  if(arg_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/${arg_EXCLUDE}/")
+  endif()
   if(sources)
     set(visibility PUBLIC)
     add_library(${target} ${sources})

@@ -19,6 +19,7 @@ libboost-test-dev
 libhdf5-dev
 libxxhash-dev
 libcli11-dev
+nlohmann-json3-dev
 pkgconf pkg-config
 "
 rewind_ci_packages="

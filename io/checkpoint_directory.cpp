@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <rewind/io/checkpoint_directory.hpp>
+#include <rewind/io/detail/checkpoint_reader.hpp>
+#include <rewind/io/detail/with_memory.hpp>
 
 namespace rw::io {
 namespace {
@@ -112,6 +114,18 @@ std::vector<Generation> by_score(std::vector<Generation> generations, bool maxim
 std::optional<Generation> CheckpointDirectory::best() const {
   const std::vector<Generation> ranked = by_score(generations(), options_.maximize);
   return ranked.empty() ? std::nullopt : std::optional(ranked.front());
+}
+
+std::optional<Generation> CheckpointDirectory::latest() {
+  return resume_newest([](const std::string& path) {
+    detail::with_memory(path, 0, [&] {
+      const detail::CheckpointReader reader(path);
+      reader.verify_rest();
+      for (const detail::TensorRecord& tensor : reader.index().tensors) {
+        reader.read(tensor.path);
+      }
+    });
+  });
 }
 
 Generation CheckpointDirectory::make_next(std::optional<double> score) const {

@@ -78,7 +78,10 @@ class CheckpointDirectory {
     return resume_newest(
         [&](const std::string& path) { report_ = io::load(path, name, object, rest...); });
   }
-  /// What the last resume() passed over, newest first.
+  /// The newest generation that is not damaged, every byte of which has been read and verified;
+  /// otherwise as resume().
+  std::optional<Generation> latest();
+  /// What the last resume() or latest() passed over, newest first.
   const std::vector<SkippedGeneration>& skipped() const { return skipped_; }
   /// What the last resume() loaded.
   const LoadReport& report() const { return report_; }

@@ -87,7 +87,11 @@ BOOST_AUTO_TEST_CASE(resume_passes_over_damaged_ones_and_says_which) {
   BOOST_TEST(x.item() == 3);
   BOOST_TEST(directory.skipped().empty());
 
+  BOOST_TEST(directory.latest()->number == 3);
+
   damage(directory.generations()[2].path);
+  BOOST_TEST(directory.latest()->number == 2);
+  BOOST_TEST(directory.skipped().size() == 1U);
   BOOST_TEST(directory.resume("x", x)->number == 2);
   BOOST_TEST(x.item() == 2);
   BOOST_REQUIRE(directory.skipped().size() == 1);

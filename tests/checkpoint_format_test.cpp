@@ -14,31 +14,17 @@
 #include <rewind/io/detail/reader_agreement.hpp>
 
 #include "support/checkpoint_fixture.hpp"
+#include "support/edited_index.hpp"
 #include "support/golden_checkpoint.hpp"
 
 namespace {
 
 using namespace rw::testing::checkpoints;
+using rw::testing::EditedIndex;
 namespace golden = rw::testing::golden;
 namespace detail = rw::io::detail;
 
 const std::string golden_file = REWIND_TEST_DATA "/checkpoint_version_1.h5";
-
-/// The index of a file, to be changed and written back with digests that fit.
-struct Opened {
-  explicit Opened(const std::string& file)
-      : path(file), index(detail::CheckpointReader(file).index()) {}
-  void write_back() const {
-    const std::vector<std::byte> block = detail::encode(index);
-    BOOST_REQUIRE(block.size() == index.user_block_bytes);
-    std::string bytes = content_of(path);
-    std::memcpy(bytes.data(), block.data(), block.size());
-    write(path, bytes);
-  }
-
-  std::string path;
-  detail::Index index;
-};
 
 }  // namespace
 
@@ -123,7 +109,7 @@ BOOST_AUTO_TEST_CASE(both_readers_agree_or_the_difference_is_told) {
   io::save(path, {{"a", numbers({3})}, {"b", numbers({3}, rw::DType::float32, 2)}},
            {{"cell", "gru"}});
   const auto differences = [&](auto change) {
-    Opened file(path);
+    EditedIndex file(path);
     const std::string before = content_of(path);
     change(file.index);
     file.write_back();
@@ -151,7 +137,7 @@ BOOST_AUTO_TEST_CASE(an_index_that_says_what_cannot_be_is_refused) {
   const std::string good = content_of(path);
   const auto refusal = [&](auto change) {
     write(path, good);
-    Opened file(path);
+    EditedIndex file(path);
     change(file.index);
     file.write_back();
     return message_of<io::CheckpointRefused>([&] { io::list(path); });

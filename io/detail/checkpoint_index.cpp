@@ -17,7 +17,6 @@ static_assert(std::endian::native == std::endian::little);
 
 // The first byte is no ASCII, the last a line's end: a file that was sent as text is noticed.
 constexpr std::array<unsigned char, 8> magic = {0x89, 'R', 'E', 'W', 'I', 'N', 'D', '\n'};
-constexpr std::uint32_t format_version = 1;
 constexpr std::uint64_t min_user_block_bytes = 512;
 
 // Where the parts of the header begin.

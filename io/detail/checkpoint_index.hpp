@@ -30,6 +30,7 @@ namespace rw::io::detail {
 // An HDF5 file without a user block is foreign; what Rewind wrote before there was an index is such
 // a file too. It is read by libhdf5 in a child process (hdf5_import.hpp).
 
+inline constexpr std::uint32_t format_version = 1;
 /// Levels of groups, and number of groups and tensors, that a checkpoint may have. They bound the
 /// time spent on a hostile file.
 inline constexpr int max_depth = 32;

@@ -12,11 +12,15 @@
 namespace rw::io::detail {
 namespace {
 
+constexpr const char* damaged_rest =
+    "what HDF5 tools read of it, or the bytes between tensors, are damaged";
+
+std::string damaged_values(const std::string& path) {
+  return fmt::format("the values of '{}' are damaged", path);
+}
+
 InputFile with_index(InputFile file) {
-  std::array<std::byte, header_bytes> start{};
-  const std::size_t bytes = std::min<std::uint64_t>(file.bytes(), start.size());
-  file.read(0, std::span(start).first(bytes));
-  return has_index(std::span(start).first(bytes)) ? std::move(file) : import_hdf5(file);
+  return begins_with_index(file) ? std::move(file) : import_hdf5(file);
 }
 
 Index read_index(const InputFile& file) {
@@ -57,7 +61,23 @@ void read_hashed(const InputFile& file, std::uint64_t offset, std::span<std::byt
   }
 }
 
+/// The same of bytes that nobody keeps.
+void hash(const InputFile& file, std::uint64_t begin, std::uint64_t end, Hasher& hasher) {
+  std::vector<std::byte> piece;
+  for (std::uint64_t at = begin; at < end; at += piece.size()) {
+    piece.resize(std::min<std::uint64_t>(end - at, piece_bytes));
+    read_hashed(file, at, piece, hasher);
+  }
+}
+
 }  // namespace
+
+bool begins_with_index(const InputFile& file) {
+  std::array<std::byte, header_bytes> start{};
+  const std::size_t bytes = std::min<std::uint64_t>(file.bytes(), start.size());
+  file.read(0, std::span(start).first(bytes));
+  return has_index(std::span(start).first(bytes));
+}
 
 CheckpointReader::CheckpointReader(const std::string& path)
     : CheckpointReader(with_index(InputFile(path))) {}
@@ -76,24 +96,38 @@ Tensor CheckpointReader::read(const std::string& path) const {
   Hasher hasher;
   read_hashed(file_, tensor->offset, {data, tensor->bytes()}, hasher);
   if (hasher.digest() != tensor->digest) {
-    fail_corrupt(file_.path(), fmt::format("the values of '{}' are damaged", path));
+    fail_corrupt(file_.path(), damaged_values(path));
   }
   return values;
 }
 
 void CheckpointReader::verify_rest() const {
-  Hasher hasher;
-  std::vector<std::byte> piece;
-  for (const Gap& gap : gaps(index_)) {
-    for (std::uint64_t at = gap.begin; at < gap.end; at += piece.size()) {
-      piece.resize(std::min<std::uint64_t>(gap.end - at, piece_bytes));
-      read_hashed(file_, at, piece, hasher);
+  if (!is_rest_intact()) {
+    fail_corrupt(file_.path(), damaged_rest);
+  }
+}
+
+std::vector<std::string> CheckpointReader::damage() const {
+  std::vector<std::string> found;
+  for (const TensorRecord& tensor : index_.tensors) {
+    Hasher hasher;
+    hash(file_, tensor.offset, tensor.offset + tensor.bytes(), hasher);
+    if (hasher.digest() != tensor.digest) {
+      found.push_back(damaged_values(tensor.path));
     }
   }
-  if (hasher.digest() != index_.rest) {
-    fail_corrupt(file_.path(),
-                 "what HDF5 tools read of it, or the bytes between tensors, are damaged");
+  if (!is_rest_intact()) {
+    found.emplace_back(damaged_rest);
   }
+  return found;
+}
+
+bool CheckpointReader::is_rest_intact() const {
+  Hasher hasher;
+  for (const Gap& gap : gaps(index_)) {
+    hash(file_, gap.begin, gap.end, hasher);
+  }
+  return hasher.digest() == index_.rest;
 }
 
 }  // namespace rw::io::detail

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <rewind/io/detail/checkpoint_index.hpp>
 #include <rewind/io/detail/file.hpp>
@@ -8,6 +9,9 @@
 #pragma GCC visibility push(hidden)
 
 namespace rw::io::detail {
+
+/// Whether `file` has an index; if not, it is foreign (Note [Checkpoint format]).
+bool begins_with_index(const InputFile& file);
 
 /// Reads a checkpoint without HDF5 (Note [Checkpoint format]). Every member throws
 /// CheckpointReadError, CheckpointCorrupt or CheckpointRefused, and std::bad_alloc.
@@ -26,8 +30,13 @@ class CheckpointReader {
   Tensor read(const std::string& path) const;
   /// Throws CheckpointCorrupt where what belongs to no tensor does not match its digest.
   void verify_rest() const;
+  /// All that does not match its digest: a sentence for each tensor, and one for the rest. Needs no
+  /// memory for the tensors.
+  std::vector<std::string> damage() const;
 
  private:
+  bool is_rest_intact() const;
+
   InputFile file_;
   Index index_;
 };

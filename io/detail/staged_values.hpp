@@ -1,0 +1,40 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <rewind/io/detail/checkpoint_object.hpp>
+
+#pragma GCC visibility push(hidden)
+
+namespace rw::io::detail {
+
+/// The values of a file before they are assigned.
+class StagedValues {
+ public:
+  /// Everything at first as it is. `objects` must outlive it.
+  explicit StagedValues(const std::vector<LoadedObject>& objects);
+
+  /// `values` are dense, of the entry's shape and type.
+  void put(std::size_t object, std::size_t entry, Tensor values);
+
+  /// All that keeps the values from being those of the objects.
+  std::vector<std::string> faults(bool require_finite) const;
+  /// Makes anew what is not written into. Throws CheckpointRefused, naming the file `path`.
+  void remake(const std::string& path);
+  /// Nothing in it can fail.
+  void assign_all();
+
+ private:
+  bool is_loaded(std::size_t object) const;
+
+  const std::vector<LoadedObject>& objects_;
+  std::vector<StateList> values_;
+  std::vector<std::vector<bool>> loaded_;
+  std::vector<std::function<void()>> finish_;
+};
+
+}  // namespace rw::io::detail
+
+#pragma GCC visibility pop

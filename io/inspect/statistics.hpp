@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include <rewind/autograd/tensor/tensor.hpp>
+
+#pragma GCC visibility push(hidden)
+
+namespace rw::inspect {
+
+/// A value of a tensor; int64 to the last digit.
+using Number = std::variant<double, std::int64_t>;
+
+/// What the values of a tensor are like. Minimum, maximum, mean and norm are those of the finite
+/// values, and missing where there are none.
+struct Statistics {
+  std::optional<Number> minimum;
+  std::optional<Number> maximum;
+  std::optional<double> mean;
+  std::optional<double> norm;  // the root of the sum of squares
+  std::int64_t nans = 0;
+  std::int64_t infinities = 0;
+};
+
+Statistics statistics_of(const Tensor& x);
+
+/// How two tensors of one shape and type differ. NaN equals NaN here, and -0 equals 0.
+struct Difference {
+  std::int64_t elements = 0;      // how many differ
+  std::int64_t non_finite = 0;    // of these, how many are NaN or infinite on one side at least
+  std::optional<double> largest;  // |a - b|, where both are finite
+  std::vector<std::int64_t> at;   // where that is: its index along each axis
+  /// |a - b| / max(|a|, |b|), in norms over the elements where both are finite.
+  std::optional<double> relative;
+};
+
+Difference difference_of(const Tensor& a, const Tensor& b);
+
+}  // namespace rw::inspect
+
+#pragma GCC visibility pop
