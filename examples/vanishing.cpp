@@ -58,7 +58,9 @@ void plot_flows(const std::string& path, const char* title, const std::vector<Fi
   for (std::size_t i = 0; i < all.size(); ++i) {
     script += fmt::format("$flow{} << END\n", i);
     for (std::size_t t = 0; t < (all[i].*flow).size(); ++t) {
-      script += fmt::format("{} {}\n", t, (all[i].*flow)[t]);
+      // Where a gradient has vanished altogether, the logarithmic axis has no place for it.
+      const double norm = (all[i].*flow)[t];
+      script += norm > 0 ? fmt::format("{} {}\n", t, norm) : "\n";
     }
     script += "END\n";
     lines += fmt::format(
