@@ -87,7 +87,8 @@ class TemporaryFile {
     if (!same && ::fchown(file, old.st_uid, old.st_gid) < 0) {
       mode &= 0777;
       if (now.st_gid != old.st_gid && ::fchown(file, static_cast<uid_t>(-1), old.st_gid) < 0) {
-        mode &= ~S_IRWXG | (mode & S_IRWXO) << 3;  // another group: what everybody may
+        // Another group may do what everybody may.
+        mode = (mode & ~mode_t{S_IRWXG}) | ((mode & S_IRWXO) << 3);
       }
     }
     if (::fchmod(file, mode) < 0) {
