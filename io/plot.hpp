@@ -39,8 +39,8 @@ struct PlotAxes {
   bool log_y = false;
 };
 
-/// Draws the curves that have points as the PNG file `path`, in at most a minute. Texts are shown as
-/// they are; but where no font of the machine has a character, as is common for Chinese, gnuplot
+/// Draws the curves that have points as the PNG file `path`, in at most a minute. Texts are shown
+/// as they are; but where no font of the machine has a character, as is common for Chinese, gnuplot
 /// draws a box that covers the picture. Throws FileError as gnuplot() does, and when there is
 /// nothing to draw.
 void plot_lines(const std::string& path, const PlotAxes& axes,

@@ -81,7 +81,7 @@ std::string failure_of(const std::string& commands,
   const TemporaryFolder folder;
   const FakeGnuplot fake(commands);
   std::ofstream(folder / "a.png") << "old";
-  const std::string message =
+  std::string message =
       message_of<io::FileError>([&] { io::gnuplot("plot sin(x)\n", folder / "a.png", limit); });
   BOOST_TEST(
       message.starts_with("gnuplot: picture '" + (folder / "a.png") + "' was not written: "));
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(texts_are_shown_and_not_obeyed) {
   const fs::path before = fs::current_path();
   fs::current_path(folder.path);  // where `touch x` would do its work
   std::vector<std::string> texts = awkward_texts();
-  texts.push_back("x'\n!touch x\nset title `touch x` \"`touch x`\" ${x} @y \\");
+  texts.emplace_back("x'\n!touch x\nset title `touch x` \"`touch x`\" ${x} @y \\");
   for (std::size_t i = 0; i < texts.size(); i += 4) {
     const auto text = [&](std::size_t offset) { return texts[(i + offset) % texts.size()]; };
     io::plot_lines("a.png", {.title = text(0), .x = text(1), .y = text(2)},
@@ -261,14 +261,14 @@ BOOST_AUTO_TEST_CASE(with_an_exit_code) {
 
 BOOST_AUTO_TEST_CASE(what_it_says_is_harmless_and_short) {
   const std::string message =
-      failure_of("printf 'first%10000s\\033[31m\\n\\t  last \\377 word\\n\\n' x >&2; exit 1");
+      failure_of(R"(printf 'first%10000s\033[31m\n\t  last \377 word\n\n' x >&2; exit 1)");
   check_contains(message, {"x\\x1b[31m last \\xff word;"});
   BOOST_TEST(!contains(message, "first"));
   BOOST_TEST(message.size() < 800U);
 }
 
 BOOST_AUTO_TEST_CASE(in_the_middle_of_a_picture) {
-  const std::string half = "cat > /dev/null; printf '\\211PNG\\r\\n\\032\\n half'; ";
+  const std::string half = R"(cat > /dev/null; printf '\211PNG\r\n\032\n half'; )";
   check_contains(failure_of(half + "kill -9 $$"), {"gnuplot was ended by signal 9 (Killed)"});
   check_contains(failure_of(half + "exit 0"), {"gnuplot wrote half a picture"});
 }

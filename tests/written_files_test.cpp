@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -51,8 +52,9 @@ std::string message_of_failure(const KindOfFile& kind, const std::string& path) 
 
 /// A file system of 64 KiB in a folder, where it can be mounted.
 struct SmallFileSystem {
-  explicit SmallFileSystem(const fs::path& folder)
-      : path(folder), is_mounted(::mount("tmpfs", path.c_str(), "tmpfs", 0, "size=64k") == 0) {}
+  explicit SmallFileSystem(fs::path folder)
+      : path(std::move(folder)),
+        is_mounted(::mount("tmpfs", path.c_str(), "tmpfs", 0, "size=64k") == 0) {}
   ~SmallFileSystem() {
     if (is_mounted) {
       ::umount(path.c_str());

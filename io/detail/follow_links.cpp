@@ -91,7 +91,7 @@ Place follow_links(const FileTarget& target) {
       if (++links > most_links) {
         fail_to_write(target, "follow its symbolic links", ELOOP);
       }
-      path = content_of(target, entry) + path;
+      path.insert(0, content_of(target, entry));
       if (path.starts_with('/')) {
         folder = start_of(path);
       }

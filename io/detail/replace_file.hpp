@@ -17,8 +17,8 @@ namespace rw::io::detail {
 /// A file to write. Throws as fail_to_write() does.
 class OutputFile {
  public:
-  OutputFile(const FileTarget& target, Descriptor descriptor)
-      : target_(target), descriptor_(std::move(descriptor)) {}
+  OutputFile(FileTarget target, Descriptor descriptor)
+      : target_(std::move(target)), descriptor_(std::move(descriptor)) {}
 
   Descriptor& descriptor() { return descriptor_; }
   void write(std::uint64_t offset, std::span<const std::byte> bytes);
