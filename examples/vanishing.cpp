@@ -8,6 +8,7 @@
 // 1991; Bengio et al. 1994; Pascanu et al., "On the difficulty of training recurrent neural
 // networks", 2013, also for clipping.)
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -58,7 +59,9 @@ void plot_flows(const std::string& path, const char* title, const std::vector<Fi
   for (std::size_t i = 0; i < all.size(); ++i) {
     script += fmt::format("$flow{} << END\n", i);
     for (std::size_t t = 0; t < (all[i].*flow).size(); ++t) {
-      script += fmt::format("{} {}\n", t, (all[i].*flow)[t]);
+      // A gradient that has vanished altogether, or exploded, has no place on a logarithmic axis.
+      const double norm = (all[i].*flow)[t];
+      script += norm > 0 && std::isfinite(norm) ? fmt::format("{} {}\n", t, norm) : "\n";
     }
     script += "END\n";
     lines += fmt::format(

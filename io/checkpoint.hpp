@@ -85,8 +85,9 @@ struct LoadReport {
 std::string to_string(const LoadReport& report);
 
 /// Writes `state` and `attributes` to `path`, replacing a file there at once or not at all: the new
-/// file is complete and flushed to disk before it takes the old one's name and mode. A symbolic
-/// link is followed, to a file that is not there yet too. The same state gives the same bytes, in
+/// file is complete and flushed to disk before it takes the old one's name, owner and mode. A
+/// symbolic link is followed, to a file that is not there yet too, unless somebody else planted it
+/// in a folder such as /tmp; write_file() has the details. The same state gives the same bytes, in
 /// whatever order it is listed. Throws CheckpointWriteError, after which the old file is as it was;
 /// UsageError for a path that occurs twice, or is not made of names separated by '/', and for
 /// attributes that do not obey the rules above.

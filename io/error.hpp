@@ -4,14 +4,15 @@
 
 namespace rw::io {
 
-/// The world's fault: a table or picture that cannot be written.
+/// The world's fault: a table, picture or text that cannot be written. The file that was there
+/// before is untouched, unless the message says that the new one is in place.
 class FileError : public Error {
  public:
   using Error::Error;
 };
 
 /// The file could not be written: disk full, no permission, no such directory. The file that was
-/// there before is untouched.
+/// there before is untouched, unless the message says that the new one is in place.
 class CheckpointWriteError : public CheckpointError {
  public:
   using CheckpointError::CheckpointError;

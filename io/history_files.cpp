@@ -1,11 +1,10 @@
-#include <cerrno>
 #include <cstddef>
-#include <fstream>
 #include <map>
-#include <system_error>
 
 #include <fmt/format.h>
 
+#include <rewind/io/detail/draw_lines.hpp>
+#include <rewind/io/detail/replace_file.hpp>
 #include <rewind/io/history_files.hpp>
 
 namespace rw::io {
@@ -45,14 +44,7 @@ std::string to_csv(const History& history) {
 }
 
 void write_csv(const std::string& path, const History& history) {
-  errno = 0;
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << to_csv(history);
-  file.close();
-  if (!file) {
-    throw FileError(
-        fmt::format("cannot write {}: {}", path, std::generic_category().message(errno)));
-  }
+  detail::replace_file({detail::FileKind::table, path, "write_csv"}, to_csv(history));
 }
 
 void plot_history(const std::string& path, const History& history,
@@ -72,7 +64,7 @@ void plot_history(const std::string& path, const History& history,
       append(series.name);
     }
   }
-  plot_lines(path, axes, curves);
+  detail::draw_lines("plot_history", path, axes, curves);
 }
 
 }  // namespace rw::io

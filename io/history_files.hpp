@@ -13,7 +13,8 @@ namespace rw::io {
 /// Numbers have as many digits as it takes to get the same ones back.
 std::string to_csv(const History& history);
 
-/// Writes that table to the file `path`. Throws FileError.
+/// Writes that table to the file `path` as write_file() does. Throws FileError, after which the old
+/// file is as it was.
 void write_csv(const std::string& path, const History& history);
 
 /// Draws series of a history by step as the PNG file `path`; no names means all. Throws FileError

@@ -1,129 +1,121 @@
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
-#include <filesystem>
-#include <memory>
-#include <system_error>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <rewind/io/plot.hpp>
+#include <rewind/io/detail/draw_lines.hpp>
+#include <rewind/io/detail/gnuplot.hpp>
+#include <rewind/io/detail/replace_file.hpp>
+#include <rewind/io/detail/utf8.hpp>
 
 namespace rw::io {
 namespace {
 
-[[noreturn]] void fail(const std::string& path, const std::string& why) {
-  throw FileError(fmt::format("no {}: {}", path, why));
-}
-
-std::string error_text(int number) { return std::generic_category().message(number); }
-
-struct Close {
-  void operator()(std::FILE* file) const { std::fclose(file); }
+/// A curve as gnuplot reads it.
+struct Drawn {
+  std::string points = {};  // a line each; a line is empty where the curve is broken
+  bool is_empty = true;
+  bool has_lone_point = false;  // between two breaks: no line leads to it
 };
 
-/// A file without a name that holds `text` and stands at its beginning. A pipe would end the
-/// program where gnuplot stops reading. Null on failure.
-std::unique_ptr<std::FILE, Close> file_of(const std::string& text) {
-  std::unique_ptr<std::FILE, Close> file(std::tmpfile());
-  if (file != nullptr &&
-      (std::fwrite(text.data(), 1, text.size(), file.get()) != text.size() ||
-       std::fflush(file.get()) != 0 || std::fseek(file.get(), 0, SEEK_SET) != 0)) {
-    file.reset();
-  }
-  return file;
-}
+// Near the ends of the type double gnuplot cannot divide an axis.
+constexpr double largest = 1e300;
+double without_tiny(double value) { return std::abs(value) < 1 / largest ? 0 : value; }
 
-/// Runs gnuplot with these files as its standard input and output. An error number, or 0.
-int run_gnuplot(int script, int picture) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, script, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, picture, STDOUT_FILENO);
-  char name[] = "gnuplot";
-  char* arguments[] = {name, nullptr};
-  pid_t child = 0;
-  const int failed = ::posix_spawnp(&child, name, &actions, nullptr, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) {
-    return failed;
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) {
-      return EIO;
+Drawn drawn(const PlotCurve& curve, const PlotAxes& axes) {
+  Drawn result;
+  int in_a_row = 0;
+  const auto end_line = [&] {
+    result.has_lone_point = result.has_lone_point || in_a_row == 1;
+    in_a_row = 0;
+  };
+  for (const auto& point : curve.points) {
+    const double x = without_tiny(point.first);
+    const double y = without_tiny(point.second);
+    if (std::abs(x) <= largest && std::abs(y) <= largest && (!axes.log_y || y > 0)) {
+      result.points += fmt::format("{} {}\n", x, y);
+      result.is_empty = false;
+      ++in_a_row;
+    } else {
+      result.points += '\n';
+      end_line();
     }
   }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : EIO;
+  end_line();
+  return result;
 }
 
-bool is_finite(const std::pair<double, double>& point) {
-  return std::isfinite(point.first) && std::isfinite(point.second);
+/// Whether a character of UTF-8 is a control character, which no font has: below U+0020, or from
+/// U+007F to U+009F.
+bool is_control(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  return character.size() == 1 ? first < 0x20 || first == 0x7f
+                               : first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
+}
+
+void draw(const detail::FileTarget& target, const std::string& script,
+          std::chrono::milliseconds time_limit) {
+  detail::replace_file(target, detail::run_gnuplot(target, script, time_limit));
 }
 
 }  // namespace
 
-void gnuplot(const std::string& script, const std::string& path) {
-  const auto input = file_of(script);
-  if (input == nullptr) {
-    fail(path, "cannot write a temporary file");
-  }
-  const int picture = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (picture < 0) {
-    fail(path, "cannot write it: " + error_text(errno));
-  }
-  const int failed = run_gnuplot(::fileno(input.get()), picture);
-  ::close(picture);
-  if (failed != 0) {
-    std::error_code ignored;
-    std::filesystem::remove(path, ignored);
-    fail(path, failed == ENOENT ? "gnuplot is not installed" : "gnuplot failed");
-  }
+void gnuplot(const std::string& script, const std::string& path,
+             std::chrono::milliseconds time_limit) {
+  draw({detail::FileKind::picture, path, "gnuplot"}, script, time_limit);
 }
 
-std::string gnuplot_text(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) {
-    // In single quotes nothing else has a meaning, but a string ends with its line.
-    quoted += c == '\'' ? "''" : std::string(1, static_cast<unsigned char>(c) < ' ' ? ' ' : c);
+std::string gnuplot_text(std::string_view text) {
+  std::string quoted = "\"";
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t bytes = detail::character_bytes(text, at);
+    const std::string_view character = text.substr(at, std::max<std::size_t>(bytes, 1));
+    if (bytes == 0) {
+      quoted += "\uFFFD";
+    } else if (is_control(character)) {
+      quoted += ' ';
+    } else if (std::string_view("\"\\`@$").find(character) != std::string_view::npos) {
+      // What would end the string, or begin an escape, a command of a shell or a macro.
+      quoted += fmt::format("\\{:03o}", character.front());
+    } else {
+      quoted += character;
+    }
+    at += character.size();
   }
-  return quoted + "'";
+  return quoted + '"';
 }
 
 void plot_lines(const std::string& path, const PlotAxes& axes,
                 const std::vector<PlotCurve>& curves) {
+  detail::draw_lines("plot_lines", path, axes, curves);
+}
+
+void detail::draw_lines(const char* who, const std::string& path, const PlotAxes& axes,
+                        const std::vector<PlotCurve>& curves) {
+  const FileTarget target = {FileKind::picture, path, who};
   std::string script = fmt::format(
       "set terminal pngcairo noenhanced size 900,540\nset encoding utf8\nset grid\nset key {}\n"
-      "set title {}\nset xlabel {}\nset ylabel {}\n",
+      "set title {}\nset xlabel {}\nset ylabel {}\n{}",
       axes.log_y ? "top right" : "bottom right", gnuplot_text(axes.title), gnuplot_text(axes.x),
-      gnuplot_text(axes.y));
-  if (axes.log_y) {
-    script += "set logscale y\n";
-  }
+      gnuplot_text(axes.y), axes.log_y ? "set logscale y\n" : "");
   std::string plot;
   for (std::size_t i = 0; i < curves.size(); ++i) {
-    const auto& points = curves[i].points;
-    if (std::none_of(points.begin(), points.end(), is_finite)) {
+    const Drawn curve = drawn(curves[i], axes);
+    if (curve.is_empty) {
       continue;
     }
-    script += fmt::format("$curve{} << END\n", i);
-    for (const auto& point : points) {
-      // A line is broken at an empty one.
-      script += is_finite(point) ? fmt::format("{} {}\n", point.first, point.second) : "\n";
-    }
-    script += "END\n";
-    plot += fmt::format("{}$curve{} using 1:2 with lines linewidth 2 title {}",
-                        plot.empty() ? "plot " : ", ", i, gnuplot_text(curves[i].label));
+    script += fmt::format("$curve{} << END\n{}END\n", i, curve.points);
+    plot += fmt::format("{}$curve{} using 1:2 with {} linewidth 2 title {}",
+                        plot.empty() ? "plot " : ", ", i,
+                        curve.has_lone_point ? "linespoints pointtype 7 pointsize 0.6" : "lines",
+                        gnuplot_text(curves[i].label));
   }
   if (plot.empty()) {
-    fail(path, "there is nothing to draw");
+    fail_to_write(target, fmt::format("there is nothing to draw, expected a curve with a point "
+                                      "whose numbers are finite{}",
+                                      axes.log_y ? ", with y above 0 on a logarithmic axis" : ""));
   }
-  gnuplot(script + plot + "\n", path);
+  draw(target, script + plot + "\n", std::chrono::minutes(1));
 }
 
 }  // namespace rw::io

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -17,6 +18,7 @@
 
 #include "common/echo_task.hpp"
 #include "common/experiment.hpp"
+#include "common/heat_map.hpp"
 #include "common/model.hpp"
 #include "common/monitor.hpp"
 #include "common/options.hpp"
@@ -489,6 +491,26 @@ BOOST_AUTO_TEST_CASE(no_path_reaches_a_shell_or_gnuplot) {
     std::ifstream(awkward, std::ios::binary).read(start.data(), 8);
     BOOST_TEST(start == "\x89PNG\r\n\x1a\n");
     BOOST_TEST(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_heat_map_takes_any_name_and_any_number) {
+  const TemporaryFolder folder;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const std::vector<float>& values :
+       {std::vector<float>{0, -1, 2, 3, nan, infinity}, std::vector<float>(6, nan)}) {
+    examples::plot_heat_map(folder.path.string(), "a.png",
+                            {.title = "''%s`",
+                             .x = "'\"\\",
+                             .row = "\\",
+                             .columns = "%'\\",
+                             .rows = {"50 %", "%g'"},
+                             .values = rw::Tensor::from<float>({2, 3}, values)});
+    if (std::system("command -v gnuplot >/dev/null 2>&1") == 0) {
+      BOOST_TEST(fs::exists(folder / "a.png"));
+      fs::remove(folder / "a.png");
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-// The history of a training: as a value, as a table, and as a picture.
+// The history of a training, as a value and as a table, and the line that shows its progress.
 
 #include <algorithm>
 #include <array>
@@ -32,14 +32,6 @@ using namespace rw::testing;
 namespace fs = std::filesystem;
 namespace io = rw::io;
 using rw::History;
-
-const bool has_gnuplot = std::system("command -v gnuplot >/dev/null 2>&1") == 0;
-
-void check_picture(const std::string& path) {
-  const std::string bytes = content_of(path);
-  BOOST_TEST(bytes.substr(0, 8) == "\x89PNG\r\n\x1a\n");
-  BOOST_TEST(bytes.size() > 1000U);
-}
 
 History some_history() {
   History history;
@@ -116,82 +108,6 @@ BOOST_AUTO_TEST_CASE(as_a_file) {
                           return contains(error.what(), "No such file or directory");
                         });
   BOOST_CHECK_THROW(io::write_csv("/dev/full", some_history()), io::FileError);
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_AUTO_TEST_SUITE(plot)
-
-BOOST_AUTO_TEST_CASE(a_picture_of_a_history) {
-  const TemporaryFolder folder;
-  if (!has_gnuplot) {
-    BOOST_TEST_MESSAGE("skipped: gnuplot is not installed");
-    return;
-  }
-  io::plot_history(folder / "a.png", some_history());
-  check_picture(folder / "a.png");
-  io::plot_history(folder / "b.png", some_history(), {"loss"}, {.title = "loss", .log_y = true});
-  check_picture(folder / "b.png");
-  BOOST_CHECK_THROW(io::plot_history(folder / "c.png", some_history(), {"none"}), rw::UsageError);
-}
-
-BOOST_AUTO_TEST_CASE(texts_are_shown_and_not_obeyed) {
-  BOOST_TEST(io::gnuplot_text("it's") == "'it''s'");
-  BOOST_TEST(io::gnuplot_text("a\nb\tc") == "'a b c'");
-  const TemporaryFolder folder;
-  const std::string touched = folder / "touched";
-  const std::string evil = "x'\n!touch " + touched + "\nset title `touch " + touched +
-                           "` \"`touch " + touched + "`\" ${x} @y \\";
-  const std::vector<io::PlotCurve> curves{{evil, {{0, 1}, {1, 2}}}};
-  if (has_gnuplot) {
-    io::plot_lines(folder / "a.png", {.title = evil, .x = evil, .y = evil}, curves);
-    check_picture(folder / "a.png");
-  }
-  BOOST_TEST(!fs::exists(touched));
-}
-
-BOOST_AUTO_TEST_CASE(no_path_reaches_a_shell_or_gnuplot) {
-  const TemporaryFolder folder;
-  const std::string awkward = folder / "it's \"$(touch x)\" `touch y`; !touch z.png";
-  if (has_gnuplot) {
-    io::plot_lines(awkward, {}, {{"a", {{0, 1}, {1, 2}}}});
-    check_picture(awkward);
-    BOOST_TEST(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(without_gnuplot_there_is_a_clear_word) {
-  const TemporaryFolder folder;
-  const std::string path = std::getenv("PATH");
-  ::setenv("PATH", folder.path.c_str(), 1);
-  std::string message;
-  try {
-    io::plot_history(folder / "a.png", some_history());
-  } catch (const io::FileError& error) {
-    message = error.what();
-  }
-  ::setenv("PATH", path.c_str(), 1);
-  BOOST_TEST(message == "no " + (folder / "a.png") + ": gnuplot is not installed");
-  BOOST_TEST(folder.empty());
-}
-
-BOOST_AUTO_TEST_CASE(failures_leave_nothing_behind) {
-  const TemporaryFolder folder;
-  BOOST_CHECK_THROW(io::gnuplot("this is no command\n", folder / "a.png"), io::FileError);
-  BOOST_CHECK_THROW(io::gnuplot("plot sin(x)\n", folder / "no/such/a.png"), io::FileError);
-  const auto nothing = [](const io::FileError& error) {
-    return contains(error.what(), "nothing to draw");
-  };
-  BOOST_CHECK_EXCEPTION(io::plot_lines(folder / "a.png", {}, {}), io::FileError, nothing);
-  const std::vector<io::PlotCurve> only_nan{{"a", {{0, std::nan("")}}}};
-  BOOST_CHECK_EXCEPTION(io::plot_lines(folder / "a.png", {}, only_nan), io::FileError, nothing);
-  BOOST_TEST(folder.empty());
-}
-
-BOOST_AUTO_TEST_CASE(a_script_longer_than_a_pipe_that_nobody_reads) {
-  const TemporaryFolder folder;
-  const std::string script = "exit status 1\n" + std::string(1'000'000, '#') + "\n";
-  BOOST_CHECK_THROW(io::gnuplot(script, folder / "a.png"), io::FileError);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -33,7 +33,7 @@ double largest_of(const Rows& rows) {
   double largest = 1e-12;
   for (const std::vector<double>& row : rows) {
     for (const double value : row) {
-      largest = std::max(largest, std::abs(value));
+      largest = std::isfinite(value) ? std::max(largest, std::abs(value)) : largest;
     }
   }
   return largest;
@@ -41,9 +41,19 @@ double largest_of(const Rows& rows) {
 
 bool is_marked(const HeatMap& map, char name) { return map.marked.find(name) != std::string::npos; }
 
+/// A label of an axis, in which gnuplot takes '%' for the beginning of a format.
+std::string tic(const std::string& name, std::size_t at) {
+  std::string text;
+  for (const char c : name) {
+    text += c == '%' ? "%%" : std::string(1, c);
+  }
+  return fmt::format("{} {}", rw::io::gnuplot_text(text), at);
+}
+
 std::string script_of(const HeatMap& map, const Rows& rows, double largest) {
   std::string script = fmt::format(
-      "set terminal pngcairo noenhanced size 900,540\nset title {}\nset xlabel {}\nset ylabel {}\n"
+      "set terminal pngcairo noenhanced size 900,540\nset encoding utf8\nset title {}\nset xlabel "
+      "{}\nset ylabel {}\n"
       "unset key\nset cbrange [{}:{}]\nset palette defined ({})\n$map << END\n",
       rw::io::gnuplot_text(map.title), rw::io::gnuplot_text(map.x), rw::io::gnuplot_text(map.row),
       map.is_signed ? -largest : 0, largest,
@@ -55,11 +65,11 @@ std::string script_of(const HeatMap& map, const Rows& rows, double largest) {
   const bool crowded = map.columns.size() > 60;
   for (std::size_t i = 0; i < map.columns.size(); ++i) {
     if (!crowded || is_marked(map, map.columns[i])) {
-      columns.push_back(fmt::format("{} {}", rw::io::gnuplot_text({map.columns[i]}), i));
+      columns.push_back(tic({map.columns[i]}, i));
     }
   }
   for (std::size_t i = 0; i < map.rows.size(); ++i) {
-    lines.push_back(fmt::format("{} {}", rw::io::gnuplot_text(map.rows[i]), i));
+    lines.push_back(tic(map.rows[i], i));
   }
   return script + fmt::format(
                       "END\nset xtics ({})\nset ytics ({})\nset xrange [-0.5:{}]\n"

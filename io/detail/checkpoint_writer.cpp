@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include <rewind/io/detail/checkpoint_writer.hpp>
-#include <rewind/io/detail/file.hpp>
 #include <rewind/io/detail/hdf5_writer.hpp>
+#include <rewind/io/detail/replace_file.hpp>
 #include <rewind/version.hpp>
 
 namespace rw::io::detail {
@@ -63,7 +63,7 @@ void write_checkpoint(const std::string& path, StateList state, const Attributes
   }
   index.user_block_bytes = user_block_bytes_of(index);
   const Hdf5Skeleton skeleton = build_hdf5_skeleton(path, index);
-  replace_file(path, [&](OutputFile& file) {
+  replace_file({FileKind::checkpoint, path}, [&](OutputFile& file) {
     write_behind_user_block(file, index, state, skeleton);
     file.write(0, encode(index));
   });

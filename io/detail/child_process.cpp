@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
-#include <thread>
 
 #include <fmt/format.h>
 #include <sys/prctl.h>
@@ -15,6 +14,7 @@
 #include <rewind/autograd/tensor/sanitized.hpp>
 #include <rewind/io/detail/child_process.hpp>
 #include <rewind/io/detail/file.hpp>
+#include <rewind/io/detail/wait_for_process.hpp>
 #include <rewind/io/error.hpp>
 
 namespace rw::io::detail {
@@ -79,10 +79,7 @@ std::string describe(int status) {
     return WEXITSTATUS(status) == 0 ? "" : "did not end well";
   }
   const int signal = WTERMSIG(status);
-  if (signal == SIGXCPU || signal == SIGKILL) {
-    return "took too long or was killed";
-  }
-  return fmt::format("was ended by signal {} ({})", signal, ::sigdescr_np(signal));
+  return signal == SIGXCPU || signal == SIGKILL ? "took too long or was killed" : ending_of(status);
 }
 
 }  // namespace
@@ -115,22 +112,12 @@ ChildProcess::~ChildProcess() {
 }
 
 std::string ChildProcess::wait() {
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point end = Clock::now() + patience_;
-  std::chrono::microseconds pause(50);
-  while (true) {
-    int status = 0;
-    const pid_t ended = retried([&] { return ::waitpid(process_, &status, WNOHANG); });
-    if (ended != 0) {
-      process_ = 0;
-      return ended > 0 ? describe(status) : "";  // not ours any more: somebody has collected it
-    }
-    if (Clock::now() > end) {
-      return "took too long";  // the destructor ends it
-    }
-    std::this_thread::sleep_for(pause);
-    pause = std::min(2 * pause, std::chrono::microseconds(2000));
+  const auto status = wait_for_process(process_, std::chrono::steady_clock::now() + patience_);
+  if (!status) {
+    return "took too long";  // the destructor ends it
   }
+  process_ = 0;
+  return describe(*status);
 }
 
 }  // namespace rw::io::detail

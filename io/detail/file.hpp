@@ -1,10 +1,9 @@
 #pragma once
-// Files as the system has them: opened for reading, and replaced as a whole.
+// Files as the system has them, and reading one.
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,6 +14,9 @@ namespace rw::io::detail {
 
 /// What of a large file is read or written, and hashed, at once: the caches hold it.
 inline constexpr std::size_t piece_bytes = 1 << 20;
+
+/// "No such file or directory", of an errno.
+std::string error_text(int number);
 
 /// Calls `f` until it is not interrupted by a signal.
 template <class F>
@@ -31,13 +33,18 @@ class Descriptor {
  public:
   explicit Descriptor(int number) : number_(number) {}
   Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
   ~Descriptor();
 
   bool valid() const { return number_ >= 0; }
   int number() const { return number_; }
   /// Closes now and tells of an error; it may be the first news of a failed write.
   int close();
+  /// Leaves the closing to somebody else.
+  int release() { return std::exchange(number_, -1); }
 
  private:
   int number_;
@@ -63,31 +70,6 @@ class InputFile {
   Descriptor descriptor_;
   std::uint64_t bytes_ = 0;
 };
-
-/// A file to write, named `path` in messages. Throws CheckpointWriteError.
-class OutputFile {
- public:
-  OutputFile(const std::string& path, Descriptor descriptor)
-      : path_(path), descriptor_(std::move(descriptor)) {}
-
-  Descriptor& descriptor() { return descriptor_; }
-  void write(std::uint64_t offset, std::span<const std::byte> bytes);
-
- private:
-  std::string path_;
-  Descriptor descriptor_;
-};
-
-// Note [Atomic replacement]
-// A checkpoint exists to survive the death of the process that writes it. So the bytes go to a
-// temporary file in the target's directory, are flushed to disk, and only then take the target's
-// name; last, the directory is flushed. Whoever opens the target sees the old file or the new one,
-// both complete. Temporary files of processes that were killed are removed by the next save.
-
-/// Replaces the file at `path` by one that `write` fills (Note [Atomic replacement]), keeping the
-/// mode of a file that was there. A symbolic link stays, and what it points to is replaced, or made
-/// where it is not there yet. Throws CheckpointWriteError, and what `write` throws.
-void replace_file(const std::string& path, const std::function<void(OutputFile&)>& write);
 
 }  // namespace rw::io::detail
 

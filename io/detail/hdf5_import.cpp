@@ -14,6 +14,7 @@
 #include <rewind/io/detail/hdf5.hpp>
 #include <rewind/io/detail/hdf5_file_reader.hpp>
 #include <rewind/io/detail/hdf5_import.hpp>
+#include <rewind/io/detail/replace_file.hpp>
 
 namespace rw::io::detail {
 namespace {
@@ -166,7 +167,7 @@ InputFile import_hdf5(const InputFile& file, std::uint64_t superblock_at) {
         "checkpoint '{}' cannot be read: no memory to read a foreign HDF5 file into: {}",
         file.path(), std::strerror(errno)));
   }
-  OutputFile output(file.path(), std::move(memory));
+  OutputFile output({FileKind::checkpoint, file.path()}, std::move(memory));
   const ChildLimits limits = {spare_bytes + 3 * file.bytes(), spare_bytes + file.bytes(),
                               std::chrono::seconds(2 + file.bytes() / (20 << 20))};
   const std::string failure =

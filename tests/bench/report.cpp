@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <stdexcept>
 
 #include <fmt/format.h>
+
+#include <rewind/io/write_file.hpp>
 
 #include "peers.hpp"
 
@@ -171,7 +171,6 @@ bool print_requirements(const std::vector<Requirement>& list) {
 
 void write_json(const Report& report, const std::vector<Requirement>& list,
                 const std::string& path) {
-  std::ofstream file(path);
   const auto join = [](const std::vector<std::string>& items) {
     return fmt::format("[\n    {}\n  ]", fmt::join(items, ",\n    "));
   };
@@ -199,12 +198,10 @@ void write_json(const Report& report, const std::vector<Requirement>& list,
         R"({{"what": {}, "measured": {:.6g}, "bound": {:.6g}, "at_least": {}, "holds": {}}})",
         quoted(r.what), r.measured, r.bound, r.at_least, r.holds()));
   }
-  file << fmt::format(
-      "{{\n  \"context\": {},\n  \"networks\": {},\n  \"singles\": {},\n  \"figures\": {}\n}}\n",
-      join(context), join(networks), join(singles), join(figures));
-  if (!file.flush()) {
-    throw std::runtime_error("bench: cannot write " + path);
-  }
+  rw::io::write_file(path,
+                     fmt::format("{{\n  \"context\": {},\n  \"networks\": {},\n  \"singles\": "
+                                 "{},\n  \"figures\": {}\n}}\n",
+                                 join(context), join(networks), join(singles), join(figures)));
   fmt::print("wrote {}\n", path);
 }
 
