@@ -18,7 +18,7 @@
 #include <rewind/autograd/tensor/option_list.hpp>
 #include <rewind/autograd/tensor/state.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
-#include <rewind/io/detail/epoch.hpp>
+#include <rewind/io/detail/epoch_cursor.hpp>
 
 namespace rw {
 

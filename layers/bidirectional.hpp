@@ -8,7 +8,7 @@ namespace rw {
 /// Two recurrent layers over the same sequence, one from each end (Schuster & Paliwal 1997): x [T,
 /// B, input] -> y [T, B, output of forward + output of backward] when concatenated; otherwise both
 /// outputs and y have the same size. With lengths, the backward layer starts at each sequence's own
-/// last step.
+/// last step (Note [Packed sequences], detail/packing.hpp).
 template <class Forward, class Backward = Forward>
 struct Bidirectional {
   static_assert(SequenceLayer<Forward> && SequenceLayer<Backward>,

@@ -13,6 +13,7 @@
 #include <rewind/autograd/operations/movement.hpp>
 #include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/anomaly.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/attention.hpp>
 

@@ -18,6 +18,7 @@
 #include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/autograd/operations/reduce.hpp>
 #include <rewind/autograd/operations/views.hpp>
+#include <rewind/autograd/tape/anomaly.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/layers/gru.hpp>

@@ -6,11 +6,6 @@
 
 #include <rewind/autograd/tape/recorder.hpp>
 
-// Note [Version counters]
-// A gradient rule may read tensors that the forward pass saved. Their storage counts its mutations,
-// and the count at saving time is stored with the handle. Before a backward pass writes anything,
-// it compares the counts of all operations that it will run.
-
 namespace rw {
 namespace detail {
 

@@ -33,7 +33,10 @@ Tensor checked_seed(const char* who, const Tensor& root, const Tensor& seed) {
   return seed;
 }
 
-/// Note [Version counters]
+// Note [Version counters]
+// A gradient rule may read tensors that the forward pass saved. Their storage counts its mutations,
+// and the count at saving time is stored with the handle. Before a backward pass writes anything,
+// it compares the counts of all operations that it will run.
 void check_saved(const char* who, const Node& node) {
   check<UsageError>(
       !node.released,

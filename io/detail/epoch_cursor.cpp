@@ -1,5 +1,5 @@
 #include <rewind/autograd/tensor/error.hpp>
-#include <rewind/io/detail/epoch.hpp>
+#include <rewind/io/detail/epoch_cursor.hpp>
 
 namespace rw::io::detail {
 
