@@ -18,7 +18,7 @@ constexpr std::string_view prefix = "checkpoint-";
 constexpr std::string_view suffix = ".h5";
 constexpr const char* score_attribute = "score";
 
-/// The number in a file's name; nothing for the name of another file.
+/// The number in the name of a checkpoint; nothing for other files.
 std::optional<std::int64_t> number_of(std::string_view name) {
   if (!name.starts_with(prefix) || !name.ends_with(suffix) ||
       name.size() <= prefix.size() + suffix.size()) {
@@ -44,7 +44,7 @@ std::optional<double> score_of(const std::string& path) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), score);
     return error == std::errc() ? std::optional(score) : std::nullopt;
   } catch (const CheckpointError&) {
-    return std::nullopt;  // damaged: resume() will say so
+    return std::nullopt;  // damaged: resume() reports it
   }
 }
 
@@ -97,7 +97,7 @@ std::vector<Generation> CheckpointDirectory::generations() const {
 
 namespace {
 
-/// Those with a score, best first; of equal ones the newest.
+/// Those with a score, best first; newest first where scores are equal.
 std::vector<Generation> by_score(std::vector<Generation> generations, bool maximize) {
   std::erase_if(generations,
                 [](const Generation& each) { return !each.score || std::isnan(*each.score); });
@@ -156,7 +156,7 @@ void CheckpointDirectory::remove_old() const {
   keep(ranked.begin(), ranked.begin() + best);
   for (const Generation& each : all) {
     if (!kept.contains(each.number)) {
-      std::error_code ignored;  // it is tried again after the next save
+      std::error_code ignored;  // the next save tries again
       std::filesystem::remove(each.path, ignored);
     }
   }

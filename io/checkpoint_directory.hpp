@@ -1,8 +1,8 @@
 #pragma once
-// A folder of checkpoints of one run, the newest of which is found again.
+// The checkpoints of one run in a folder; resuming finds the newest.
 //
 //     io::CheckpointDirectory directory("runs/7", {.keep_last = 3, .keep_best = 1});
-//     // If there is anything:
+//     // Does nothing if the folder is empty:
 //     directory.resume("model", model, "optimizer", optimizer, "rng", rng);
 //     ...
 //     directory.save("model", model, "optimizer", optimizer, "rng", rng);
@@ -19,9 +19,9 @@
 namespace rw::io {
 
 struct CheckpointDirectoryOptions {
-  std::int64_t keep_last = 3;  ///< the newest so many are kept
-  std::int64_t keep_best = 0;  ///< and so many of those with the best scores
-  bool maximize = false;       ///< greater scores are better
+  std::int64_t keep_last = 3;  ///< how many of the newest are kept
+  std::int64_t keep_best = 0;  ///< how many of those with the best scores are kept too
+  bool maximize = false;       ///< whether greater scores are better
   Attributes attributes = {};  ///< texts that each checkpoint holds beside its score
 };
 
@@ -32,27 +32,27 @@ struct Generation {
   std::optional<double> score = {};
 };
 
-/// A checkpoint that was passed over, and why.
+/// A checkpoint that was skipped, and why.
 struct SkippedGeneration {
   Generation generation;
   std::string reason;
 };
 
-/// Numbered checkpoints, checkpoint-000001.h5 and so on, in one folder. Each is written as io::save
-/// writes, so that a process may die at any time; older ones are removed only when the new one is
-/// on the disk. Other files in the folder are left alone. For one writer at a time.
+/// Numbered checkpoints, checkpoint-000001.h5 and so on, in one folder. Each is written as by
+/// io::save, so the process may die at any time. Older ones are removed only when the new one is on
+/// disk. Other files in the folder are left alone. There may be only one writer at a time.
 class CheckpointDirectory {
  public:
-  /// Makes the folder where it is missing. Throws CheckpointWriteError when that fails, UsageError
+  /// Creates the folder if it does not exist. Throws CheckpointWriteError if that fails, UsageError
   /// for options out of range or an empty path.
   explicit CheckpointDirectory(std::string path, CheckpointDirectoryOptions options = {});
 
   const std::string& path() const { return path_; }
   bool empty() const { return listed().empty(); }
 
-  /// What is there, oldest first; nothing of it has been verified.
+  /// All checkpoints in the folder, oldest first, unverified.
   std::vector<Generation> generations() const;
-  /// The one with the best score; nothing when none has a score.
+  /// The one with the best score; nothing if none has a score.
   std::optional<Generation> best() const;
 
   /// Saves pairs of name and object as the next generation. Throws as io::save does.
@@ -62,7 +62,7 @@ class CheckpointDirectory {
       io::save(path, attributes, name, object, rest...);
     });
   }
-  /// The same with a score, such as the loss of other data, by which `keep_best` chooses.
+  /// The same with a score, such as the validation loss, by which `keep_best` chooses.
   template <Saveable Object, class... Rest>
   Generation save(double score, std::string_view name, Object&& object, Rest&&... rest) {
     return save_next(score, [&](const std::string& path, const Attributes& attributes) {
@@ -70,18 +70,18 @@ class CheckpointDirectory {
     });
   }
 
-  /// Loads the newest generation that is not damaged; nothing when there is none at all. skipped()
-  /// tells which were passed over. Throws CheckpointCorrupt when all are damaged, and what io::load
-  /// throws otherwise: a run with other layers is an error, not damage.
+  /// Loads the newest generation that is not damaged; returns nothing if there are none at all.
+  /// skipped() lists the damaged ones. Throws CheckpointCorrupt if all are damaged, and everything
+  /// else that io::load throws: a run with other layers is an error, not damage.
   template <Saveable Object, class... Rest>
   std::optional<Generation> resume(std::string_view name, Object&& object, Rest&&... rest) {
     return resume_newest(
         [&](const std::string& path) { report_ = io::load(path, name, object, rest...); });
   }
-  /// The newest generation that is not damaged, every byte of which has been read and verified;
-  /// otherwise as resume().
+  /// The newest generation that is not damaged, after reading and verifying every byte of it;
+  /// otherwise like resume().
   std::optional<Generation> latest();
-  /// What the last resume() or latest() passed over, newest first.
+  /// What the last resume() or latest() skipped, newest first.
   const std::vector<SkippedGeneration>& skipped() const { return skipped_; }
   /// What the last resume() loaded.
   const LoadReport& report() const { return report_; }
@@ -112,7 +112,7 @@ class CheckpointDirectory {
     return std::nullopt;
   }
 
-  /// The generations without their scores: no file is opened.
+  /// The generations without their scores, without opening a file.
   std::vector<Generation> listed() const;
   Generation make_next(std::optional<double> score) const;
   Attributes attributes_of(const Generation& generation) const;

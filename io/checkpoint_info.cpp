@@ -58,8 +58,8 @@ std::vector<std::string> verify(const std::string& path) {
     try {
       const detail::CheckpointReader reader(path);
       std::vector<std::string> faults = reader.damage();
-      // What is damaged differs in a way that needs no telling twice. A foreign file has been read
-      // by libhdf5 alone.
+      // Damage would only be reported again, as a difference between the readers. A foreign file
+      // has only one reader, libhdf5.
       if (faults.empty() && detail::begins_with_index(detail::InputFile(path))) {
         faults = detail::differences_between_readers(path);
       }

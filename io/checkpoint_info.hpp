@@ -1,5 +1,5 @@
 #pragma once
-// What a checkpoint says of itself, read without the objects that it was saved from:
+// What a checkpoint says about itself, without the objects that were saved in it:
 //
 //     const io::CheckpointInfo info = io::inspect("run.h5");
 //     const Tensor weights = io::CheckpointFile("run.h5").read("model/cell/w_x");
@@ -21,12 +21,12 @@ namespace rw::io {
 /// What was saved under a name.
 struct ObjectInfo {
   std::string path;
-  std::string kind;                            ///< its type in C++; empty where it is not known
+  std::string kind;                            ///< its type in C++; empty if unknown
   std::map<std::string, std::string> options;  ///< what its numbers depend on
 };
 
-/// What the index of a checkpoint says. A foreign file (docs/checkpoints.md) has none: there,
-/// metadata and tensors are all that is known.
+/// What the index of a checkpoint says. A foreign file (docs/checkpoints.md) has no index: only its
+/// metadata and tensors are known.
 struct CheckpointInfo {
   int format_version = 0;  ///< 0 for a foreign file
   std::string writer;      ///< the libraries that wrote it, with their versions
@@ -38,19 +38,18 @@ struct CheckpointInfo {
   bool is_foreign() const { return format_version == 0; }
 };
 
-/// A checkpoint that is open, to read some of its tensors.
+/// An open checkpoint, from which single tensors can be read.
 class CheckpointFile {
  public:
-  /// Reads the index; of a foreign file, everything. Throws as load() does for a file that cannot
-  /// be read.
+  /// Reads the index, or all of a foreign file. Throws as load() does if the file cannot be read.
   explicit CheckpointFile(const std::string& path);
   CheckpointFile(CheckpointFile&&) noexcept;
   CheckpointFile& operator=(CheckpointFile&&) noexcept;
   ~CheckpointFile();
 
   const CheckpointInfo& info() const { return info_; }
-  /// The values at `path`, checked against their digest. Throws CheckpointCorrupt where they are
-  /// damaged, CheckpointReadError, and UsageError where the file has no tensor of that path.
+  /// The values at `path`, checked against their digest. Throws CheckpointCorrupt if they are
+  /// damaged, CheckpointReadError, and UsageError if the file has no tensor of that path.
   Tensor read(const std::string& path) const;
 
  private:
@@ -59,14 +58,14 @@ class CheckpointFile {
   CheckpointInfo info_;
 };
 
-/// What the checkpoint at `path` says of itself. Throws as load() does for a file that cannot be
+/// What the checkpoint at `path` says about itself. Throws as load() does if the file cannot be
 /// read.
 CheckpointInfo inspect(const std::string& path);
 
-/// Everything that is wrong with the file at `path`, one sentence each; nothing where all digests
-/// match and libhdf5, in a child process, reads the same paths, shapes, types, values and metadata
-/// as Rewind. Of a foreign file, which has no digests, only whether libhdf5 reads all of it. Throws
-/// CheckpointReadError where that cannot be told: there is no file, or not enough memory.
+/// Everything that is wrong with the file at `path`, one sentence each. Empty if all digests match
+/// and libhdf5, in a child process, reads the same paths, shapes, types, values and metadata as
+/// Rewind. A foreign file has no digests: it is only checked that libhdf5 can read all of it.
+/// Throws CheckpointReadError if nothing can be said: there is no file, or not enough memory.
 std::vector<std::string> verify(const std::string& path);
 
 }  // namespace rw::io

@@ -4,8 +4,8 @@
 
 namespace rw::io {
 
-/// The world's fault: a table, picture or text that cannot be written. The file that was there
-/// before is untouched, unless the message says that the new one is in place.
+/// A table, picture or text cannot be written, for reasons outside the program. The file that was
+/// there before is untouched, unless the message says that the new one is in place.
 class FileError : public Error {
  public:
   using Error::Error;
@@ -18,28 +18,29 @@ class CheckpointWriteError : public CheckpointError {
   using CheckpointError::CheckpointError;
 };
 
-/// The file could not be opened or read at all, or there is not enough memory to read it. Nothing
-/// is said about the file.
+/// The file could not be opened or read, or there is not enough memory to read it. Says nothing
+/// about the file's content.
 class CheckpointReadError : public CheckpointError {
  public:
   using CheckpointError::CheckpointError;
 };
 
-/// The file is no checkpoint, has another size than it says, or a digest does not match.
+/// The file is not a checkpoint, has another size than it records, or does not match a digest.
 class CheckpointCorrupt : public CheckpointError {
  public:
   using CheckpointError::CheckpointError;
 };
 
 /// The file is sound, but holds something that no checkpoint of this version holds, such as a link
-/// to another file; or libhdf5 did not survive reading it.
+/// to another file, or values that are impossible for the object; or libhdf5 crashed or took too
+/// long reading it.
 class CheckpointRefused : public CheckpointError {
  public:
   using CheckpointError::CheckpointError;
 };
 
-/// The file is a good checkpoint of something else: names, shapes or types differ from the state to
-/// be restored.
+/// The file is a good checkpoint of something else: names, shapes, types or options differ from the
+/// state to be restored.
 class StateMismatch : public CheckpointError {
  public:
   using CheckpointError::CheckpointError;

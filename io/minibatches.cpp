@@ -27,7 +27,7 @@ std::vector<std::int64_t> counted(std::int64_t n) {
   return numbers;
 }
 
-/// 64 bits that depend on each number and its place, in hexadecimal.
+/// A hash of the numbers and their order: 64 bits in hexadecimal.
 std::string digest_of(const std::vector<std::int64_t>& numbers) {
   std::uint64_t digest = numbers.size();
   for (const std::int64_t number : numbers) {
@@ -36,7 +36,7 @@ std::string digest_of(const std::vector<std::int64_t>& numbers) {
   return fmt::format("{:016x}", digest);
 }
 
-/// Sorts pools of `pool` examples by length, each by itself.
+/// Sorts each pool of `pool` examples by length.
 void sort_pools(std::vector<std::int64_t>& order, const std::vector<std::int64_t>& lengths,
                 std::int64_t pool) {
   const auto count = static_cast<std::int64_t>(order.size());
@@ -99,11 +99,11 @@ void Minibatches::arrange_epoch() {
   if (seed == arranged_seed_ && epoch() == arranged_epoch_) {
     return;
   }
-  // Mixed, so that the epochs of one seed are not those of the next.
+  // Mixed, so that epoch n + 1 of one seed is not epoch n of the next seed.
   Rng rng(detail::mixed(std::bit_cast<std::uint64_t>(seed) +
                         static_cast<std::uint64_t>(epoch()) * detail::mix_increment));
   order_ = options_.shuffle ? rng.permutation(examples_) : counted(examples_);
-  // Before sorting, so that it is not always the longest that are left out.
+  // Before sorting: otherwise the longest examples would always be left out.
   order_.resize(static_cast<std::size_t>(options_.drop_last ? size() * options_.batch : examples_));
   const bool bucketed = !lengths_.empty();
   if (bucketed) {

@@ -24,18 +24,19 @@ namespace rw {
 
 struct MinibatchOptions {
   std::int64_t batch = 32;  ///< examples in a batch
-  bool shuffle = true;      ///< another order in every epoch
-  bool drop_last = false;   ///< leave the examples out that do not fill a batch
-  /// For batches of similar lengths: so many batches are drawn at random and sorted together. More
-  /// makes lengths more similar, fewer makes batches more random.
+  bool shuffle = true;      ///< a new order in every epoch
+  bool drop_last = false;   ///< leave out the examples that do not fill a batch
+  /// For by_length(): how many batches are drawn at random and sorted together. More makes the
+  /// lengths in a batch more similar, fewer makes the batches more random.
   std::int64_t pool = 100;
 };
 
 /// Batches of example numbers, epoch after epoch. The order of an epoch is a function of the seed
 /// and the epoch's number, the same on every machine.
 ///
-/// The cursor moves when a batch is handed out. So a checkpoint written at the end of a training
-/// step continues, in the middle of an epoch too, with the batch after it, bit for bit:
+/// The cursor moves when a batch is handed out. So a run that resumes from a checkpoint written at
+/// the end of a training step continues with the next batch, bit for bit, even in the middle of an
+/// epoch:
 ///
 ///     io::save("run.h5", "model", model, "optimizer", optimizer, "batches", batches);
 class Minibatches {
@@ -43,19 +44,19 @@ class Minibatches {
   /// Batches of the numbers 0, ..., examples - 1. Throws UsageError for examples < 0, batch < 1 or
   /// pool < 1.
   Minibatches(std::int64_t examples, const MinibatchOptions& options, std::uint64_t seed);
-  /// The same; draws the seed.
+  /// The same with a seed drawn from `rng`.
   Minibatches(std::int64_t examples, const MinibatchOptions& options, Rng& rng);
 
-  /// Batches of the examples with these numbers, such as split.train: an epoch hands out each as
-  /// often as it stands in the list. Throws UsageError for a negative number.
+  /// Batches of the examples with these numbers, such as split.train. An epoch hands out each
+  /// number as often as the list holds it. Throws UsageError for a negative number.
   static Minibatches over(std::vector<std::int64_t> examples, const MinibatchOptions& options,
                           std::uint64_t seed);
   static Minibatches over(std::vector<std::int64_t> examples, const MinibatchOptions& options,
                           Rng& rng);
 
-  /// Batches of examples of similar lengths, so that little is padded: `lengths` of all examples.
-  /// In each epoch, pools of random examples are sorted by length and cut into batches, which come
-  /// in random order. Without shuffling, batches come in order of length.
+  /// Batches of examples of similar lengths, which need little padding. `lengths` holds the lengths
+  /// of all examples. In each epoch, pools of random examples are sorted by length and cut into
+  /// batches, which come in random order. Without shuffling, batches come in order of length.
   static Minibatches by_length(std::vector<std::int64_t> lengths, const MinibatchOptions& options,
                                std::uint64_t seed);
   static Minibatches by_length(std::vector<std::int64_t> lengths, const MinibatchOptions& options,
@@ -63,26 +64,26 @@ class Minibatches {
 
   /// Number of batches in an epoch.
   std::int64_t size() const { return cursor_.end(); }
-  /// Epochs that were handed out whole.
+  /// Number of complete epochs.
   std::int64_t epoch() const { return cursor_.epoch(); }
-  /// Batches handed out of the epoch that is under way.
+  /// Batches handed out in the current epoch.
   std::int64_t position() const { return cursor_.position(); }
 
-  /// The next batch: int64 [b], b = batch but for the last one. After the last of an epoch comes
-  /// the first of the next. Throws UsageError when there are no batches, or the state was restored
-  /// from a run with another number of examples or another size of batches.
+  /// The next batch: int64 [b], where b = batch except for the last one. The last batch of an epoch
+  /// is followed by the first of the next. Throws UsageError if there are no batches, or if the
+  /// state was restored from a run with another number of examples or another batch size.
   Tensor next();
-  /// Back to the beginning of the epoch that is under way.
+  /// Back to the beginning of the current epoch.
   void restart() { cursor_.restart(); }
 
-  /// Goes to the end of the epoch that is under way; after a break, the next loop goes on there.
+  /// Iterates to the end of the current epoch. After a `break`, the next loop continues there.
   auto begin() { return io::detail::EpochIterator<Minibatches>(*this); }
   static std::default_sentinel_t end() { return std::default_sentinel; }
 
-  /// "seed", "epoch", "position", and the numbers that must fit, "examples" and "batch" (int64);
-  /// they share storage.
+  /// "seed", "epoch", "position", and the numbers that must be the same on resuming, "examples" and
+  /// "batch" (int64). They share storage with this object.
   StateList state() const;
-  /// What the order of an epoch depends on. Of lists of lengths and numbers, a digest.
+  /// What the order of an epoch depends on; lists of lengths and of numbers appear as a digest.
   OptionList options() const;
 
  private:
@@ -91,19 +92,19 @@ class Minibatches {
   void arrange_epoch();
 
   std::int64_t examples_;
-  std::vector<std::int64_t> lengths_;  // empty: batches of any lengths
+  std::vector<std::int64_t> lengths_;  // empty: batches of arbitrary lengths
   std::vector<std::int64_t> chosen_;   // the numbers to hand out; empty: 0, ..., examples - 1
   MinibatchOptions options_;
   io::detail::EpochCursor cursor_;
   Tensor seed_;
-  // The epoch whose order is kept; the state may be restored at any time.
+  // The epoch that is arranged below. The state may be restored at any time, so next() compares.
   std::int64_t arranged_seed_ = 0;
   std::int64_t arranged_epoch_ = -1;
   std::vector<std::int64_t> order_;    // all examples, batch after batch
   std::vector<std::int64_t> batches_;  // which batch is the first, second, ...
 };
 
-/// The examples that a batch names, copied: examples_at(sentences, batch).
+/// Copies of the examples that a batch names: examples_at(sentences, batch).
 template <class Example>
 std::vector<Example> examples_at(const std::vector<Example>& examples, const Tensor& batch) {
   const std::vector<std::int64_t> numbers = batch.to_vector<std::int64_t>();

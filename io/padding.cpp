@@ -6,7 +6,8 @@
 namespace rw {
 namespace {
 
-/// Fills [longest, B, step] from each sequence's rows; `rows_of(b)` gives a pointer per step.
+/// Fills [longest, B, step] with `value`, then calls row_of(b, t, to) to write each step of each
+/// sequence.
 template <class T, class RowOf>
 void fill(T* to, const std::vector<std::int64_t>& lengths, std::int64_t longest, std::int64_t step,
           T value, Padding padding, RowOf&& row_of) {

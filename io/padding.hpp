@@ -15,7 +15,7 @@ struct PaddedSequences {
   Tensor lengths;  ///< int64 [B]
 };
 
-/// Sequences of tokens as one batch: int64 [T, B], `value` where a sequence has no token. A
+/// Sequences of tokens as one batch: int64 [T, B], with `value` where a sequence has no token. A
 /// sequence may be empty. Throws UsageError for no sequences.
 ///
 ///     auto [tokens, lengths] = pad_sequences(examples_at(sentences, batch));
@@ -23,10 +23,10 @@ struct PaddedSequences {
 PaddedSequences pad_sequences(std::span<const std::vector<std::int64_t>> sequences,
                               std::int64_t value = 0, Padding padding = Padding::after);
 
-/// Sequences [T_i, ..] of one type as one batch [T, B, ..] of that type. Not recorded: data, not
-/// results. Throws UsageError for no sequences or differing types, ShapeError when sizes after the
-/// first differ, a sequence has rank 0, or the batch would have more than five axes. `value` must
-/// be an int64 number where the sequences are int64.
+/// Sequences [T_i, ..] of one type as one batch [T, B, ..] of that type. Not recorded: sequences
+/// are data, not results. Throws UsageError for no sequences, different types, or a `value` that is
+/// not an integer if the sequences are int64; ShapeError if sizes after the first differ, a
+/// sequence has rank 0, or the batch would have more than five axes.
 PaddedSequences pad_sequences(std::span<const Tensor> sequences, double value = 0,
                               Padding padding = Padding::after);
 

@@ -11,14 +11,14 @@
 namespace rw::io {
 namespace {
 
-/// A curve as gnuplot reads it.
+/// A curve in gnuplot's format.
 struct Drawn {
-  std::string points = {};  // a line each; a line is empty where the curve is broken
+  std::string points = {};  // one per line, with an empty line where the curve breaks
   bool is_empty = true;
-  bool has_lone_point = false;  // between two breaks: no line leads to it
+  bool has_lone_point = false;  // between two breaks, where no line shows it
 };
 
-// Near the ends of the type double gnuplot cannot divide an axis.
+// gnuplot cannot divide an axis near the limits of double.
 constexpr double largest = 1e300;
 double without_tiny(double value) { return std::abs(value) < 1 / largest ? 0 : value; }
 
@@ -45,7 +45,7 @@ Drawn drawn(const PlotCurve& curve, const PlotAxes& axes) {
   return result;
 }
 
-/// Whether a character of UTF-8 is a control character, which no font has: below U+0020, or from
+/// Whether a UTF-8 character is a control character, which has no glyph: below U+0020, or from
 /// U+007F to U+009F.
 bool is_control(std::string_view character) {
   const auto first = static_cast<unsigned char>(character[0]);
@@ -75,7 +75,7 @@ std::string gnuplot_text(std::string_view text) {
     } else if (is_control(character)) {
       quoted += ' ';
     } else if (std::string_view("\"\\`@$").find(character) != std::string_view::npos) {
-      // What would end the string, or begin an escape, a command of a shell or a macro.
+      // Characters that could end the string or begin an escape, a shell command or a macro.
       quoted += fmt::format("\\{:03o}", character.front());
     } else {
       quoted += character;

@@ -1,5 +1,5 @@
 #pragma once
-// Pictures, drawn by gnuplot where it is installed.
+// Pictures, drawn by gnuplot if it is installed.
 
 #include <chrono>
 #include <string>
@@ -11,22 +11,22 @@
 
 namespace rw::io {
 
-/// Runs gnuplot on `script`, whose picture (it sets a terminal but no output) goes to the file
-/// `path` as write_file() writes it. Neither a shell nor gnuplot reads the path. Throws FileError,
-/// whose message says why, where the file cannot be written, or gnuplot is missing, fails, draws
-/// nothing or does not end in `time_limit`, after which it is killed; a file that was there before
-/// is as it was then.
+/// Runs gnuplot on `script` and writes the picture to the file `path` as write_file() does. The
+/// script sets a terminal but no output. Neither a shell nor gnuplot sees the path. Throws
+/// FileError, which says why, if the file cannot be written, or if gnuplot is missing, fails, draws
+/// nothing or does not end within `time_limit` (it is then killed). A file that was there before
+/// stays as it was.
 void gnuplot(const std::string& script, const std::string& path,
              std::chrono::milliseconds time_limit = std::chrono::minutes(1));
 
-/// `text` as a string of gnuplot's language, quotes included: whatever it holds, gnuplot shows it
-/// and does not obey it, with `set terminal ... noenhanced` also '_', '^' and braces. Control
-/// characters become spaces; what is not UTF-8, U+FFFD.
+/// `text` as a quoted string in gnuplot's language, which gnuplot shows as it is and never
+/// interprets; with `set terminal ... noenhanced` not even '_', '^' and braces. Control characters
+/// become spaces, and bytes that are not UTF-8 become U+FFFD.
 std::string gnuplot_text(std::string_view text);
 
-/// A line through points (x, y). It is broken where a number is not finite or beyond 1e300, and on
-/// a logarithmic axis where it is not above 0; a point between two such is drawn as a dot. Numbers
-/// nearer to 0 than 1e-300 count as 0.
+/// A line through points (x, y). It breaks where a number is not finite or is beyond 1e300, and on
+/// a logarithmic axis where y is not above 0. A single point between two breaks is drawn as a dot.
+/// Numbers closer to 0 than 1e-300 count as 0.
 struct PlotCurve {
   std::string label;
   std::vector<std::pair<double, double>> points;
@@ -40,9 +40,9 @@ struct PlotAxes {
 };
 
 /// Draws the curves that have points as the PNG file `path`, in at most a minute. Texts are shown
-/// as they are; but where no font of the machine has a character, as is common for Chinese, gnuplot
-/// draws a box that covers the picture. Throws FileError as gnuplot() does, and when there is
-/// nothing to draw.
+/// as they are. But if no font on the machine has a character, as is common for Chinese, gnuplot
+/// draws a box that covers the picture. Throws FileError as gnuplot() does, and if there is nothing
+/// to draw.
 void plot_lines(const std::string& path, const PlotAxes& axes,
                 const std::vector<PlotCurve>& curves);
 

@@ -1,6 +1,6 @@
 #pragma once
-// A split of a data set that never changes: where an example belongs is a function of its key
-// alone, not of the other examples, their order or the machine.
+// A split of a data set that never changes: the part that an example belongs to depends on its key
+// alone, not on the other examples, their order or the machine.
 
 #include <concepts>
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace rw {
 
-/// 64 bits that depend on every byte and the seed, the same on every machine and in every version:
-/// FNV-1a of the bytes, mixed by the finaliser of splitmix64. Not for secrets.
+/// A 64-bit hash of every byte and the seed, the same on every machine and in every version: FNV-1a
+/// of the bytes, then splitmix64's finaliser. Not cryptographic.
 std::uint64_t stable_hash(std::string_view bytes, std::uint64_t seed = 0);
 /// The hash of the number's eight bytes, lowest first.
 std::uint64_t stable_hash(std::int64_t number, std::uint64_t seed = 0);
@@ -24,15 +24,15 @@ struct SplitOptions {
   std::uint64_t seed = 0;
 };
 
-/// Where the example with this key belongs: hash / 2^64 in [0, test) is for the test, in [test,
-/// test + valid) for validation, the rest for training. Examples added later, or another share for
-/// validation, never move an example into or out of the test. Give copies of one example, or all
-/// that belongs to one person, the same key. Throws UsageError unless both shares are at least 0
+/// The part that the example with this key belongs to: test if hash / 2^64 is in [0, test),
+/// validation if in [test, test + valid), otherwise training. Adding examples or changing the share
+/// for validation never moves an example into or out of the test part. Give copies of one example,
+/// or all examples of one person, the same key. Throws UsageError unless both shares are at least 0
 /// and together at most 1.
 Part part_of(std::string_view key, const SplitOptions& options = {});
 Part part_of(std::int64_t key, const SplitOptions& options = {});
 
-/// Numbers of examples, in increasing order.
+/// The numbers of the examples of each part, in increasing order.
 struct Split {
   std::vector<std::int64_t> train;
   std::vector<std::int64_t> valid;

@@ -14,11 +14,11 @@ namespace {
 constexpr std::array special_names{"padding", "unknown", "begin", "end"};
 constexpr std::string_view white_space = " \t\n\v\f\r";
 
-/// U+FEFF, which some editors put in front of a text.
+/// U+FEFF, which some editors put at the start of a text.
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
-/// Calls body(token, byte at which it begins) for each token. A byte-order mark at the very
-/// beginning is none. Throws UsageError for bytes that are not UTF-8, before the first call.
+/// Calls body(token, index of its first byte) for each token. A byte-order mark at the very
+/// beginning is skipped. Throws UsageError for bytes that are not UTF-8, before the first call.
 template <class Body>
 void for_each_token(std::string_view text, TokenUnit unit, Body&& body) {
   const std::size_t bad = io::detail::first_bad_byte(text);
@@ -123,13 +123,14 @@ Vocabulary Vocabulary::load(const std::string& path, const std::string& name) {
   return vocabulary;
 }
 
-/// What the state says.
+/// The state in a form that can be searched.
 struct Vocabulary::Contents {
   std::vector<std::string> texts;
   Numbers numbers;
 };
 
-/// Reads the contents; returns what is wrong with the state, beginning with the entry's name.
+/// Reads the contents. Returns what is wrong with the state, beginning with the entry's name; empty
+/// if nothing is.
 std::string Vocabulary::read(const Tensor& tokens, const Tensor& settings, Contents& contents) {
   std::string token;
   for (const std::int64_t byte : tokens.to_vector<std::int64_t>()) {

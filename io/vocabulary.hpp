@@ -1,5 +1,5 @@
 #pragma once
-// Texts as numbers and back.
+// Converts texts to token numbers and back.
 //
 //     Vocabulary vocabulary(text);                    // characters
 //     std::vector<std::int64_t> tokens = vocabulary.encode(text);
@@ -24,53 +24,53 @@ namespace rw {
 
 enum class TokenUnit {
   character,  ///< UTF-8 code points, '\r' and '\n' too: convert line ends first if they may differ
-  word        ///< what stands between ASCII white space: ' ', '\t', '\n', '\v', '\f', '\r'
+  word        ///< text between ASCII white space: ' ', '\t', '\n', '\v', '\f', '\r'
 };
 
 struct VocabularyOptions {
   TokenUnit unit = TokenUnit::character;
-  /// Tokens that occur less often are unknown; more than 1 needs a text for `unknown`.
+  /// Tokens that occur less often are unknown; if this is more than 1, `unknown` must be set.
   std::int64_t min_count = 1;
-  // Texts of tokens with a meaning of their own, such as "<pad>"; empty: there is none. Where such
-  // a text is itself a token of a text, it means the same.
+  // Texts of the special tokens, such as "<pad>"; empty: there is no such token. Where this text
+  // occurs in a text as a token, it is the special token.
   std::string padding = {};
-  std::string unknown = {};  ///< stands for everything that is not in the vocabulary
+  std::string unknown = {};  ///< stands for every token that is not in the vocabulary
   std::string begin = {};    ///< of a sequence
   std::string end = {};
 };
 
-/// Tokens, which are characters or words, numbered from 0: first padding, unknown, begin and end,
-/// as far as there are any, then the others, the most frequent first and equally frequent ones in
-/// the order of their bytes. All texts are UTF-8; a byte-order mark (U+FEFF) at the very beginning
-/// of a text is left out, as RFC 3629, section 6 allows.
+/// Tokens (characters or words), numbered from 0: first padding, unknown, begin and end, if they
+/// exist; then the others, the most frequent first, and in the order of their bytes if equally
+/// frequent. All texts are UTF-8. A byte-order mark (U+FEFF) at the very beginning of a text is
+/// skipped, as RFC 3629, section 6 allows.
 class Vocabulary {
  public:
-  /// Of all tokens of `text`. Throws UsageError for bytes that are not UTF-8 and options that make
-  /// no sense.
+  /// Built from all tokens of `text`. Throws UsageError for bytes that are not UTF-8 and for
+  /// inconsistent options.
   explicit Vocabulary(std::string_view text, const VocabularyOptions& options = {});
 
   /// The vocabulary that was saved in a checkpoint under `name`. Throws CheckpointError as
-  /// io::load() does, and when what is there is no vocabulary.
+  /// io::load() does, and if there is no vocabulary of that name.
   static Vocabulary load(const std::string& path, const std::string& name = "vocabulary");
 
   TokenUnit unit() const;
   /// Number of tokens.
   std::int64_t size() const;
-  /// The tokens' numbers. A token that is not in the vocabulary becomes `unknown`; throws
-  /// UsageError where there is none, and for bytes that are not UTF-8.
+  /// The numbers of the tokens of `text`. A token that is not in the vocabulary becomes `unknown`.
+  /// Throws UsageError if there is no `unknown`, and for bytes that are not UTF-8.
   std::vector<std::int64_t> encode(std::string_view text) const;
-  /// The text of these tokens: characters without anything between them, words with a space.
-  /// Padding, begin and end are left out. Throws UsageError for a number outside [0, size()).
+  /// The text of these tokens: characters joined directly, words joined by a space. Padding, begin
+  /// and end are left out. Throws UsageError for a number outside [0, size()).
   std::string decode(std::span<const std::int64_t> tokens) const;
   std::string decode(const Tensor& tokens) const {
     return decode(tokens.to_vector<std::int64_t>());
   }
 
   bool contains(std::string_view token) const;
-  /// Number of one token; that of `unknown` where it is not in the vocabulary. Throws UsageError
-  /// where there is none.
+  /// The number of one token, or of `unknown` if the token is not in the vocabulary. Throws
+  /// UsageError if there is no `unknown`.
   std::int64_t id(std::string_view token) const;
-  /// Text of one token. Throws UsageError for a number outside [0, size()).
+  /// The text of one token. Throws UsageError for a number outside [0, size()).
   const std::string& token(std::int64_t id) const;
 
   std::optional<std::int64_t> padding() const { return special(0); }
@@ -79,13 +79,14 @@ class Vocabulary {
   std::optional<std::int64_t> end() const { return special(3); }
 
   /// "tokens": the bytes of all tokens, -1 after each; "settings": the unit (0 characters, 1 words)
-  /// and the numbers of padding, unknown, begin and end, -1 for none (int64). They share storage.
+  /// and the numbers of padding, unknown, begin and end, -1 for none (int64). They share storage
+  /// with this object.
   StateList state() const { return {{"tokens", tokens_, {-1, 255}}, {"settings", settings_}}; }
-  /// Whether it is a vocabulary.
+  /// What rules out these values as a vocabulary; empty if nothing does.
   std::string fault_in(const StateList& values) const;
-  /// The same as state(), in memory of its own.
+  /// The same as state(), in newly allocated memory.
   StateList to_state() const;
-  /// The vocabulary with these entries of a state. Throws CheckpointRefused where there is none.
+  /// The vocabulary with these entries as its state. Throws CheckpointRefused if they are not one.
   static Vocabulary from_state(const StateList& values);
 
  private:
@@ -107,7 +108,7 @@ class Vocabulary {
 
   Tensor tokens_;
   Tensor settings_;
-  // What the state says, as of the version below: it may be restored at any time.
+  // The contents of the state at the versions below: it may be restored at any time.
   mutable std::array<std::uint32_t, 2> versions_{};
   mutable std::vector<std::string> texts_;
   mutable Numbers numbers_;

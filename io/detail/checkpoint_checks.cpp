@@ -13,8 +13,8 @@
 namespace rw::io::detail {
 namespace {
 
-/// The names of all groups above `path`, outermost first. Throws UsageError unless the path is made
-/// of valid names.
+/// The names of all groups above `path`, outermost first. Throws UsageError if a name in the path
+/// is not valid.
 std::vector<std::string> groups_above(const std::string& path) {
   std::vector<std::string> groups;
   std::size_t begin = 0;
@@ -86,12 +86,12 @@ void check_attributes(const Attributes& attributes) {
 
 namespace {
 
-/// The name of the object's type in C++, such as "rw::Adam"; empty where it is not known.
+/// The object's type in C++, such as "rw::Adam"; empty if unknown.
 std::string kind_of(const SavedObject& object) {
   if (object.type == nullptr) {
     return {};
   }
-  constexpr std::size_t most = 1000;  // templates of templates have endless names
+  constexpr std::size_t most = 1000;  // nested templates can have very long names
   int failed = 0;
   const std::unique_ptr<char, void (*)(void*)> name(
       abi::__cxa_demangle(object.type->name(), nullptr, nullptr, &failed), std::free);
@@ -110,7 +110,7 @@ std::vector<ObjectRecord> to_records(const std::vector<SavedObject>& objects) {
     if (object.name.empty() || is_one_tensor) {
       continue;
     }
-    groups_above(object.name);  // for its check
+    groups_above(object.name);  // only for its check
     check<UsageError>(paths.insert(object.name).second,
                       "checkpoint: two objects are called '{}'; give each a name of its own",
                       object.name);

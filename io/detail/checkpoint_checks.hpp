@@ -1,5 +1,5 @@
 #pragma once
-// What may be saved, and how it is described in the file.
+// Checks of what is to be saved, and its description in the file.
 
 #include <vector>
 
@@ -11,14 +11,14 @@
 
 namespace rw::io::detail {
 
-/// Throws UsageError unless all paths are valid and differ, and all tensors are defined.
+/// Throws UsageError unless all paths are valid and different, and all tensors are defined.
 void check_state(const StateList& state);
 
 /// Throws UsageError for names and values that a file cannot hold.
 void check_attributes(const Attributes& attributes);
 
-/// Kind and options of those objects that are more than one tensor and have a name. Throws
-/// UsageError where two have the same name, and for options that a file cannot hold.
+/// Kind and options of each object that has a name and is more than a single tensor. Throws
+/// UsageError if two have the same name, and for options that a file cannot hold.
 std::vector<ObjectRecord> to_records(const std::vector<SavedObject>& objects);
 
 }  // namespace rw::io::detail

@@ -15,11 +15,11 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-// The first byte is no ASCII, the last a line's end: a file that was sent as text is noticed.
+// The first byte is not ASCII and the last is a line end, so that a transfer as text is detected.
 constexpr std::array<unsigned char, 8> magic = {0x89, 'R', 'E', 'W', 'I', 'N', 'D', '\n'};
 constexpr std::uint64_t min_user_block_bytes = 512;
 
-// Where the parts of the header begin.
+// Where the fields of the header begin.
 constexpr std::size_t version_at = 8;
 constexpr std::size_t user_block_bytes_at = 12;
 constexpr std::size_t index_bytes_at = 16;
@@ -27,7 +27,7 @@ constexpr std::size_t file_bytes_at = 24;
 constexpr std::size_t digest_at = 32;
 constexpr std::size_t rest_at = 48;
 
-// The types, as the file names them.
+// The types, in the order of their numbers in the file.
 constexpr std::array<DType, 3> types = {DType::float32, DType::float64, DType::int64};
 
 /// Appends numbers and texts to bytes.
@@ -113,7 +113,7 @@ Digest get_digest(std::span<const std::byte> bytes, std::size_t at) {
   return digest;
 }
 
-/// Takes numbers and texts from bytes that may be anything.
+/// Reads numbers and texts from untrusted bytes.
 class Decoder {
  public:
   Decoder(const std::string& name, std::span<const std::byte> bytes) : name_(name), left_(bytes) {}
@@ -122,7 +122,7 @@ class Decoder {
   Number number() {
     return get<Number>(take(sizeof(Number)), 0);
   }
-  /// A number of things of which each has `least` bytes at least.
+  /// A count of items, each of which takes at least `least` bytes.
   std::size_t count(std::size_t least) {
     const auto value = number<std::uint32_t>();
     require(value <= left_.size() / least, "counts more than it holds");
@@ -168,7 +168,8 @@ class Decoder {
 
   const std::string& name_;
   std::span<const std::byte> left_;
-  std::size_t texts_left_ = max_objects;  // in memory, short ones are larger than in the file
+  std::size_t texts_left_ =
+      max_objects;  // limited, because short texts take more room in memory than in the file
 };
 
 ObjectRecord decode_object(Decoder& from) {
@@ -212,7 +213,7 @@ TensorRecord decode_tensor(Decoder& from, std::uint64_t user_block_bytes,
   return tensor;
 }
 
-/// All tensors, and the groups above them, are as a checkpoint may have them.
+/// Checks that a checkpoint may hold these tensors and the groups above them.
 void check_tensors(const Decoder& from, const Index& index) {
   std::unordered_set<std::string_view> groups;
   for (const TensorRecord& tensor : index.tensors) {
@@ -220,7 +221,7 @@ void check_tensors(const Decoder& from, const Index& index) {
     for (std::size_t end = path.rfind('/'); end != std::string_view::npos;
          end = path.rfind('/', end - 1)) {
       if (!groups.insert(path.substr(0, end)).second) {
-        break;  // and so are those above it
+        break;  // the groups above it are in the set too
       }
     }
   }

@@ -1,5 +1,5 @@
 #pragma once
-// What io::save and io::load need to know about each object that they are given.
+// What io::save and io::load need to know about each object.
 
 #include <concepts>
 #include <functional>
@@ -20,33 +20,33 @@
 
 namespace rw::io::detail {
 
-/// An object below its name. Paths of its state begin behind the name, those of its options with
-/// it.
+/// An object and its name. Paths of its state are relative to the name; those of its options
+/// include it.
 struct SavedObject {
-  std::string name;                      // empty: the state has whole paths
+  std::string name;                      // empty: the paths of the state are complete
   const std::type_info* type = nullptr;  // null for single tensors, lists of them and plain values
   OptionList options;
   StateList state;
 };
 
-/// How an object gets other values. They are first checked as a whole, then assigned: until the
-/// last object's are found to be right, nothing has changed.
+/// How an object receives new values. The values of all objects are checked before any is assigned,
+/// so that a failed load changes nothing.
 struct LoadedObject : SavedObject {
-  /// The shapes of `state` are not those that the file must have: `remake` judges them.
+  /// The file may have other shapes than `state`: `remake` checks them.
   bool any_shape = false;
-  /// All that keeps `values`, entries in the order of `state`, from being the object's state.
+  /// Everything that rules out `values`, in the order of `state`, as the object's state.
   std::function<std::vector<std::string>(const StateList& values)> faults;
-  /// Makes another object of `values` and returns what puts it in the place of the old one, which
-  /// cannot fail. Throws CheckpointError. Empty where values are written into `state`.
+  /// Makes a new object from `values` and returns a function, which cannot fail, that puts it in
+  /// the place of the old one. Throws CheckpointError. Empty if values are written into `state`.
   std::function<std::function<void()>(const StateList& values)> remake;
-  /// Called when `state` has its values.
+  /// Called when the values have been written into `state`.
   std::function<void()> finish;
 };
 
 template <class T>
 constexpr bool is_remade = PlainValue<T> || MadeFromState<T>;
 
-/// A recurrent state of a network, other than a single tensor.
+/// The state of a recurrent network, if it is more than a single tensor.
 template <class T>
 constexpr bool is_compound_state = RecurrentState<T> && !std::same_as<T, Tensor>;
 
@@ -96,8 +96,9 @@ LoadedObject object_to_load(std::string_view name, Object& object) {
   LoadedObject loaded;
   describe(loaded, name, object);
   if constexpr (is_compound_state<Object>) {
-    // Its tensors may share memory with each other, with outputs and with a learned initial state:
-    // the values go into tensors of their own, which take the old ones' place when all is loaded.
+    // These tensors may share memory with each other, with outputs and with a learned initial
+    // state. So the values go into new tensors, which replace the old ones once everything is
+    // loaded.
     auto fresh = std::make_shared<Object>(object);
     for_each_tensor(*fresh, [](Tensor& tensor) { tensor = tensor.detach().clone(); });
     loaded.state = state_of(*fresh);
@@ -160,7 +161,7 @@ std::vector<LoadedObject> objects_to_load(Named&&... named) {
   return objects;
 }
 
-/// The state of all objects under whole paths.
+/// The states of all objects as one list with complete paths.
 StateList whole_state(const std::vector<SavedObject>& objects);
 
 }  // namespace rw::io::detail

@@ -38,15 +38,15 @@ Index read_index(const InputFile& file) {
   return decode(file.path(), header, block, file.bytes());
 }
 
-/// Asks for memory in pieces of 2 MiB where the system has them to give: most of the time of a load
-/// goes into the first touch of each piece, and there are 512 times as many of 4 KiB.
+/// Asks for pages of 2 MiB where the system has them: a load spends most of its time on the first
+/// touch of each page, and there are 512 times as many pages of 4 KiB.
 void prefer_large_pages(std::span<std::byte> bytes) {
   constexpr std::size_t worthwhile = 4 << 20;
   void* begin = bytes.data();
   std::size_t left = bytes.size();
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   if (left >= worthwhile && std::align(page, page, begin, left) != nullptr) {
-    ::madvise(begin, left / page * page, MADV_HUGEPAGE);  // no more than advice: it may fail
+    ::madvise(begin, left / page * page, MADV_HUGEPAGE);  // only advice: it may fail
   }
 }
 
@@ -61,7 +61,7 @@ void read_hashed(const InputFile& file, std::uint64_t offset, std::span<std::byt
   }
 }
 
-/// The same of bytes that nobody keeps.
+/// The same for bytes that are not kept.
 void hash(const InputFile& file, std::uint64_t begin, std::uint64_t end, Hasher& hasher) {
   std::vector<std::byte> piece;
   for (std::uint64_t at = begin; at < end; at += piece.size()) {

@@ -19,19 +19,19 @@ class CheckpointReader {
  public:
   /// Opens the file at `path` and reads its index. A foreign file is imported whole.
   explicit CheckpointReader(const std::string& path);
-  /// The same of a file that must have an index.
+  /// The same for a file that must have an index.
   explicit CheckpointReader(InputFile file);
 
   const std::string& path() const { return file_.path(); }
   const InputFile& file() const { return file_; }
   const Index& index() const { return index_; }
-  /// The tensor of that path, which must be in the index. Throws CheckpointCorrupt where the values
-  /// do not match their digest.
+  /// The tensor of that path, which must be in the index. Throws CheckpointCorrupt if the values do
+  /// not match their digest.
   Tensor read(const std::string& path) const;
-  /// Throws CheckpointCorrupt where what belongs to no tensor does not match its digest.
+  /// Throws CheckpointCorrupt if the bytes that belong to no tensor do not match their digest.
   void verify_rest() const;
-  /// All that does not match its digest: a sentence for each tensor, and one for the rest. Needs no
-  /// memory for the tensors.
+  /// Everything that does not match its digest: one sentence per tensor, and one for the rest.
+  /// Needs no memory for the tensors.
   std::vector<std::string> damage() const;
 
  private:

@@ -16,7 +16,7 @@ std::span<const std::byte> bytes_of(const Tensor& dense) {
   return {data, static_cast<std::size_t>(dense.elements()) * size_of(dense.dtype())};
 }
 
-/// Writes `bytes` at `offset`, adding them to `hasher`.
+/// Writes `bytes` at `offset` and adds them to `hasher`.
 void write_hashed(OutputFile& file, std::uint64_t offset, std::span<const std::byte> bytes,
                   Hasher& hasher) {
   while (!bytes.empty()) {
@@ -28,7 +28,8 @@ void write_hashed(OutputFile& file, std::uint64_t offset, std::span<const std::b
   }
 }
 
-/// Writes everything but the user block, and the digests into `index`. `state` is in its order.
+/// Writes everything but the user block, and stores the digests in `index`. `state` is in its
+/// order.
 void write_behind_user_block(OutputFile& file, Index& index, const StateList& state,
                              const Hdf5Skeleton& skeleton) {
   Hasher rest;

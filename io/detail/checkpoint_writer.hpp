@@ -9,8 +9,8 @@
 
 namespace rw::io::detail {
 
-/// Writes a checkpoint to `path` as io::save() does, by `writer`. `state`, `attributes` and
-/// `objects` must be valid; what two objects are called must differ.
+/// Writes a checkpoint to `path` as io::save() does, and records `writer` in it. `state`,
+/// `attributes` and `objects` must be valid; no two objects may have the same name.
 void write_checkpoint(const std::string& path, StateList state, const Attributes& attributes,
                       std::vector<ObjectRecord> objects, const std::string& writer);
 

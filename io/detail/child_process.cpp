@@ -22,7 +22,7 @@ namespace {
 
 constexpr int failed = 1;
 
-/// Bytes of address space that this process has.
+/// Bytes of address space that this process uses.
 std::uint64_t address_space() {
   unsigned long long pages = 0;
   if (std::FILE* const file = std::fopen("/proc/self/statm", "re")) {
@@ -34,7 +34,7 @@ std::uint64_t address_space() {
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-/// Lowers a limit; where it is lower already, it stays.
+/// Lowers a limit; never raises one that is lower already.
 template <class Resource>
 void limit(Resource resource, std::uint64_t most) {
   rlimit bounds = {};
@@ -45,13 +45,13 @@ void limit(Resource resource, std::uint64_t most) {
   }
 }
 
-/// The child's part. What the program does on signals and at exit is not for it.
+/// Runs in the child, where the program's signal handlers and exit functions must not run.
 [[noreturn]] void run(const ChildLimits& limits, std::uint64_t memory_bytes,
                       const std::function<void()>& body) {
   for (int signal = 1; signal < NSIG; ++signal) {
     std::signal(signal, SIG_DFL);
   }
-  std::signal(SIGINT, SIG_IGN);  // from the keyboard it reaches the parent too, which decides
+  std::signal(SIGINT, SIG_IGN);  // Ctrl-C reaches the parent too, which decides
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -60,10 +60,10 @@ void limit(Resource resource, std::uint64_t most) {
   limit(RLIMIT_NPROC, 0);
   limit(RLIMIT_FSIZE, limits.file_bytes);
   limit(RLIMIT_CPU, static_cast<std::uint64_t>(limits.processor_time.count()));
-  // Sanitizers reserve more memory than any limit allows, and open pipes to find out what they may
-  // read.
+  // Sanitizers reserve more memory than any limit allows, and open pipes to find out which memory
+  // they may read.
   if (!rw::detail::is_sanitized) {
-    limit(RLIMIT_NOFILE, 0);  // no file can be opened any more
+    limit(RLIMIT_NOFILE, 0);  // no file can be opened from here on
     limit(RLIMIT_AS, memory_bytes);
   }
   try {
@@ -88,10 +88,10 @@ ChildProcess::ChildProcess(const std::string& path, const ChildLimits& limits,
                            const std::function<void()>& body)
     : patience_(std::chrono::seconds(10) + 20 * limits.processor_time) {
   ChildLimits allowed = limits;
-  if (rw::detail::is_sanitized) {  // and several times slower
+  if (rw::detail::is_sanitized) {  // sanitizers make it several times slower
     allowed.processor_time *= 10;
   }
-  // Asked for here: afterwards the child can open nothing.
+  // Measured before the fork, because the child can open no file.
   const std::uint64_t memory_bytes = address_space() + limits.memory_bytes;
   process_ = ::fork();
   if (process_ < 0) {
@@ -114,7 +114,7 @@ ChildProcess::~ChildProcess() {
 std::string ChildProcess::wait() {
   const auto status = wait_for_process(process_, std::chrono::steady_clock::now() + patience_);
   if (!status) {
-    return "took too long";  // the destructor ends it
+    return "took too long";  // the destructor kills it
   }
   process_ = 0;
   return describe(*status);

@@ -1,5 +1,5 @@
-// The only source that includes xxhash.h, whose functions it compiles itself: for the instruction
-// set of the build, and without a library to link.
+// The only source that includes xxhash.h. It compiles xxHash's functions itself: for the build's
+// instruction set, and without a library to link.
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 

@@ -9,8 +9,8 @@
 
 namespace rw::io::detail {
 
-/// 128 bits of XXH3 in the order in which xxHash prints them. They tell damage, and do not stop
-/// somebody who computes them anew.
+/// 128 bits of XXH3, in the order in which xxHash prints them. They detect damage, not forgery:
+/// anybody can compute them.
 using Digest = std::array<std::byte, 16>;
 
 /// The digest of bytes that arrive in pieces.
@@ -22,7 +22,7 @@ class Hasher {
   ~Hasher();
 
   void update(std::span<const std::byte> bytes);
-  /// Of all bytes so far.
+  /// The digest of all bytes so far.
   Digest digest() const;
 
  private:

@@ -9,7 +9,7 @@
 
 namespace rw::io::detail {
 
-/// plot_lines(), for the function `who`, which errors name.
+/// plot_lines() on behalf of the function `who`, which errors name.
 void draw_lines(const char* who, const std::string& path, const PlotAxes& axes,
                 const std::vector<PlotCurve>& curves);
 

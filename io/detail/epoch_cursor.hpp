@@ -1,5 +1,5 @@
 #pragma once
-// Where a run through a data set stands, and a range-for over what is left of an epoch.
+// The position in a data set, and a range-for over the rest of an epoch.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,17 +14,17 @@
 
 namespace rw::io::detail {
 
-/// A number of the data set or the batches that must be the same when a run is resumed.
+/// A property of the data set or the batches that must be the same on resuming.
 struct FixedNumber {
   std::string name;
   std::int64_t value;
 };
 
-/// Epoch and position in it, as tensors that a checkpoint holds. When the position reaches the end,
-/// the epoch is over: the cursor stands at the beginning of the next one.
+/// The epoch and the position in it, as tensors that a checkpoint can hold. When the position
+/// reaches the end, the cursor moves to the beginning of the next epoch.
 class EpochCursor {
  public:
-  /// `who` opens every message; positions lie in [0, end).
+  /// `who` begins every message; positions are in [0, end).
   EpochCursor(const char* who, std::int64_t end, const std::vector<FixedNumber>& fixed);
 
   std::int64_t epoch() const { return *epoch_.data<std::int64_t>(); }
@@ -33,11 +33,11 @@ class EpochCursor {
   void advance(std::int64_t by);
   void restart();
 
-  /// Throws UsageError when the state was restored from a run over other data or with another size
-  /// of batches.
+  /// Throws UsageError if the state was restored from a run over other data or with another batch
+  /// size.
   void check() const;
 
-  /// "epoch", "position" and the fixed numbers (int64), sharing storage.
+  /// "epoch", "position" and the fixed numbers (int64). They share storage with the cursor.
   StateList state() const;
   /// The fixed numbers.
   OptionList options() const;
@@ -51,7 +51,7 @@ class EpochCursor {
   Tensor position_;
 };
 
-/// Goes through what is left of an epoch of `Batches`, which has next(), size() and epoch().
+/// Iterates over the rest of an epoch of `Batches`, which has next(), size() and epoch().
 template <class Batches>
 class EpochIterator {
  public:

@@ -1,5 +1,5 @@
 #pragma once
-// Files as the system has them, and reading one.
+// File descriptors, and reading from files.
 
 #include <cerrno>
 #include <cstddef>
@@ -12,13 +12,13 @@
 
 namespace rw::io::detail {
 
-/// What of a large file is read or written, and hashed, at once: the caches hold it.
+/// How much of a large file is read or written, and hashed, at a time: it fits into the caches.
 inline constexpr std::size_t piece_bytes = 1 << 20;
 
-/// "No such file or directory", of an errno.
+/// The text for an errno, such as "No such file or directory".
 std::string error_text(int number);
 
-/// Calls `f` until it is not interrupted by a signal.
+/// Calls `f` again as long as a signal interrupts it.
 template <class F>
 auto retried(F f) {
   auto result = f();
@@ -28,7 +28,7 @@ auto retried(F f) {
   return result;
 }
 
-/// An open file, closed at the end of its scope.
+/// An open file descriptor, closed at the end of its scope.
 class Descriptor {
  public:
   explicit Descriptor(int number) : number_(number) {}
@@ -41,16 +41,16 @@ class Descriptor {
 
   bool valid() const { return number_ >= 0; }
   int number() const { return number_; }
-  /// Closes now and tells of an error; it may be the first news of a failed write.
+  /// Closes now and returns the error, which may be the first sign that a write has failed.
   int close();
-  /// Leaves the closing to somebody else.
+  /// Leaves closing to the caller.
   int release() { return std::exchange(number_, -1); }
 
  private:
   int number_;
 };
 
-/// A regular file to read. Throws CheckpointReadError.
+/// A regular file, open for reading. Throws CheckpointReadError.
 class InputFile {
  public:
   /// Follows symbolic links.
@@ -62,7 +62,7 @@ class InputFile {
   int descriptor() const { return descriptor_.number(); }
   /// Its size when it was opened.
   std::uint64_t bytes() const { return bytes_; }
-  /// Fills `bytes` with what stands at `offset`.
+  /// Fills `bytes` with the file's content from `offset` on.
   void read(std::uint64_t offset, std::span<std::byte> bytes) const;
 
  private:

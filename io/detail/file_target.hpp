@@ -1,5 +1,5 @@
 #pragma once
-// What a file that is written is called in errors, and which error that is.
+// How errors name a file that is written, and which type of error it is.
 
 #include <string>
 
@@ -9,22 +9,21 @@ namespace rw::io::detail {
 
 enum class FileKind { checkpoint, table, picture, text };
 
-/// A file that is to be written.
+/// A file to write.
 struct FileTarget {
   FileKind kind;
   std::string path;
-  const char* who = "";  // the function that the user called; of no use for checkpoints
+  const char* who = "";  // the function that the user called; unused for checkpoints
 };
 
-/// Throws CheckpointWriteError for a checkpoint, FileError for anything else: that the file was not
-/// written, and why. A file that was there before must be untouched.
+/// Throws CheckpointWriteError for a checkpoint, FileError for anything else, saying that the file
+/// was not written, and why. A file that was there before must be untouched.
 [[noreturn]] void fail_to_write(const FileTarget& target, const std::string& why);
 
-/// The same after a call of the system that failed: "cannot flush to disk: No space left on
-/// device".
+/// The same after a failed system call: "cannot flush to disk: No space left on device".
 [[noreturn]] void fail_to_write(const FileTarget& target, const char* what, int error_number);
 
-/// Throws the same: the new file is there, but may be lost.
+/// Throws an error of the same type: the new file is in place, but may be lost.
 [[noreturn]] void fail_to_flush_folder(const FileTarget& target, int error_number);
 
 }  // namespace rw::io::detail

@@ -15,7 +15,7 @@
 namespace rw::io::detail {
 namespace {
 
-constexpr int most_links = 40;  // as Linux has it
+constexpr int most_links = 40;  // Linux's own limit
 
 Descriptor open_in(int folder, const std::string& name, int flags) {
   return Descriptor(retried([&] { return ::openat(folder, name.c_str(), flags | O_CLOEXEC); }));
@@ -52,7 +52,7 @@ std::string content_of(const FileTarget& target, const Descriptor& link) {
   return {text.data(), static_cast<std::size_t>(bytes)};
 }
 
-/// Takes the first component off `path`, which has one.
+/// Removes and returns the first component of `path`, which must have one.
 std::string take_component(std::string& path) {
   const std::size_t begin = path.find_first_not_of('/');
   const std::size_t end = std::min(path.find('/', begin), path.size());

@@ -12,20 +12,20 @@ namespace rw::io::detail {
 /// Where a file is or will be: a name in an open folder.
 struct Place {
   Descriptor folder;
-  std::string name;  // without '/'; when it was looked at, no symbolic link
+  std::string name;  // without '/'; was not a symbolic link when checked
 };
 
 // Note [Planted links]
-// In a folder such as /tmp, where everybody may create files but nobody may remove those of others
-// (sticky and writable for all), somebody else can put a symbolic link where a program is about to
-// write, and have it replace any file that the program's user may replace. So a link there is
-// followed only if it belongs to this user or to the owner of the folder. Linux has the same rule
-// for opening files (fs.protected_symlinks in the manual page proc(5)), but we read the links
-// ourselves, to replace what they point to. The path is walked with open folders, so that nothing
-// can be exchanged between looking and following.
+// In a folder such as /tmp, where everybody may create files but not remove those of others (sticky
+// and world-writable), another user can place a symbolic link where a program is about to write,
+// and so make it replace any file that the program's user may replace. So in such a folder a link
+// is followed only if it belongs to this user or to the owner of the folder. Linux has the same
+// rule for opening files (fs.protected_symlinks in the manual page proc(5)), but we read links
+// ourselves, to replace the files that they point to. The path is walked through open folders, so
+// that nothing can be exchanged between checking and following.
 
-/// Where `target` leads when symbolic links are followed, whether or not there is a file yet.
-/// Throws as fail_to_write() does, also for a link that somebody else planted (Note [Planted
+/// Where `target` leads when symbolic links are followed, whether or not a file exists there.
+/// Throws as fail_to_write() does, also for a link that another user planted (Note [Planted
 /// links]).
 Place follow_links(const FileTarget& target);
 

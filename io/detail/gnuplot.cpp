@@ -25,14 +25,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t most_picture_bytes = 64 << 20;
-constexpr std::size_t most_word_bytes = 400;  // of gnuplot, in a message
+constexpr std::size_t most_word_bytes = 400;  // of gnuplot's own words in a message
 
 struct Ends {
   Descriptor ours, theirs;
 };
 
-/// Both ends of a pipe or socket that `make` opens. None is 0, 1 or 2, where they will be in the
-/// other process, even if this one has closed those.
+/// Both ends of a pipe or socket that `make` opens. Neither gets number 0, 1 or 2, even if this
+/// process has closed those, because gnuplot's process needs them for its standard streams.
 template <class Make>
 Ends open_ends(const FileTarget& target, Make make) {
   std::array<int, 2> numbers{};
@@ -50,7 +50,7 @@ Ends open_ends(const FileTarget& target, Make make) {
   return {above(opened[0]), above(opened[1])};
 }
 
-/// gnuplot, in a group of processes of its own, which ends with the scope.
+/// The gnuplot process, in a process group of its own; killed at the end of the scope.
 class Process {
  public:
   Process(const FileTarget& target, const Descriptor& input, const Descriptor& output,
@@ -64,7 +64,7 @@ class Process {
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
     char name[] = "gnuplot";
-    char defaults[] = "-d";  // reads no start-up file of the user
+    char defaults[] = "-d";  // do not read the user's start-up files
     char* arguments[] = {name, defaults, nullptr};
     const int failed = ::posix_spawnp(&number_, name, &files, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
@@ -80,12 +80,12 @@ class Process {
   Process& operator=(const Process&) = delete;
   ~Process() {
     if (!has_ended_) {
-      ::kill(-number_, SIGKILL);  // with what it has started
+      ::kill(-number_, SIGKILL);  // and all processes that it started
       wait_for_process(number_, Clock::time_point::max());
     }
   }
 
-  /// Its status; nothing where it still runs at `end`.
+  /// Its exit status; nothing if it still runs at `end`.
   std::optional<int> wait(Clock::time_point end) {
     const std::optional<int> status = wait_for_process(number_, end);
     has_ended_ = status.has_value();
@@ -99,11 +99,11 @@ class Process {
 
 struct Output {
   std::string picture;
-  std::string words;  // of the standard error: the last ones
+  std::string words;  // the end of its standard error
   bool is_late = false;
 };
 
-/// Reads what is there. False at the end.
+/// Reads what is available. Returns false at the end.
 bool read_some(const Descriptor& from, std::string& to) {
   std::array<char, 65536> bytes;
   const ssize_t count = retried([&] { return ::read(from.number(), bytes.data(), bytes.size()); });
@@ -111,7 +111,7 @@ bool read_some(const Descriptor& from, std::string& to) {
   return count > 0;
 }
 
-/// Hands over the script and takes what comes, until gnuplot has closed its outputs.
+/// Sends the script and collects what gnuplot writes, until it closes both outputs.
 Output talk(Descriptor input, Descriptor output, Descriptor words, std::string_view script,
             Clock::time_point end) {
   Output result;
@@ -129,7 +129,7 @@ Output talk(Descriptor input, Descriptor output, Descriptor words, std::string_v
       continue;
     }
     if (files[0].revents != 0) {
-      // A signal would end the program where gnuplot has stopped reading.
+      // Without MSG_NOSIGNAL, SIGPIPE would end the program if gnuplot stopped reading.
       const ssize_t count =
           ::send(input.number(), script.data(), script.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       if (count >= 0) {
@@ -152,8 +152,8 @@ Output talk(Descriptor input, Descriptor output, Descriptor words, std::string_v
   return result;
 }
 
-/// In one line of printable characters: ": gnuplot> plot ^ line 3: all points y value undefined!".
-/// Empty for no words.
+/// `words` in one line of printable characters: ": gnuplot> plot ^ line 3: all points y value
+/// undefined!". Empty if there are none.
 std::string on_one_line(std::string_view words) {
   std::string line;
   bool is_between = true;
@@ -182,7 +182,7 @@ std::string run_gnuplot(const FileTarget& target, const std::string& script,
                         std::chrono::milliseconds time_limit) {
   const Clock::time_point end = Clock::now() + time_limit;
   const auto make_pipe = [](int* numbers) { return ::pipe2(numbers, O_CLOEXEC); };
-  // A socket, because send() can do without the signal of a pipe that nobody reads.
+  // A socket and not a pipe, because send() can suppress SIGPIPE.
   Ends input = open_ends(target, [](int* numbers) {
     return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, numbers);
   });

@@ -9,9 +9,9 @@
 
 namespace rw::io::detail {
 
-/// What gnuplot, run on `script`, writes to its standard output: never empty, and no PNG file that
-/// is cut off. Throws as fail_to_write() does where gnuplot is missing, fails, or does not end in
-/// `time_limit`; it is killed then.
+/// Runs gnuplot on `script` and returns what it writes to its standard output: never empty, and
+/// never a truncated PNG file. Throws as fail_to_write() does if gnuplot is missing, fails, or does
+/// not end within `time_limit`; it is then killed.
 std::string run_gnuplot(const FileTarget& target, const std::string& script,
                         std::chrono::milliseconds time_limit);
 

@@ -13,7 +13,7 @@ namespace {
 
 constinit std::mutex mutex;
 
-// When the program begins: a thread that registers at its first save can itself be lost in a fork.
+// Registered when the program begins: a fork during a later registration could lose the handlers.
 [[maybe_unused]] const int registered =
     ::pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
 

@@ -1,5 +1,5 @@
 #pragma once
-// What the writer and the reader of HDF5 share. The only file that includes hdf5.h.
+// What the HDF5 reader and writer share. The only file that includes hdf5.h.
 
 #include <mutex>
 #include <string>
@@ -13,12 +13,12 @@
 
 namespace rw::io::detail {
 
-/// Who holds it may call HDF5. The process forks only while nobody does, so that the child finds
-/// HDF5 at rest.
+/// Only its holder may call HDF5. The process forks only while nobody holds it, so that the child
+/// finds HDF5 idle.
 std::mutex& hdf5_mutex();
 
-/// Whoever calls HDF5 holds the mutex and one of these: HDF5's own printing of errors and its
-/// loading of filters from shared libraries are switched off meanwhile.
+/// Everything that calls HDF5 holds the mutex and one of these, which switches off HDF5's own
+/// printing of errors and its loading of filters from shared libraries.
 class Hdf5Session {
  public:
   Hdf5Session();
@@ -26,8 +26,8 @@ class Hdf5Session {
   Hdf5Session& operator=(const Hdf5Session&) = delete;
   ~Hdf5Session();
 
-  /// A name for a file in memory: unique, because HDF5 takes two files of the same name for one,
-  /// and too long for a file on disk, because HDF5 refuses the name of a file that exists.
+  /// A name for a file in memory. It is unique, because HDF5 takes two files of the same name for
+  /// one; and too long for a file on disk, because HDF5 rejects the name of an existing file.
   std::string unique_name() const;
 
  private:
@@ -36,7 +36,7 @@ class Hdf5Session {
   unsigned plugins_ = 0;
 };
 
-/// An object of HDF5, closed at the end of its scope.
+/// A handle of an HDF5 object, closed at the end of its scope.
 class Hdf5Id {
  public:
   Hdf5Id(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
@@ -55,10 +55,10 @@ class Hdf5Id {
   herr_t (*close_)(hid_t);
 };
 
-/// What the innermost function of HDF5 said when the last call failed.
+/// What HDF5's innermost function reported when the last call failed.
 std::string hdf5_cause();
 
-/// The type of a dataset of `dtype`.
+/// The HDF5 type of a dataset of `dtype`.
 hid_t hdf5_type(DType dtype);
 
 inline constexpr const char* hdf5_version_attribute = "rewind:format_version";

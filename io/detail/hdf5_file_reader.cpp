@@ -37,7 +37,7 @@ struct Hdf5FileReader::Implementation {
     }
   }
 
-  /// The file in memory, which HDF5 would copy if these did not hand it on.
+  /// Callbacks that hand the file in memory to HDF5, which would otherwise copy it.
   H5FD_file_image_callbacks_t callbacks() {
     H5FD_file_image_callbacks_t result = {};
     result.image_malloc = [](std::size_t, H5FD_file_image_op_t, void* self) -> void* {
@@ -129,7 +129,7 @@ struct Hdf5FileReader::Implementation {
   }
 
   TensorRecord describe(hid_t dataset, const std::string& path) const {
-    // First: asking a virtual dataset for its shape would already open other files.
+    // Checked first: asking a virtual dataset for its shape would already open other files.
     const Hdf5Id creation(check(H5Dget_create_plist(dataset), path), H5Pclose);
     const H5D_layout_t layout = check(H5Pget_layout(creation), path);
     require(layout == H5D_COMPACT || layout == H5D_CONTIGUOUS || layout == H5D_CHUNKED, path,
@@ -156,8 +156,8 @@ struct Hdf5FileReader::Implementation {
     return offset != HADDR_UNDEF && offset <= bytes.size() && size <= bytes.size() - offset;
   }
 
-  /// Every chunk of a dataset with values is there, inside the file, and as large as it declares:
-  /// HDF5 copies as much of it as it declares.
+  /// Checks that every chunk of a dataset with values exists, lies inside the file, and has its
+  /// declared size, because HDF5 copies as much as is declared.
   void check_chunks(hid_t dataset, hid_t creation, const TensorRecord& tensor) const {
     const std::string& path = tensor.path;
     std::array<hsize_t, Shape::max_rank> sizes{};
@@ -234,7 +234,7 @@ struct Hdf5FileReader::Implementation {
     refuse(path, "is not of type float32, float64 or int64, little-endian");
   }
 
-  /// The text of a root attribute; nothing when it is not a fixed-length string.
+  /// The text of a root attribute; nothing unless it is a string of fixed length.
   std::optional<std::string> text(const std::string& key) const {
     const Hdf5Id attribute(check(H5Aopen(file, key.c_str(), H5P_DEFAULT), key), H5Aclose);
     const Hdf5Id type(check(H5Aget_type(attribute), key), H5Tclose);

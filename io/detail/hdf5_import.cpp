@@ -20,17 +20,17 @@ namespace rw::io::detail {
 namespace {
 
 constexpr std::array<unsigned char, 8> signature = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-constexpr std::size_t superblock_bytes = 52;  // as far as it is looked at
+constexpr std::size_t superblock_bytes = 52;  // the part that is checked
 
-/// The first byte of an answer that is no checkpoint; a message follows.
+/// The first byte of an answer that is not a checkpoint; a message follows.
 enum class Refusal : char { corrupt = 'C', refused = 'R', memory = 'M' };
 constexpr std::size_t max_message_bytes = 10000;
 
-/// What libhdf5 may need beside the file, one tensor and one chunk.
+/// What libhdf5 may need on top of the file, one tensor and one chunk.
 constexpr std::uint64_t spare_bytes = 64 << 20;
 
-/// The size of the file that a superblock gives, or nothing where it is of a kind that no
-/// checkpoint has: HDF5 1.10 writes versions 2 and 3, h5py by default version 0.
+/// The size of the file that a superblock records, or nothing for a superblock that no checkpoint
+/// has: HDF5 1.10 writes versions 2 and 3, h5py by default version 0.
 std::optional<std::uint64_t> recorded_bytes(
     std::span<const unsigned char, superblock_bytes> superblock) {
   const unsigned version = superblock[8];
@@ -46,7 +46,7 @@ std::optional<std::uint64_t> recorded_bytes(
   return bytes;
 }
 
-/// What can be told without libhdf5: that the file is HDF5, and of the size that it says.
+/// Checks what needs no libhdf5: that the file is HDF5, and has the size that it records.
 void check_superblock(const InputFile& file, std::uint64_t at) {
   std::array<unsigned char, superblock_bytes> superblock{};
   const std::size_t there = std::min<std::uint64_t>(file.bytes() - at, superblock.size());
@@ -67,7 +67,7 @@ void check_superblock(const InputFile& file, std::uint64_t at) {
   }
 }
 
-/// A file in memory, seen as memory.
+/// A file mapped into memory.
 class MappedFile {
  public:
   explicit MappedFile(const InputFile& file)
@@ -90,7 +90,7 @@ class MappedFile {
   void* data_;
 };
 
-/// In the child: writes tensors one behind the other, and the index in front of them.
+/// In the child: writes the tensors one after another, and the index in front of them.
 void convert(const InputFile& from, OutputFile& to) {
   const MappedFile file(from);
   const std::scoped_lock lock(hdf5_mutex());
@@ -122,7 +122,7 @@ void refuse(OutputFile& to, Refusal kind, const std::string& message) {
   }
 }
 
-/// In the child: everything.
+/// In the child: writes the whole answer, a file with an index or a refusal.
 void answer(const InputFile& from, OutputFile& to) {
   try {
     convert(from, to);
@@ -135,7 +135,8 @@ void answer(const InputFile& from, OutputFile& to) {
   }
 }
 
-/// Throws what the child would have thrown; nobody can tell whether it is still what it was.
+/// Throws the error that the child reported. Its message is not trusted: a hostile file may have
+/// taken over the child.
 void check_answer(const InputFile& answer) {
   std::string text(std::min<std::uint64_t>(answer.bytes(), max_message_bytes), '\0');
   answer.read(0, std::as_writable_bytes(std::span(text)));

@@ -17,9 +17,8 @@ constexpr const char* tensors_attribute = "rewind:tensors";
 constexpr const char* values_attribute = "rewind:values";
 constexpr hsize_t alignment = 64;
 
-/// Memory in which HDF5 builds a file, and which it leaves here when it closes the file.
-/// (H5Fget_file_image, the other way to get at the bytes, clears a flag in the superblock without
-/// mending the checksum over it.)
+/// Memory in which HDF5 builds a file, kept when HDF5 closes the file. (H5Fget_file_image, the
+/// alternative, clears a flag in the superblock without updating the superblock's checksum.)
 class FileMemory {
  public:
   FileMemory() = default;
@@ -47,7 +46,7 @@ class FileMemory {
     return result;
   }
 
-  /// The closed file.
+  /// The bytes of the closed file.
   Hdf5Skeleton release() {
     return {{static_cast<std::byte*>(std::exchange(data_, nullptr)), std::free}, size_};
   }
@@ -57,7 +56,7 @@ class FileMemory {
   std::size_t size_ = 0;
 };
 
-/// The size of a closed file, which its superblock (version 3) tells.
+/// The size of a closed file, from its superblock (version 3).
 std::uint64_t file_bytes_of(const Hdf5Skeleton& skeleton, std::uint64_t user_block_bytes) {
   constexpr std::size_t end_of_file = 28;
   std::uint64_t size = 0;
@@ -68,14 +67,14 @@ std::uint64_t file_bytes_of(const Hdf5Skeleton& skeleton, std::uint64_t user_blo
   return size;
 }
 
-/// Whether the datasets of a file have a place in it, where the values may be put.
+/// Whether the datasets of a file have space in it, to which the values can be written.
 enum class Places { none, all };
 
 // Note [Values behind the metadata]
-// The values never pass through HDF5, which would copy them into an image as large as the file. It
-// gives each dataset a place, and the image ends with the last metadata that it writes. So that
-// these come before all values, they are given one piece of the file in which they all have room:
-// how large that must be, building the same file without places tells.
+// The values never pass through HDF5, which would copy them into an image as large as the file.
+// HDF5 only allocates space for each dataset, and the image ends with the last metadata that HDF5
+// writes. All metadata must come before the values, so they are allocated as one block that has
+// room for all. Its size is found by first building the same file without space for the values.
 
 /// Builds the file in memory.
 class Builder {
@@ -177,7 +176,7 @@ class Builder {
     }
   }
 
-  /// What the group of an object, if it has one, says about it.
+  /// Describes an object in attributes of its group, if it has one.
   void describe(const ObjectRecord& object, const Index& index) {
     if (!groups_.contains(object.path)) {
       return;
@@ -249,7 +248,7 @@ std::span<const std::byte> Hdf5Skeleton::part(std::uint64_t begin, std::uint64_t
 
 Hdf5Skeleton build_hdf5_skeleton(const std::string& name, Index& index) {
   const std::scoped_lock lock(hdf5_mutex());
-  // HDF5 cuts off what is left of the last piece.
+  // More than needed: HDF5 cuts off the unused rest of the last block.
   constexpr std::uint64_t much = 1 << 20;
   build(name, index, Places::none, much);
   return build(name, index, Places::all, index.file_bytes - index.user_block_bytes);

@@ -13,8 +13,8 @@
 
 namespace rw::io::detail {
 
-/// An HDF5 file without the values of its datasets, in memory that HDF5 allocated. It may end
-/// before the file does: what is missing is zeros.
+/// An HDF5 file without the values of its datasets, in memory that HDF5 allocated. It may be
+/// shorter than the file; the missing bytes are zeros.
 struct Hdf5Skeleton {
   std::unique_ptr<std::byte[], void (*)(void*)> data;
   std::size_t data_bytes = 0;
@@ -23,8 +23,9 @@ struct Hdf5Skeleton {
   std::span<const std::byte> part(std::uint64_t begin, std::uint64_t end) const;
 };
 
-/// Builds the file `name` (for messages) for `index`, of which it sets the size of the file and the
-/// offsets of the tensors; all else but the digests is there already. Throws CheckpointWriteError.
+/// Builds the HDF5 part of the file `name` (for messages) from `index`, and sets the file size and
+/// the tensors' offsets in `index`; everything else but the digests must be set already. Throws
+/// CheckpointWriteError.
 Hdf5Skeleton build_hdf5_skeleton(const std::string& name, Index& index);
 
 /// "1.10.8".

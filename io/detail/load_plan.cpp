@@ -11,7 +11,7 @@ namespace rw::io::detail {
 
 namespace {
 
-/// What allows all these differences: their paths, or the objects where these would be many.
+/// Patterns that allow all these differences: their paths, or one per object if there are many.
 std::vector<std::string> patterns_of(const std::vector<OptionDifference>& differences) {
   constexpr std::size_t most = 5;
   std::vector<std::string> patterns;
@@ -36,7 +36,7 @@ LoadPlan::LoadPlan(const std::vector<LoadedObject>& objects, const Index& index,
     const auto whole = [&](const StateEntry& entry) {
       return rw::detail::joined(object.name, entry.path);
     };
-    // What is made anew needs all of its entries.
+    // An object that is remade needs all of its entries.
     const bool is_incomplete =
         object.remake && std::ranges::any_of(state, [&](const StateEntry& entry) {
           return !named.contains(whole(entry));

@@ -13,23 +13,23 @@
 
 namespace rw::io::detail {
 
-/// What of a file goes where, and all differences between the file and the objects.
+/// Which entries of a file go into which objects, and all differences between the two.
 class LoadPlan {
  public:
-  /// Throws UsageError for renamings that cannot be. `objects` and `options` must outlive the plan.
+  /// Throws UsageError for invalid renamings. `objects` and `options` must outlive the plan.
   LoadPlan(const std::vector<LoadedObject>& objects, const Index& index,
            const LoadOptions& options);
 
   struct Source {
     std::string path;    // in the file
-    std::size_t object;  // which of the objects,
-    std::size_t entry;   // and which entry of its state
+    std::size_t object;  // index of the object
+    std::size_t entry;   // index of the entry in its state
     std::uint64_t bytes;
   };
   const std::vector<Source>& sources() const { return sources_; }
   const LoadReport& report() const { return report_; }
 
-  /// What is not allowed, with what to do about it; empty when nothing is.
+  /// Every difference that is not allowed, and what to do about it; empty if there is none.
   std::string objections() const;
 
  private:

@@ -11,7 +11,7 @@ bool is_below(std::string_view path, std::string_view name) {
   return path.size() > name.size() && path.starts_with(name) && path[name.size()] == '/';
 }
 
-/// Paths of tensors, to be asked what lies below a layer.
+/// Paths of tensors, to look up what lies below a layer.
 class Paths {
  public:
   explicit Paths(std::vector<std::string> paths) : paths_(std::move(paths)) {
@@ -28,8 +28,8 @@ class Paths {
   std::vector<std::string> paths_;
 };
 
-/// Whether an option belongs to a layer, or a parameter, of which tensors stay as they are and none
-/// is loaded.
+/// Whether an option belongs to a layer or parameter that is left out: some of its tensors are not
+/// loaded, and none are.
 class LeftOut {
  public:
   LeftOut(const LoadReport& report, const std::vector<Rename>& renames)

@@ -10,10 +10,10 @@
 
 namespace rw::io::detail {
 
-/// The options, under the names that they have after renaming, that were saved with other values
-/// than the objects have, but for those that `options` allow. Of an object that was saved without
-/// options nothing is known, and options of what `report` leaves out do not count. Throws
-/// UsageError for a pattern of what may differ that fits no option.
+/// The options whose saved values differ from those of the objects, under their names after
+/// renaming, except those that `options` allows to differ. An object that was saved without options
+/// has no differences, and options of what `report` lists as left out do not count. Throws
+/// UsageError if a pattern in `allow_different` matches no option.
 std::vector<OptionDifference> compare_options(const std::vector<LoadedObject>& objects,
                                               const Index& index, const LoadReport& report,
                                               const LoadOptions& options);

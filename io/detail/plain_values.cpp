@@ -5,7 +5,7 @@
 namespace rw::io::detail {
 namespace {
 
-/// What the only entry holds. Throws CheckpointRefused unless it has this type and rank.
+/// The only entry. Throws CheckpointRefused unless it has this type and rank.
 const Tensor& only(const StateList& values, DType dtype, int rank) {
   check<CheckpointRefused>(
       values.size() == 1 && values[0].tensor.dtype() == dtype && values[0].tensor.rank() == rank,

@@ -12,17 +12,18 @@
 
 namespace rw::io::detail {
 
-/// What is saved beside layers and optimisers: a number of an epoch, a flag, a text such as JSON.
+/// What can be saved beside layers and optimisers: a number such as an epoch, a flag, a text such
+/// as JSON.
 template <class T>
 concept PlainValue = std::is_arithmetic_v<T> || std::same_as<T, std::string>;
 
-/// One number; int64 for whole numbers and flags, else float64.
+/// One number: int64 for integers and flags, otherwise float64.
 StateList number_state(std::int64_t value);
 StateList number_state(double value);
 /// One int64 for each byte.
 StateList text_state(const std::string& text);
 
-/// Throw CheckpointRefused unless there is one number of that type, or a list of bytes.
+/// Throw CheckpointRefused unless the state is one number of that type, or a list of bytes.
 std::int64_t whole_number(const StateList& values, std::int64_t least, std::int64_t greatest);
 double real_number(const StateList& values);
 std::string text(const StateList& values);
@@ -44,7 +45,7 @@ T from_state(const StateList& values) {
     return text(values);
   } else if constexpr (std::is_integral_v<T>) {
     using Limits = std::numeric_limits<T>;
-    // The greatest numbers of uint64 have the bits of negative ones.
+    // As int64, the greatest values of uint64 are negative.
     constexpr bool any = sizeof(T) == sizeof(std::int64_t);
     constexpr auto least = static_cast<std::int64_t>(Limits::min());
     constexpr auto greatest = static_cast<std::int64_t>(Limits::max());

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view before_hdf5 = ", hdf5 ";
 
-/// The writer without HDF5's version, on which no result depends.
+/// The writer without HDF5's version, which affects no result.
 std::string_view arithmetic_of(std::string_view writer) {
   return writer.substr(0, writer.rfind(before_hdf5));
 }

@@ -9,8 +9,8 @@
 namespace rw::io::detail {
 namespace {
 
-/// Calls `both(a, b)` for what is called the same in two sorted ranges, and `alone(x, where)` for
-/// what is in one of them only.
+/// Calls `both(a, b)` for items of the same name in two sorted ranges, and `alone(x, where)` for
+/// items that only one of them has.
 template <class Range, class Name, class Both, class Alone>
 void merge(const Range& a, const Range& b, Name name, Both both, Alone alone) {
   auto left = a.begin();

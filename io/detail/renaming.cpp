@@ -5,7 +5,7 @@
 namespace rw::io::detail {
 namespace {
 
-/// What `path` is called after the renaming; nothing when the renaming does not fit it.
+/// The new name of `path`; nothing if the renaming does not match it.
 std::optional<std::string> renamed(const Rename& rename, const std::string& path) {
   const std::size_t star = rename.from.find('*');
   if (star == std::string::npos) {
@@ -22,7 +22,7 @@ std::optional<std::string> renamed(const Rename& rename, const std::string& path
   return to;
 }
 
-/// The same for what lies below the entry that is renamed.
+/// The same for a path below a renamed entry.
 std::optional<std::string> renamed_below(const Rename& rename, const std::string& path) {
   if (rename.from.find('*') == std::string::npos && path.starts_with(rename.from + '/')) {
     return rename.to + path.substr(rename.from.size());

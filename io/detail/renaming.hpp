@@ -1,5 +1,5 @@
 #pragma once
-// What entries of a file are called when they are loaded under other names.
+// The names under which entries of a file are loaded.
 
 #include <optional>
 #include <string>
@@ -13,20 +13,20 @@
 
 namespace rw::io::detail {
 
-/// What `path` is called after the renamings, of which the first that fits it counts; `path` itself
-/// when none does. An option below an entry that is renamed goes with it.
+/// The name of `path` after the renamings: the first that matches applies; `path` itself if none
+/// does. An option below a renamed entry is renamed with it.
 std::string renamed(const std::vector<Rename>& renames, const std::string& path);
 
-/// The entries of a file under the names that they are to have.
+/// The entries of a file under their new names.
 class NamedEntries {
  public:
-  /// Throws UsageError for a renaming that fits nothing or gives two entries the same name.
+  /// Throws UsageError for a renaming that matches nothing or gives two entries the same name.
   NamedEntries(const std::vector<TensorRecord>& tensors, const std::vector<Rename>& renames);
 
   bool contains(const std::string& name) const { return by_name_.contains(name); }
-  /// The entry of that name, which is then taken; null when there is none.
+  /// The entry of that name, which then counts as taken; null if there is none.
   const TensorRecord* take(const std::string& name);
-  /// The file's own paths of those that nobody took, in order.
+  /// The file's own paths of the entries that were not taken, in order.
   std::vector<std::string> left() const;
 
  private:

@@ -23,7 +23,7 @@ namespace {
 constexpr std::string_view temporary_prefix = ".rewind-";
 constexpr std::string_view temporary_suffix = ".tmp";
 
-/// Whether `name` is that of a temporary file of a process that has ended.
+/// Whether `name` is that of a temporary file whose process has ended.
 bool is_of_ended_process(std::string_view name) {
   if (!name.starts_with(temporary_prefix) || !name.ends_with(temporary_suffix)) {
     return false;
@@ -35,8 +35,8 @@ bool is_of_ended_process(std::string_view name) {
          errno == ESRCH;
 }
 
-/// Removes the temporary files that killed processes have left in a folder. One that is locked
-/// belongs to a process of another machine. Whatever fails is left for the next save.
+/// Removes the temporary files that killed processes left in a folder. A locked file belongs to a
+/// process on another machine. What cannot be removed is left for the next save.
 void remove_abandoned(int folder) {
   Descriptor again(
       retried([&] { return ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
@@ -60,7 +60,7 @@ void remove_abandoned(int folder) {
   }
 }
 
-/// A file under a name of its own in a folder, gone at the end of its scope unless it was renamed.
+/// A file under a unique name in a folder, removed at the end of its scope unless it was renamed.
 class TemporaryFile {
  public:
   TemporaryFile(const FileTarget& target, int folder, mode_t mode)
@@ -75,7 +75,7 @@ class TemporaryFile {
 
   OutputFile& file() { return file_; }
 
-  /// Owner, group and mode of the file that is replaced (Note [Atomic replacement]).
+  /// Copies owner, group and mode of the file that is replaced (Note [Atomic replacement]).
   void take_rights_of(const struct stat& old) {
     const int file = file_.descriptor().number();
     struct stat now = {};
@@ -87,7 +87,7 @@ class TemporaryFile {
     if (!same && ::fchown(file, old.st_uid, old.st_gid) < 0) {
       mode &= 0777;
       if (now.st_gid != old.st_gid && ::fchown(file, static_cast<uid_t>(-1), old.st_gid) < 0) {
-        // Another group may do what everybody may.
+        // A different group gets the rights that everybody has.
         mode = (mode & ~mode_t{S_IRWXG}) | ((mode & S_IRWXO) << 3);
       }
     }
@@ -114,7 +114,7 @@ class TemporaryFile {
   Descriptor create(mode_t mode) {
     static std::atomic<unsigned> counter = 0;
     int number = -1;
-    // A name may be taken by what a killed process with our number left behind.
+    // A killed process with the same id may have left a file of this name.
     do {
       name_ = fmt::format("{}{}-{}{}", temporary_prefix, ::getpid(), counter++, temporary_suffix);
       number = retried([&] {
@@ -126,7 +126,7 @@ class TemporaryFile {
       name_.clear();
       fail_to_write(target_, "create a temporary file beside it", reason);
     }
-    ::flock(number, LOCK_EX | LOCK_NB);  // says to remove_abandoned() that somebody writes it
+    ::flock(number, LOCK_EX | LOCK_NB);  // tells remove_abandoned() that the file is in use
     return Descriptor(number);
   }
 
@@ -136,7 +136,7 @@ class TemporaryFile {
   OutputFile file_;
 };
 
-/// While it lives, a write beyond RLIMIT_FSIZE fails with EFBIG instead of killing the process.
+/// While it exists, a write beyond RLIMIT_FSIZE fails with EFBIG instead of killing the process.
 class BlockedFileSizeSignal {
  public:
   BlockedFileSizeSignal() {

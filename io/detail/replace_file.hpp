@@ -14,7 +14,7 @@
 
 namespace rw::io::detail {
 
-/// A file to write. Throws as fail_to_write() does.
+/// A file that is being written. Throws as fail_to_write() does.
 class OutputFile {
  public:
   OutputFile(FileTarget target, Descriptor descriptor)
@@ -29,21 +29,21 @@ class OutputFile {
 };
 
 // Note [Atomic replacement]
-// What is written must survive the death of the process that writes it. So the bytes go to a
-// temporary file in the target's directory, are flushed to disk, and only then take the target's
-// name; last, the directory is flushed. Whoever opens the target sees the old file or the new one,
-// both complete. Temporary files of processes that were killed are removed by the next save.
+// A file must stay complete if the process that writes it dies. So the bytes go to a temporary file
+// in the target's directory, are flushed to disk, and only then take the target's name; last, the
+// directory is flushed. Whoever opens the target sees the old file or the new one, both complete.
+// The next save removes temporary files of processes that were killed.
 //
-// The new file gets owner, group and mode of the old one, and nobody but the writer may open it
-// before. Where the system does not let us give it that owner or group, as it mostly lets only
-// root, the file belongs to the writer; no other group then gets rights that were meant for the old
-// one, and no program runs as another user. Access lists and extended attributes are not kept, and
-// another name of the old file (a hard link) keeps the old content.
+// The new file gets the owner, group and mode of the old one; until then only the writer may open
+// it. Usually the system lets only root set another owner or group. If it refuses, the file belongs
+// to the writer; then no other group gets rights that were meant for the old one, and the
+// set-user-ID and set-group-ID bits are dropped. Access lists and extended attributes are not kept,
+// and other names of the old file (hard links) keep the old content.
 
 /// Replaces the file at the target's path by one that `write` fills (Note [Atomic replacement]). A
-/// symbolic link stays, and what it points to is replaced, or made where it is not there yet; not
-/// so one that somebody else planted (Note [Planted links]). Throws as fail_to_write() does, and
-/// what `write` throws.
+/// symbolic link stays, and the file that it points to is replaced, or created if it does not
+/// exist; a link that another user planted is refused (Note [Planted links]). Throws as
+/// fail_to_write() does, and what `write` throws.
 void replace_file(const FileTarget& target, const std::function<void(OutputFile&)>& write);
 
 /// The same with the bytes of `content`.

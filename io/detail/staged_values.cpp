@@ -12,7 +12,7 @@
 namespace rw::io::detail {
 namespace {
 
-/// Copies `values` (dense, same shape and type) into `target`'s storage.
+/// Copies `values` (dense, of the same shape and type) into `target`'s storage.
 void assign(Tensor target, const Tensor& values) {
   dispatch(target.dtype(), [&](auto type) {
     using T = decltype(type);

@@ -10,20 +10,21 @@
 
 namespace rw::io::detail {
 
-/// The values of a file before they are assigned.
+/// The values read from a file, before they are assigned.
 class StagedValues {
  public:
-  /// Everything at first as it is. `objects` must outlive it.
+  /// Begins with the values that the objects have. `objects` must outlive it.
   explicit StagedValues(const std::vector<LoadedObject>& objects);
 
   /// `values` are dense, of the entry's shape and type.
   void put(std::size_t object, std::size_t entry, Tensor values);
 
-  /// All that keeps the values from being those of the objects.
+  /// Everything that makes the values impossible for their objects.
   std::vector<std::string> faults(bool require_finite) const;
-  /// Makes anew what is not written into. Throws CheckpointRefused, naming the file `path`.
+  /// Makes the new objects of those that are remade. Throws CheckpointRefused, naming the file
+  /// `path`.
   void remake(const std::string& path);
-  /// Nothing in it can fail.
+  /// Cannot fail.
   void assign_all();
 
  private:

@@ -12,8 +12,8 @@
 
 namespace rw::io::detail {
 
-/// Calls `f`, telling of memory that does not suffice to read the file at `path`; `f` may set how
-/// many bytes are `needed`.
+/// Calls `f`. If memory runs out, throws a CheckpointReadError for the file at `path`, which says
+/// how many bytes are `needed`, if `f` has set that.
 template <class F>
 auto with_memory(const std::string& path, const std::uint64_t& needed, F f) {
   try {

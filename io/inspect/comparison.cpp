@@ -22,8 +22,8 @@ std::map<std::string, T> by_path(const std::vector<T>& list, const std::string& 
   return map;
 }
 
-/// Calls `body(key, a, b)` for every key of two maps, with pointers to the values, null where there
-/// is none.
+/// Calls `body(key, a, b)` for every key of two maps, with pointers to the values, null if a map
+/// lacks the key.
 template <class T, class Body>
 void for_each_key(const std::map<std::string, T>& a, const std::map<std::string, T>& b, Body body) {
   std::set<std::string_view> keys;
@@ -126,7 +126,7 @@ Comparison compare(const std::string& a, const std::string& b, const std::string
                  }
                  ++result.tensors_in_both;
                  const Difference difference = difference_of(file_a.read(path), file_b.read(path));
-                 trim_memory();  // it would be kept for tensors of the same size
+                 trim_memory();  // or the pool would keep it for tensors of the same size
                  if (difference.elements > 0) {
                    result.values.push_back({*x, difference});
                  }

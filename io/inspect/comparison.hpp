@@ -12,7 +12,7 @@
 
 namespace rw::inspect {
 
-/// A text that one file does not have, or both have otherwise.
+/// A text that only one file has, or that differs.
 struct TextDifference {
   std::string name;
   std::optional<std::string> a;
@@ -21,11 +21,11 @@ struct TextDifference {
 
 struct ObjectDifference {
   std::string path;
-  std::optional<TextDifference> kind;  // nothing where both are of one kind
+  std::optional<TextDifference> kind;  // nothing if both are of one kind
   std::vector<TextDifference> options;
 };
 
-/// A tensor that one file does not have, or both have in another shape or type.
+/// A tensor that only one file has, or whose shape or type differs.
 struct EntryDifference {
   std::string path;
   std::optional<io::EntryInfo> a;
@@ -37,12 +37,12 @@ struct ValueDifference {
   Difference difference;
 };
 
-/// What differs between two checkpoints, but for the libraries that wrote them.
+/// All differences between two checkpoints, except for the libraries that wrote them.
 struct Comparison {
   std::string a;
   std::string b;
   std::string below;
-  bool knows_objects = true;  // false where one of the files is foreign
+  bool knows_objects = true;  // false if one of the files is foreign
   std::vector<TextDifference> metadata = {};
   std::vector<ObjectDifference> objects = {};
   std::vector<EntryDifference> unmatched = {};
@@ -54,8 +54,8 @@ struct Comparison {
   }
 };
 
-/// Compares what is below a path, or everything, metadata included. Throws as io::inspect() and
-/// CheckpointFile::read() do, and UsageError where neither file has anything below it.
+/// Compares everything, metadata included, or what is below the path `below`. Throws as
+/// io::inspect() and CheckpointFile::read() do, and UsageError if neither file has anything there.
 Comparison compare(const std::string& a, const std::string& b, const std::string& below);
 
 /// docs/inspect.md lists the members.

@@ -29,7 +29,7 @@ std::string text_or_dash(const std::optional<std::string>& text, std::size_t col
                       : "..." + cut(std::string_view(*text).substr(skipped), columns - 3);
 }
 
-/// How much of two long texts to leave out in front, so that what differs is seen.
+/// How many bytes to cut from the front of two long texts, so that the difference is visible.
 std::size_t common_bytes(const TextDifference& difference) {
   constexpr std::size_t shown = 30;
   if (!difference.a || !difference.b) {
@@ -47,7 +47,7 @@ std::size_t common_bytes(const TextDifference& difference) {
   return skipped;
 }
 
-/// Texts that are too long to stand side by side stand below each other.
+/// Texts that are too long to stand side by side are shown one below the other.
 void add_texts(Table& table, const std::string& name, const std::vector<TextDifference>& texts) {
   table.add_line("");
   table.add_row({name, "a", "b"});

@@ -20,7 +20,7 @@ std::string list_of_groups(const io::CheckpointInfo& info) {
   return groups.empty() ? "nothing" : fmt::format("{}", fmt::join(groups, ", "));
 }
 
-/// The innermost of the objects that `path` belongs to.
+/// The innermost object that `path` belongs to.
 std::string object_of(std::string path, const std::set<std::string>& objects) {
   while (!path.empty() && !objects.contains(path)) {
     const std::size_t slash = path.rfind('/');
@@ -108,9 +108,9 @@ Description describe(const std::string& path, const std::string& below) {
     try {
       tensor.statistics = statistics_of(file.read(entry.path));
     } catch (const io::CheckpointCorrupt&) {
-      // Told beside the others.
+      // The tensor stays in the list, without statistics.
     }
-    trim_memory();  // it would be kept for tensors of the same size
+    trim_memory();  // or the pool would keep it for tensors of the same size
   }
   check<UsageError>(below.empty() || !description.tensors.empty(),
                     "--below: '{}' has nothing below '{}'; at the top are {}", path, below,

@@ -17,27 +17,28 @@ namespace rw::inspect {
 
 using Json = nlohmann::ordered_json;
 
-/// Whether `path` is `group` or in it. Everything is in the group of no name.
+/// Whether `path` is `group` or below it. The group without a name contains everything.
 bool is_below(std::string_view path, std::string_view group);
 
-/// Null where there is none, or where JSON has no such number.
+/// Null for no number, or one that JSON does not have.
 Json number_to_json(const std::optional<double>& number);
 
 struct TensorDescription {
   io::EntryInfo entry;
-  std::string object;                    // the innermost that it belongs to; empty for none
-  std::optional<Statistics> statistics;  // nothing where the values are damaged
+  std::string object;                    // the innermost that it belongs to; empty if none
+  std::optional<Statistics> statistics;  // nothing if the values are damaged
 };
 
-/// A file, or what of it is below a path.
+/// A file, or the part of it below a path.
 struct Description {
   std::string file;
   std::string below;
-  io::CheckpointInfo info;  // its objects are those below, and those that the tensors belong to
+  io::CheckpointInfo
+      info;  // its objects: those below the path, and those that the tensors belong to
   std::vector<TensorDescription> tensors;
 };
 
-/// Sums over tensors.
+/// Totals over tensors.
 struct Total {
   std::uint64_t tensors = 0;
   std::uint64_t values = 0;
@@ -50,8 +51,8 @@ struct Total {
 };
 Total total_of(const std::vector<TensorDescription>& tensors);
 
-/// Reads the tensors below a path, one at a time. Throws as io::inspect() does, and UsageError
-/// where nothing is below it.
+/// Reads the tensors below a path, one at a time. Throws as io::inspect() does, and UsageError if
+/// nothing is below it.
 Description describe(const std::string& file, const std::string& below);
 
 /// docs/inspect.md lists the members.

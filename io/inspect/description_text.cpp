@@ -92,7 +92,7 @@ std::string path_within(const TensorDescription& tensor) {
                                                         : path.substr(tensor.object.size() + 1);
 }
 
-/// Columns for NaN and infinities are there if anything is in them.
+/// The columns for NaN and infinities appear only if there are any.
 void add_tensors(Table& table, bool counts, const Tensors& tensors) {
   if (tensors.empty()) {
     return;

@@ -20,7 +20,7 @@ namespace {
 
 using namespace rw::inspect;
 
-/// As diff and cmp have them.
+/// As in diff and cmp.
 enum ExitCode { all_is_well = 0, different_or_damaged = 1, trouble = 2 };
 
 struct Request {

@@ -9,7 +9,7 @@
 namespace rw::inspect {
 namespace {
 
-/// Sums of a double's squares do not overflow in it, and all digits of an int64 fit.
+/// Holds sums of squares of doubles without overflow, and all digits of an int64.
 using Wide = long double;
 static_assert(std::numeric_limits<Wide>::max_exponent >
                   2 * std::numeric_limits<double>::max_exponent + 64 &&
@@ -73,7 +73,7 @@ Statistics statistics_of(std::span<const T> values) {
   return result;
 }
 
-/// The index along each axis of an element, in row-major order.
+/// The index of an element along each axis, in row-major order.
 std::vector<std::int64_t> position(const Shape& shape, std::int64_t element) {
   std::vector<std::int64_t> result(static_cast<std::size_t>(shape.rank()));
   for (int axis = shape.rank(); axis-- > 0;) {

@@ -11,11 +11,11 @@
 
 namespace rw::inspect {
 
-/// A value of a tensor; int64 to the last digit.
+/// A value of a tensor; an int64 keeps all its digits.
 using Number = std::variant<double, std::int64_t>;
 
-/// What the values of a tensor are like. Minimum, maximum, mean and norm are those of the finite
-/// values, and missing where there are none.
+/// A summary of a tensor's values. Minimum, maximum, mean and norm are taken over the finite
+/// values, and are missing if there are none.
 struct Statistics {
   std::optional<Number> minimum;
   std::optional<Number> maximum;
@@ -30,10 +30,10 @@ Statistics statistics_of(const Tensor& x);
 /// How two tensors of one shape and type differ. NaN equals NaN here, and -0 equals 0.
 struct Difference {
   std::int64_t elements = 0;      // how many differ
-  std::int64_t non_finite = 0;    // of these, how many are NaN or infinite on one side at least
-  std::optional<double> largest;  // |a - b|, where both are finite
-  std::vector<std::int64_t> at;   // where that is: its index along each axis
-  /// |a - b| / max(|a|, |b|), in norms over the elements where both are finite.
+  std::int64_t non_finite = 0;    // how many of these are NaN or infinite on at least one side
+  std::optional<double> largest;  // largest |a - b| where both are finite
+  std::vector<std::int64_t> at;   // its index along each axis
+  /// |a - b| / max(|a|, |b|) in norms over the elements that are finite in both.
   std::optional<double> relative;
 };
 

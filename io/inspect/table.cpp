@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t indent = 2;
 constexpr std::size_t gap = 2;
-/// What the first column keeps, however wide the others are.
+/// The width that the first column keeps at least, however wide the others are.
 constexpr std::size_t least_first_width = 20;
 
 std::string padded(const std::string& cell, std::size_t width, Align align) {

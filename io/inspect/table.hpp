@@ -10,22 +10,22 @@ namespace rw::inspect {
 
 enum class Align { left, right };
 
-/// Rows of printable cells, whose columns are as wide as their widest cell, with lines between them
-/// that stand as they are. A first cell that leaves no room for the others on the screen stands on
-/// a line of its own.
+/// Rows of printable cells, each column as wide as its widest cell, with lines of plain text
+/// between them. If a first cell leaves no room on the screen for the others, it gets a line of its
+/// own.
 class Table {
  public:
   explicit Table(std::vector<Align> columns) : columns_(std::move(columns)) {}
 
   void add_row(std::vector<std::string> cells);
   void add_line(std::string text);
-  /// Each row indented by two.
+  /// With each row indented by two.
   std::string text() const;
 
  private:
   struct Line {
     std::vector<std::string> cells;
-    std::string text;  // where there are no cells
+    std::string text;  // of a line without cells
   };
 
   std::vector<std::size_t> widths() const;

@@ -28,7 +28,7 @@ Character first_of(std::string_view text) {
   return {std::max<std::size_t>(bytes, 1), code};
 }
 
-/// Whether the character is invisible, or writes what follows from the right.
+/// Whether the character is invisible or changes the direction of writing.
 bool misleads(wchar_t code) {
   constexpr std::array<std::pair<wchar_t, wchar_t>, 6> ranges = {{{0xad, 0xad},
                                                                   {0x200b, 0x200f},
@@ -85,7 +85,8 @@ std::size_t width_of(std::string_view text) {
 }
 
 std::string cut(std::string_view text, std::size_t columns) {
-  const std::size_t enough = 64 * columns;  // nobody waits until megabytes are escaped
+  const std::size_t enough =
+      64 * columns;  // escaping megabytes to show one line would take too long
   std::string whole = printable(text.substr(0, enough));
   if (text.size() <= enough && width_of(whole) <= columns) {
     return whole;
@@ -142,7 +143,7 @@ std::string bytes_text(std::uint64_t bytes) {
   }
   double size = static_cast<double>(bytes) / 1024;
   std::size_t unit = 0;
-  // What would be shown as 1024.0 is one of the next unit.
+  // 1023.95 and above would be shown as 1024.0: use the next unit.
   while (size >= 1023.95 && unit + 1 < units.size()) {
     size /= 1024;
     ++unit;

@@ -1,6 +1,6 @@
 #pragma once
-// Texts and numbers as they are shown to people. Whatever comes from a file goes through
-// printable(), so that it cannot steer the terminal.
+// Texts and numbers for people. Everything that comes from a file goes through printable(), so that
+// it cannot control the terminal.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,25 +14,26 @@
 
 namespace rw::inspect {
 
-/// Columns that reports fit into, but for what nobody would want cut.
+/// Width of reports in columns. Only what must not be cut is wider.
 inline constexpr std::size_t screen_columns = 100;
 
-/// Has printable() show what is not ASCII: to be called once, first.
+/// Lets printable() show characters beyond ASCII. Call it once, at the start.
 void use_utf8();
 
-/// `text` with control characters, bytes that are no UTF-8, and characters that are invisible or
-/// change the direction of writing escaped: "\n", "\x1b", "\u{202e}". A backslash is doubled.
+/// `text` with these escaped: control characters, bytes that are not UTF-8, and characters that are
+/// invisible or change the direction of writing. They become "\n", "\x1b", "\u{202e}"; a backslash
+/// is doubled.
 std::string printable(std::string_view text);
 
-/// Columns that a printable text takes.
+/// Number of columns that a printable text takes.
 std::size_t width_of(std::string_view text);
 
-/// `text`, printable and cut to `columns`, "..." in the place of what is left out.
+/// `text`, made printable and cut to `columns`; "..." replaces what is left out.
 std::string cut(std::string_view text, std::size_t columns);
 
-/// Four digits of a floating number; an int64 in full while it is short.
+/// A floating-point number with four digits; an int64 in full if it is short.
 std::string number_text(const Number& number);
-/// "-" where there is none.
+/// "-" if there is none.
 std::string number_text(const std::optional<Number>& number);
 std::string number_text(const std::optional<double>& number);
 

@@ -14,7 +14,7 @@ namespace rw::inspect {
 struct Verification {
   std::string file;
   std::vector<std::string> faults;
-  std::optional<io::CheckpointInfo> info;  // nothing where there are faults
+  std::optional<io::CheckpointInfo> info;  // nothing if there are faults
 };
 
 /// Throws as io::verify() does.
