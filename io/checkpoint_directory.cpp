@@ -60,7 +60,7 @@ CheckpointDirectory::CheckpointDirectory(std::string path, CheckpointDirectoryOp
                     "checkpoint directory: keep_best is {}, expected at least 0",
                     options_.keep_best);
   check<UsageError>(!options_.attributes.contains(score_attribute),
-                    "checkpoint directory: the attribute '{}' is the directory's own",
+                    "checkpoint directory: the attribute '{}' is reserved; choose another name",
                     score_attribute);
   std::error_code error;
   std::filesystem::create_directories(path_, error);

@@ -154,10 +154,10 @@ BOOST_AUTO_TEST_CASE(an_index_that_says_what_cannot_be_is_refused) {
   check("outside the file", [](Index& index) { index.tensors[0].shape = Shape{1 << 30}; });
   check("out of order", [](Index& index) { std::swap(index.tensors[0], index.tensors[1]); });
   check("out of order", [](Index& index) { index.tensors[1].path = "a"; });
-  check("unfit path", [](Index& index) { index.tensors[0].path = "../a"; });
-  check("unfit path", [](Index& index) { index.tensors[0].path = ""; });
+  check("invalid path", [](Index& index) { index.tensors[0].path = "../a"; });
+  check("invalid path", [](Index& index) { index.tensors[0].path = ""; });
   check("also a group", [](Index& index) { index.tensors[0].path = "b"; });
-  check("unfit path", [](Index& index) { index.objects.push_back({"a//b", "", {}}); });
+  check("invalid path", [](Index& index) { index.objects.push_back({"a//b", "", {}}); });
   check("a NUL", [](Index& index) { index.metadata["a"] = std::string(1, '\0'); });
   check("without a name", [](Index& index) { index.metadata[""] = "a"; });
 }

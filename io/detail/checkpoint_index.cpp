@@ -175,11 +175,11 @@ class Decoder {
 ObjectRecord decode_object(Decoder& from) {
   ObjectRecord object;
   object.path = from.text();
-  from.require(is_valid_path(object.path), "has an unfit path");
+  from.require(is_valid_path(object.path), "has an invalid path");
   object.kind = from.text();
   object.options = from.texts();
   from.require(std::ranges::all_of(std::views::keys(object.options), is_valid_path),
-               "has an unfit option");
+               "has an invalid option");
   return object;
 }
 
@@ -187,7 +187,7 @@ TensorRecord decode_tensor(Decoder& from, std::uint64_t user_block_bytes,
                            std::uint64_t file_bytes) {
   TensorRecord tensor;
   tensor.path = from.text();
-  from.require(is_valid_path(tensor.path), "has an unfit path");
+  from.require(is_valid_path(tensor.path), "has an invalid path");
   const auto type = from.number<std::uint8_t>();
   from.require(type < types.size(), "has a tensor of an unknown type");
   tensor.dtype = types[type];
@@ -240,7 +240,7 @@ void check_tensors(const Decoder& from, const Index& index) {
     values += tensor->bytes();
   }
   from.require(index.file_bytes - index.user_block_bytes - values <= max_rest_bytes,
-               "leaves most of the file to nobody");
+               "leaves too much of the file unused");
 }
 
 }  // namespace
@@ -335,7 +335,7 @@ Header decode_header(const std::string& name, std::span<const std::byte, header_
       header.user_block_bytes < min_user_block_bytes ||
       header.user_block_bytes > std::min(max_user_block_bytes, file_bytes) ||
       header.index_bytes > header.user_block_bytes - header_bytes) {
-    fail_corrupt(name, "its header gives sizes that cannot be");
+    fail_corrupt(name, "its header gives impossible sizes");
   }
   return header;
 }
@@ -375,10 +375,10 @@ Index decode(const std::string& name, const Header& header, std::span<const std:
                  "has tensors out of order");
     index.tensors.push_back(std::move(tensor));
   }
-  from.require(from.at_end(), "is longer than what it holds");
+  from.require(from.at_end(), "has bytes left over at its end");
   from.require(std::ranges::all_of(user_block.subspan(header_bytes + header.index_bytes),
                                    [](std::byte byte) { return byte == std::byte{}; }),
-               "is followed by something");
+               "is followed by bytes that are not zero");
   check_tensors(from, index);
   return index;
 }

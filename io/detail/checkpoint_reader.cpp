@@ -13,7 +13,7 @@ namespace rw::io::detail {
 namespace {
 
 constexpr const char* damaged_rest =
-    "what HDF5 tools read of it, or the bytes between tensors, are damaged";
+    "the part that HDF5 tools read, or the bytes between tensors, are damaged";
 
 std::string damaged_values(const std::string& path) {
   return fmt::format("the values of '{}' are damaged", path);

@@ -112,7 +112,7 @@ struct Hdf5FileReader::Implementation {
     for (const Link& link : links(group, here)) {
       const std::string below = rw::detail::joined(path, link.name);
       require(++objects <= max_objects, "the file", "holds too many objects");
-      require(is_valid_name(link.name), here, "holds an object with an unfit name");
+      require(is_valid_name(link.name), here, "holds an object with an invalid name");
       require(link.hard, below, "is a link to another place or file");
       const Hdf5Id object(check(H5Oopen(group, link.name.c_str(), H5P_DEFAULT), below), H5Oclose);
       switch (H5Iget_type(object)) {
@@ -162,7 +162,7 @@ struct Hdf5FileReader::Implementation {
     const std::string& path = tensor.path;
     std::array<hsize_t, Shape::max_rank> sizes{};
     const int rank = check(H5Pget_chunk(creation, Shape::max_rank, sizes.data()), path);
-    require(rank == tensor.shape.rank(), path, "has chunks of other axes");
+    require(rank == tensor.shape.rank(), path, "has chunks with another number of axes");
     const Shape chunk = to_shape(std::span(sizes).first(static_cast<std::size_t>(rank)), path);
     hsize_t chunks = 1;
     for (int axis = 0; axis < rank; ++axis) {
@@ -288,7 +288,7 @@ std::vector<TensorRecord> Hdf5FileReader::tensors() {
   std::uint64_t left = from.bytes.size();
   for (const TensorRecord& tensor : from.found) {
     from.require(tensor.bytes() <= left, tensor.path,
-                 "stores its values where others store theirs");
+                 "stores its values in the same place as others");
     left -= tensor.bytes();
   }
   return std::move(from.found);

@@ -68,7 +68,7 @@ NamedEntries::NamedEntries(const std::vector<TensorRecord>& tensors,
   for (std::size_t i = 0; i < renames.size(); ++i) {
     check<UsageError>(used[i],
                       "checkpoint: there is nothing to rename to '{}': no entry of the file is "
-                      "'{}', or another renaming before fits it; list() gives the entries",
+                      "'{}', or an earlier renaming matches it; list() gives the entries",
                       renames[i].to, renames[i].from);
   }
 }
