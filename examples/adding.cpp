@@ -1,10 +1,10 @@
 /// adding: the sum of two marked numbers among a hundred, many steps apart
 /// short: --steps 50 --epochs 4
 //
-// Every step brings a random number, and two of the steps are marked. At the end the network has to
-// say the sum of the two marked numbers, and to ignore all others. A plain recurrent network never
-// gets better than answering 1, the mean; one with gates learns to open them at the marks alone.
-// (Hochreiter and Schmidhuber, "Long short-term memory", 1997, experiment 4.)
+// Every step brings a random number, and two of the steps are marked. After the last step the
+// network has to give the sum of the two marked numbers and ignore all others. A plain recurrent
+// network never does better than answering 1, the mean; a gated one learns to open its gates at the
+// marks only. (Hochreiter and Schmidhuber, "Long short-term memory", 1997, experiment 4.)
 
 #include <rewind/rewind.hpp>
 
@@ -42,7 +42,7 @@ struct Adding : Experiment {
   const double& goal =
       number("goal", 3e-4, "Training ends after an epoch with a smaller squared error", 0, 1);
 
-  /// What the network says at the last step, [B, 1], against the sums.
+  /// The network's output at the last step, [B, 1], compared with the sums.
   template <class Network>
   Graded answer(const Model<Network>& model, Rng& rng) const {
     const auto [x, sums] = adding_batch(steps, batch, rng);

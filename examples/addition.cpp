@@ -1,11 +1,11 @@
 /// addition: an encoder reads "123+45", a decoder writes the sum
 /// short: --epochs 1 --batches 30
 //
-// One network reads the characters of a sum, the last one first, and leaves what it has understood
-// in its state. Another takes that state over and writes the digits of the answer, the most
-// important one first, each knowing those before it. Nobody tells them about digits or carries.
-// (Sutskever, Vinyals and Le, "Sequence to sequence learning with neural networks", 2014; the task
-// is that of Zaremba and Sutskever, "Learning to execute", 2014, in its simplest form.)
+// One network reads the characters of a sum, last one first, and keeps what it needs in its state.
+// Another starts from that state and writes the digits of the answer, most significant first, each
+// given the digits before it. Nobody tells them about digits or carries. (Sutskever, Vinyals and
+// Le, "Sequence to sequence learning with neural networks", 2014; the task is the simplest form of
+// that of Zaremba and Sutskever, "Learning to execute", 2014.)
 
 #include <string>
 #include <vector>
@@ -45,7 +45,7 @@ struct Addition : Experiment {
   const std::int64_t& features =
       integer("features", 32, "Numbers that stand for a character", 1, 4096);
   const std::int64_t& batch = integer("batch", 128, "Sums side by side", 1, 65'536);
-  // About 50,000 sums are an epoch.
+  // An epoch is about 50,000 sums.
   const std::int64_t& batches = integer("batches", 390, "Of an epoch; no two are the same", 1, 1e6);
   const std::int64_t& epochs = add_epochs(20, "To train for");
   const double& learning_rate = add_learning_rate(3e-3, "Of Adam, falling evenly to 0");
@@ -57,8 +57,8 @@ struct Addition : Experiment {
                           LSTM({.input = features, .hidden = hidden}, rng), rng)};
   }
 
-  /// What the decoder starts from: all that the encoder has understood of the questions, whose last
-  /// character it reads first.
+  /// The decoder's initial state: the encoder's state after reading the questions, last character
+  /// first.
   Decoder<LSTM>::State read(const Adder& model, const std::vector<Sum>& sums) const {
     std::vector<std::string> reversed;
     for (const Sum& sum : sums) {
@@ -69,7 +69,7 @@ struct Addition : Experiment {
     return model.decoder.begin(model.encoder(model.embedding(tokens)).second);
   }
 
-  /// Now the model reads its own digits.
+  /// Here the decoder reads the digits that it has written itself.
   std::vector<std::string> answers(const Adder& model, const std::vector<Sum>& sums) const {
     std::vector<std::string> lines;
     const Tensor first = answer_characters.borders(std::ssize(sums));

@@ -1,10 +1,10 @@
 /// copy_memory: ten symbols, fifty steps of nothing, and the ten symbols again
 /// short: --delay 5 --hidden 64 --epochs 8
 //
-// The network sees ten random symbols, then blanks, and has to say the symbols, in order, when it
-// is told to go. Nothing is to be computed: the state just has to hold thirty bits over fifty
-// steps. Without memory the best answer is blanks and then guesses, at a loss of 10 ln 8 / T.
-// (Hochreiter and Schmidhuber 1997; in this form Arjovsky, Shah and Bengio, "Unitary evolution
+// The network sees ten random symbols, then blanks, and has to repeat the symbols in order when it
+// sees "go". There is nothing to compute: the state only has to hold thirty bits for fifty steps.
+// Without memory the best strategy is to predict blanks and then to guess, with a loss of 10 ln 8 /
+// T. (Hochreiter and Schmidhuber 1997; in this form Arjovsky, Shah and Bengio, "Unitary evolution
 // recurrent neural networks", 2016.)
 
 #include <rewind/rewind.hpp>
@@ -44,7 +44,7 @@ struct CopyMemory : Experiment {
   const double& goal = number(
       "goal", 0.07, "Training ends after an epoch with this part of the baseline's loss", 0, 1);
 
-  /// What the network says at every step.
+  /// The network's output at every step.
   template <class Network>
   Graded repeat(const Model<Network>& model, Rng& rng) const {
     const auto [x, target] = copy_task::draw_batch(delay, batch, rng);

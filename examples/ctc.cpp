@@ -1,9 +1,9 @@
 /// ctc: letters out of noisy frames, learnt without being told when each letter was said
 /// short: --epochs 6
 //
-// A toy of speech recognition. Every letter lasts for some frames, with silence between letters or
-// not, and noise over all of it. What was said is known, but not when. Connectionist temporal
-// classification adds up the probabilities of all alignments that spell the labels, and so the
+// A toy model of speech recognition. Every letter lasts for some frames, with or without silence
+// between letters, and with noise over all. What was said is known, but not when. Connectionist
+// temporal classification sums the probabilities of all alignments that spell the labels, so the
 // network finds the alignment by itself. (Graves et al., "Connectionist temporal classification",
 // 2006.)
 
@@ -37,7 +37,7 @@ constexpr const char* usage =
 
 using Labels = std::vector<std::vector<std::int64_t>>;
 
-/// A batch, and what the network says at each frame.
+/// A batch, and the network's output at each frame.
 struct Reading {
   alignment::Batch batch;
   Tensor logits;  // [T, B, 7]
@@ -54,7 +54,7 @@ struct Reading {
     return labels;
   }
 
-  /// Right is an utterance of which every label is.
+  /// An utterance is right if all of its labels are.
   Graded grade() const {
     const Labels best = best_paths();
     Tally right{0, std::ssize(best)};
@@ -76,15 +76,16 @@ struct Ctc : Experiment {
   const double& noise =
       number("noise", 0.35, "Standard deviation of the noise; letters differ by 4", 0, 10);
 
-  /// The network reads the frames from both ends, so that it knows what comes when it decides what
-  /// is said. The padding is neither read nor does it cost anything.
+  /// The network reads the frames in both directions, so that it knows what follows when it
+  /// decides. Padding is neither read nor costs anything.
   Reading read(const Model<GRU>& model, std::int64_t utterances, Rng& rng) const {
     const alignment::Batch drawn = alignment::draw_batch(utterances, noise, rng);
     return {drawn, model.at_each_step(Sequence{drawn.x, drawn.frame_lengths})};
   }
 
-  /// Two utterances, frame by frame: to whom each frame belongs, and what the network says at it.
-  /// It mostly says a letter once, as soon as it is sure, and blanks else.
+  /// Prints two utterances frame by frame: the letter that each frame belongs to, and the network's
+  /// label for it. Mostly the network gives a letter once, as soon as it is sure, and blanks
+  /// otherwise.
   void show(const Model<GRU>& model, Rng& rng) const {
     const Reading reading = read(model, 2, rng);
     const std::vector<std::int64_t> best = argmax(reading.logits).to_vector<std::int64_t>();

@@ -7,8 +7,8 @@
 
 using namespace rw;
 
-// The update gate network (Collins, Sohl-Dickstein and Sussillo 2017), which the library lacks: one
-// gate says how much of each unit stays.
+// The update gate network (Collins, Sohl-Dickstein and Sussillo 2017), which the library lacks: its
+// only gate says how much of each unit is kept.
 //   c = tanh(x W_c + b_c + h U_c),   g = sigmoid(x W_g + b_g + h U_g),   h' = g h + (1 - g) c
 // This is all there is to write: no base class, no backward pass. `project` is optional; it takes
 // the product with the input out of the time loop.
@@ -21,7 +21,7 @@ struct UpdateGateCell {
       : w_x(xavier_uniform({input, 2 * hidden}, rng, dtype)),
         w_h(orthogonal_gates(hidden, 2, rng, dtype)),
         bias(gate_bias(hidden, std::array{0.0, 1.0}, dtype)) {
-  }  // at first, most of each unit stays
+  }  // at first, most of each unit is kept
 
   std::int64_t output_size() const { return w_h.shape()[0]; }
   State initial_state(std::int64_t batch) const {
@@ -45,13 +45,13 @@ struct UpdateGateCell {
   template <class Visit>
   void parameters(Visit&& visit) {
     visit("w_x", w_x);
-    visit("w_h", w_h, ParameterRole::recurrent);  // which is what RecurrentDropout acts on
+    visit("w_h", w_h, ParameterRole::recurrent);  // RecurrentDropout acts on these
     visit("bias", bias);
   }
 };
 
-// Two layers, the second reading its input from both ends, and a linear map of what both ends have
-// come to.
+// Two layers, the second bidirectional, and a linear map of its output after both directions have
+// read the whole sequence.
 struct Model {
   Stacked<Recurrent<UpdateGateCell>, Bidirectional<Recurrent<UpdateGateCell>>> layers;
   Linear head;
@@ -74,7 +74,7 @@ struct Model {
 int custom_cell() {
   Rng rng(1);
 
-  // Every gradient of the model against finite differences, in float64.
+  // Compares every gradient of the model with finite differences, in float64.
   Model small(2, 3, rng, DType::float64);
   const Tensor some_input = rng.normal({4, 2, 2}, 0, 1, DType::float64);
   const auto check =

@@ -1,12 +1,12 @@
 /// dates: reads "thursday, march 5 1998", writes 1998-03-05, and shows where it looks
 /// short: --epochs 1 --batches 10
 //
-// An encoder reads a date as people write it, character by character and from both sides. A decoder
-// writes it in the international form. Nothing but attention connects the two: for each character
-// the decoder asks which of those read are of use now. What it learns to look at, first the year,
-// then the month, can be drawn. (Bahdanau, Cho and Bengio, "Neural machine translation by jointly
-// learning to align and translate", 2015; Luong, Pham and Manning, "Effective approaches to
-// attention-based neural machine translation", 2015.)
+// An encoder reads a date as people write it, character by character and in both directions. A
+// decoder writes it in the international form. Only attention connects the two: for each character
+// that it writes, the decoder asks which of the characters read are relevant. What it learns to
+// attend to, first the year, then the month, can be drawn. (Bahdanau, Cho and Bengio, "Neural
+// machine translation by jointly learning to align and translate", 2015; Luong, Pham and Manning,
+// "Effective approaches to attention-based neural machine translation", 2015.)
 
 #include <string>
 #include <utility>
@@ -67,14 +67,14 @@ struct DatesExperiment : Experiment {
             {options, std::move(writer), std::move(attention), rng}};
   }
 
-  /// What the decoder starts from: nothing, but with all steps of the encoder to look at.
+  /// The decoder's initial state: empty, but with all steps of the encoder as its memory.
   static auto read(const Translator& model, const std::vector<std::string>& lines) {
     const auto [tokens, lengths] = read_characters.encode(lines);
     return model.decoder.begin(model.decoder.network.initial_state(std::ssize(lines)),
                                {model.encoder({model.embedding(tokens), lengths}).first, lengths});
   }
 
-  /// The most probable translation of each line, by a search with a few beams.
+  /// The most probable translation of each line, by a beam search with few beams.
   static std::vector<std::string> translate(const Translator& model,
                                             const std::vector<std::string>& lines) {
     std::vector<std::string> result;
@@ -87,7 +87,7 @@ struct DatesExperiment : Experiment {
     return result;
   }
 
-  /// Where the model looks while it writes.
+  /// Draws the attention of the model while it writes a date.
   void show_attention(const Translator& model) const {
     const std::string line = dates::written({1998, 3, 5}, "{w}, {n} {d} {y}");
     const std::string written = translate(model, {line})[0];

@@ -1,9 +1,9 @@
 /// echo: a recurrent network repeats a stream of random bits some steps later
 //
-// The network sees one bit of each stream at a time, for ever, and has to keep the last few in its
-// state. The streams are far too long to be played back as a whole, so that they are cut into
-// chunks: the state goes on from one chunk into the next, but the gradient stops there. This is
-// truncated back-propagation through time.
+// The network sees one bit of each stream at a time, without end, and has to keep the last few in
+// its state. The streams are far too long to back-propagate through as a whole, so they are cut
+// into chunks: the state is carried over from one chunk to the next, but the gradient stops there.
+// This is truncated back-propagation through time.
 
 #include <algorithm>
 
@@ -48,7 +48,7 @@ struct Echo : Experiment {
       "Fresh sets of streams (default: 5 for delays up to 5, else 10)", 0, 100'000);
   const double& learning_rate = add_learning_rate(5e-3, "Of RMSprop, falling evenly to 0");
 
-  /// Goes through the streams in chunks; after the last come fresh ones.
+  /// Iterates over the streams in chunks; after the last chunk, new streams are drawn.
   template <class Network>
   Step listener(const Model<Network>& model) const {
     using State = decltype(model.network.initial_state(1));
@@ -61,7 +61,7 @@ struct Echo : Experiment {
       const std::int64_t end = std::min(begin + chunk, steps);
       const Tensor y = slice(bits.y, 0, begin, end);
       const auto [h, next] = model.network(slice(bits.x, 0, std::exchange(begin, end), end), state);
-      state = detach(next);  // the values go on, the gradient does not
+      state = detach(next);  // carry the values over, but no gradient
       const Tensor logits = model.readout(h);
       const double right = sum(equal(logits.detach() > 0.0, y)).item();
       return {bce_with_logits(logits, y), {static_cast<std::int64_t>(right), y.elements()}};
@@ -79,7 +79,7 @@ struct Echo : Experiment {
     return with_model(cell, {1, hidden, layers, 1}, rng, [&](auto& model) {
       const std::int64_t chunks = (steps + chunk - 1) / chunk;
       RmsProp optimizer(parameters(model), {.learning_rate = learning_rate});
-      // The rate falls evenly, so that the last steps, which no later ones correct, are small.
+      // The rate falls linearly, so that the last steps, which no later ones correct, are small.
       optimizer.set_schedule([&, chunks](std::int64_t step) {
         return 1.0 - static_cast<double>(step / chunks) / static_cast<double>(epochs);
       });

@@ -1,11 +1,11 @@
 /// reber: what may come next in a string of the embedded Reber grammar?
 /// short: --epochs 4
 //
-// The network reads strings that a small automaton has written, and says after every symbol how
-// likely each symbol is to be the next. Mostly a look at the last few symbols is enough. But the
-// last symbol but one must equal the second, with a whole string of the grammar in between: who
-// does not remember it cannot know. A step counts as right when every legal symbol is held more
-// likely than every illegal one. (Fahlman 1991; Hochreiter and Schmidhuber 1997, experiment 1.)
+// The network reads strings that a small automaton has written, and predicts after every symbol how
+// likely each symbol is to be the next. Mostly the last few symbols are enough for that. But the
+// last symbol but one must equal the second, with a whole string of the grammar in between: only a
+// network that remembers it can know. A step counts as right if every legal symbol is more likely
+// than every illegal one. (Fahlman 1991; Hochreiter and Schmidhuber 1997, experiment 1.)
 
 #include "common/reber.hpp"
 
@@ -59,7 +59,8 @@ struct Reber : Experiment {
     return {sequence_cross_entropy(logits, target, lengths), right};
   }
 
-  /// Some test strings; a symbol after which a legal one was held less likely than another is red.
+  /// Prints some test strings; a symbol is red if after it a legal symbol was less likely than
+  /// another.
   template <class Network>
   void show(const Model<Network>& model, Rng& rng) const {
     const std::vector<std::string> strings = reber::draw(true, 5, rng);

@@ -1,10 +1,10 @@
 /// sequence_classification: which of X and Y came first, many steps ago?
 /// short: --level easy --epochs 1
 //
-// A sequence of random letters holds an X or a Y at two places, and its class is their order: XX,
-// XY, YX or YY. What the network says counts at the last step only, so that it has to remember both
+// A sequence of random letters has an X or a Y at two positions, and its class is their order: XX,
+// XY, YX or YY. Only the network's output at the last step counts, so it has to remember both
 // symbols while it sees nothing but noise. Gradients that flow back through so many steps vanish in
-// a plain recurrent network; the LSTM was invented for this task. (Hochreiter and Schmidhuber,
+// a plain recurrent network; the LSTM was invented for such tasks. (Hochreiter and Schmidhuber,
 // "Long short-term memory", 1997, experiment 6a.)
 
 #include <string>
@@ -78,8 +78,8 @@ struct SequenceClassification : Experiment {
     };
   }
 
-  /// Some test sequences with what the network makes of them, and how its hidden state goes along
-  /// with the last.
+  /// Prints some test sequences and the network's predictions, and draws how the hidden state
+  /// develops over the last one.
   template <class Network>
   void show(const Model<Network>& model, Rng rng) const {
     temporal_order::Sequence sequence;

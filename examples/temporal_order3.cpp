@@ -2,9 +2,9 @@
 /// short: --epochs 8
 //
 // Like sequence_classification, but with three symbols, each an X or a Y, far from each other and
-// from the end, and so with eight classes: the network has to count what it remembers. (Hochreiter
-// and Schmidhuber, "Long short-term memory", 1997, experiment 6b; their LSTM saw 571,100 sequences
-// until 2 of 2,560 test sequences were wrong.)
+// from the end. So there are eight classes, and the network also has to count the symbols.
+// (Hochreiter and Schmidhuber, "Long short-term memory", 1997, experiment 6b; their LSTM was
+// trained on 571,100 sequences until 2 of 2,560 test sequences were wrong.)
 
 #include <rewind/rewind.hpp>
 

@@ -1,10 +1,10 @@
 /// trainer: the loop of training, by hand and by the Trainer, side by side and bit for bit the same
 /// short: --epochs 3 --waves 200
 //
-// An LSTM sees noisy sine waves of unknown frequency and phase, one value at a time, and says what
-// comes next. It is trained twice from the same weights: once by a loop that is written out, once
-// by a Trainer that is told the same. Both keep the best model and stop when validation no longer
-// improves; the program fails unless every number is the same.
+// An LSTM sees noisy sine waves of unknown frequency and phase, one value at a time, and predicts
+// the next. It is trained twice from the same weights: once by a loop that is written out, once by
+// a Trainer with the same options. Both keep the best model and stop when validation no longer
+// improves. The program fails unless every number is the same.
 
 #include <algorithm>
 #include <cstring>
@@ -39,7 +39,7 @@ struct Model {
   Model(std::int64_t hidden, Rng rng)
       : lstm({.input = 1, .hidden = hidden}, rng), readout({.input = hidden, .output = 1}, rng) {}
 
-  /// Mean squared error of all predictions of the next value of waves [T, B, 1].
+  /// Mean squared error of predicting each next value of waves [T, B, 1].
   Tensor loss(const Tensor& waves) const {
     const std::int64_t steps = waves.size(0) - 1;
     const Tensor hidden = lstm(slice(waves, 0, 0, steps)).first;
@@ -53,7 +53,7 @@ struct Model {
   }
 };
 
-/// What a training leaves: all losses, and the best model.
+/// The result of a training: all losses, and the best model.
 struct Outcome {
   explicit Outcome(const Model& model) : best(model) {}
 
@@ -162,7 +162,8 @@ struct TrainerExperiment : Experiment {
     return outcome;
   }
 
-  /// Trains one model twice and leaves the best weights in it; false when the two differ.
+  /// Trains one model twice and leaves the best weights in it. Returns false if the two trainings
+  /// differ.
   bool train_twice(Model& model, const waves::Data& data) const {
     Model other = model;
     Outcome outcome = train_by_trainer(model, data);

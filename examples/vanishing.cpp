@@ -1,12 +1,12 @@
 /// vanishing: how far back does a gradient reach? dL/dh_t over 100 steps of RNN, LSTM and GRU
 /// short: --steps 30 --updates 600
 //
-// The first symbol of a long sequence has to be named after its last; all others are noise, drawn
-// from other symbols. What the loss says about the first step comes back through every step
-// between: where dL/dh_t shrinks from step to step, the network cannot learn the task; where it
-// grows, training breaks down. (See Hochreiter, "Untersuchungen zu dynamischen neuronalen Netzen",
-// 1991; Bengio et al. 1994; Pascanu et al., "On the difficulty of training recurrent neural
-// networks", 2013, also for clipping.)
+// The network has to name the first symbol of a long sequence after its last; all others are noise,
+// drawn from other symbols. The gradient of the first step comes back through every step between.
+// Where dL/dh_t shrinks from step to step, the network cannot learn the task; where it grows,
+// training breaks down. (See Hochreiter, "Untersuchungen zu dynamischen neuronalen Netzen", 1991;
+// Bengio et al. 1994; Pascanu et al., "On the difficulty of training recurrent neural networks",
+// 2013, also for clipping.)
 
 #include <cmath>
 #include <string>
@@ -23,7 +23,7 @@ namespace {
 using namespace examples;
 using namespace rw;
 
-constexpr std::int64_t symbols = 4;  // to be named; as many others are noise
+constexpr std::int64_t symbols = 4;  // to be named; the noise has as many others
 constexpr std::int64_t inputs = 2 * symbols;
 constexpr std::int64_t batch_size = 16;
 
@@ -42,7 +42,7 @@ struct Batch {
   Tensor labels;  // int64 [B], the first symbols
 };
 
-/// One network: its name, how its gradient flows before and after training, what it has learned.
+/// One network: its name, the norms of its gradients before and after training, its accuracy.
 struct Findings {
   std::string name;
   std::vector<double> before, after;
@@ -59,7 +59,7 @@ void plot_flows(const std::string& path, const char* title, const std::vector<Fi
   for (std::size_t i = 0; i < all.size(); ++i) {
     script += fmt::format("$flow{} << END\n", i);
     for (std::size_t t = 0; t < (all[i].*flow).size(); ++t) {
-      // A gradient that has vanished altogether, or exploded, has no place on a logarithmic axis.
+      // A gradient that has become 0, or has exploded, cannot be drawn on a logarithmic axis.
       const double norm = (all[i].*flow)[t];
       script += norm > 0 && std::isfinite(norm) ? fmt::format("{} {}\n", t, norm) : "\n";
     }
@@ -108,7 +108,7 @@ struct Vanishing : Experiment {
     return {cross_entropy(logits, labels), count_correct(logits, labels)};
   }
 
-  /// |dL/dh_t| for every step of one fresh batch, of the loss at the last step.
+  /// |dL/dh_t| for every step of one new batch, for the loss at the last step.
   template <class Network>
   std::vector<double> flow_of(const std::string& name, const Model<Network>& model, Rng rng) const {
     Tape tape;
@@ -155,7 +155,7 @@ struct Vanishing : Experiment {
           Rng tested = test_rng;
           found.accuracy = test(20, tested, step).accuracy();
           all.push_back(std::move(found));
-          // The entries share the parameters' memory, which they keep when the model has gone.
+          // The entries share the parameters' memory, and keep it after the model is destroyed.
           const StateList entries = io::collect(path, model);
           states.insert(states.end(), entries.begin(), entries.end());
         });

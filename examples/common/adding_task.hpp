@@ -10,11 +10,11 @@ struct AddingBatch {
   rw::Tensor sum;  // [B, 1]: the sum of the two marked numbers
 };
 
-/// What always answering 1, the mean, is off by in mean square: twice the variance 1/12 of each
-/// number.
+/// Mean squared error of always answering 1, the mean: the variance of the sum, twice the 1/12 of
+/// one number.
 inline constexpr double adding_baseline = 1.0 / 6.0;
 
-/// One mark falls into the first half, one into the second; every choice is uniform (Hochreiter and
+/// One mark is in the first half, one in the second; every choice is uniform (Hochreiter and
 /// Schmidhuber 1997, experiment 4, in the form of Le et al. 2015). Throws UsageError for fewer than
 /// two steps.
 AddingBatch adding_batch(std::int64_t steps, std::int64_t count, rw::Rng& rng);

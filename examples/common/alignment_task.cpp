@@ -7,7 +7,7 @@ namespace examples::alignment {
 
 namespace {
 
-// Rows 1 to 6 of the Walsh matrix: any two differ in half of their places.
+// Rows 1 to 6 of the Walsh matrix: any two differ in half of their elements.
 float pattern(std::int64_t label, std::int64_t feature) {
   const auto common = static_cast<std::uint64_t>(label & feature);
   return std::popcount(common) % 2 == 0 ? 1.0F : -1.0F;

@@ -5,8 +5,8 @@
 
 #include <rewind/autograd/tensor/rng.hpp>
 
-/// A toy of speech: words of letters that last for some noisy frames each, with silence between
-/// them. What was said is known, when it was said is not.
+/// A toy model of speech: words of letters, each lasting some noisy frames, with silence between
+/// letters. What was said is known; when it was said is not.
 namespace examples::alignment {
 
 inline constexpr std::string_view letters = "abcdef";
@@ -19,9 +19,9 @@ struct Utterance {
   std::vector<float> frames;         // [frames, 8]
 };
 
-/// Three to eight letters of 3 to 8 frames, 0 to 4 frames of silence between them, though at least
-/// 2 between equal ones. A letter is a pattern of eight +1 and -1, silence is 0, and every number
-/// has normal noise of the given deviation on top.
+/// Three to eight letters of 3 to 8 frames each, with 0 to 4 frames of silence between letters, but
+/// at least 2 between equal ones. A letter is a pattern of eight +1 and -1, silence is 0, and
+/// normal noise of the given deviation is added to every number.
 Utterance draw(double noise, rw::Rng& rng);
 
 struct Batch {

@@ -11,8 +11,8 @@
 
 namespace examples {
 
-/// An alphabet for lines of text. One more token, the border, marks where a line begins and where
-/// it ends, and fills up shorter lines.
+/// An alphabet for lines of text. One more token, the border, marks the beginning and the end of a
+/// line, and pads shorter lines.
 class Characters {
  public:
   explicit Characters(std::string_view symbols) : vocabulary_(symbols, {.end = "\n"}) {}
@@ -20,14 +20,14 @@ class Characters {
   std::int64_t border() const { return *vocabulary_.end(); }
   /// The number of tokens.
   std::int64_t size() const { return vocabulary_.size(); }
-  /// `count` borders: what a decoder reads first.
+  /// `count` borders: the first input of a decoder.
   rw::Tensor borders(std::int64_t count) const;
 
   /// Lines without a border.
   rw::PaddedSequences encode(std::span<const std::string> lines) const {
     return encode(lines, false);
   }
-  /// Lines with the border at their end: what a decoder is to write.
+  /// Lines with the border at their end: the target of a decoder.
   rw::PaddedSequences encode_with_end(std::span<const std::string> lines) const {
     return encode(lines, true);
   }

@@ -12,7 +12,7 @@ namespace examples {
 
 namespace {
 
-// Of the 256 colours of a terminal, from blue over white to red.
+// From the 256 colours of a terminal: blue through white to red.
 constexpr std::array shades{19, 26, 75, 153, 231, 223, 210, 196, 124};
 constexpr std::string_view letters = "Nn-. :+pP";
 static_assert(shades.size() == letters.size());

@@ -13,11 +13,11 @@ bool shows_colour();
 
 enum class Colour { red, green, yellow, blue, grey };
 
-/// `text` in bold colour, or as it is where there are no colours.
+/// `text` in bold colour, or unchanged if colours are off.
 std::string paint(std::string_view text, Colour colour);
 
-/// One character cell for `value` in [-1, 1]: blue below 0, white around it, red above; without
-/// colours, letters and signs as in shade_legend().
+/// One character cell for `value` in [-1, 1]: blue below 0, white around it, red above. Without
+/// colours, a letter or sign as in shade_legend().
 std::string shade(double value);
 std::string shade_legend();
 

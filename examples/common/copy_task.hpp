@@ -5,7 +5,7 @@
 namespace examples::copy_task {
 
 inline constexpr std::int64_t symbols = 8;  // the symbols to remember are 0 to 7
-inline constexpr std::int64_t length = 10;  // how many of them
+inline constexpr std::int64_t length = 10;  // how many of them to remember
 inline constexpr std::int64_t blank = 8;
 inline constexpr std::int64_t go = 9;
 inline constexpr std::int64_t inputs = 10;
@@ -22,7 +22,8 @@ struct Batch {
 /// Throws UsageError for a delay below 1.
 Batch draw_batch(std::int64_t delay, std::int64_t count, rw::Rng& rng);
 
-/// The mean cross-entropy of what is best without memory, blanks and then guesses: 10 ln 8 / T.
+/// The cross-entropy of the best strategy without memory, which is to predict blanks and then to
+/// guess: 10 ln 8 / T.
 double baseline(std::int64_t delay);
 
 }  // namespace examples::copy_task

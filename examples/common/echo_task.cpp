@@ -12,7 +12,7 @@ EchoStreams echo_streams(std::int64_t steps, std::int64_t streams, std::int64_t 
   for (float& bit : bits) {
     bit = rng.bernoulli(0.5) ? 1.0F : 0.0F;
   }
-  // Time is the first axis, so that a delay moves everything by whole rows.
+  // Time is the first axis, so a delay shifts everything by whole rows.
   std::vector<float> echo(size, 0.0F);
   const std::size_t offset = std::min(size, static_cast<std::size_t>(delay * streams));
   std::copy(bits.begin(), bits.end() - static_cast<std::ptrdiff_t>(offset),

@@ -4,8 +4,8 @@
 
 namespace examples {
 
-/// Streams of random bits, and what a network is to say: the same bits `delay` steps later, zeros
-/// until then.
+/// Streams of random bits x, and the targets y: the same bits `delay` steps later, zeros until
+/// then.
 struct EchoStreams {
   rw::Tensor x, y;  // [steps, streams, 1], each element 0 or 1
 };

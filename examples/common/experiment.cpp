@@ -75,7 +75,7 @@ void Experiment::train(rw::Optimizer& optimizer, const TrainingOptions& options,
     }
     const bool is_whole = monitor.steps_in_epoch() == options.batches;
     if (!is_whole) {
-      autosave.finish();  // as long as the rest of the epoch is still to come
+      autosave.finish();  // before end_epoch(), so that a resumed run trains the rest of the epoch
     }
     if (is_whole || monitor.steps_in_epoch() > 0) {
       monitor.end_epoch();

@@ -1,5 +1,5 @@
 #pragma once
-// The skeleton of an experiment, which adds its task, its loss and its story:
+// The skeleton of an experiment. Each experiment adds its task, its loss and its story:
 //
 //     struct Adding : examples::Experiment {
 //       Adding() : Experiment("adding", "Trains ...", "  adding   100 steps") {}
@@ -30,35 +30,36 @@
 
 namespace examples {
 
-/// What a network made of a batch: the mean loss of its predictions, and how many were right.
+/// The result of a network for one batch: the mean loss of its predictions, and how many were
+/// right.
 struct Graded {
   rw::Tensor loss;
   rw::Tally tally;
 };
 
-/// Draws a batch and grades what a network makes of it.
+/// Draws a batch and grades the network's predictions for it.
 using Step = std::function<Graded(rw::Rng&)>;
 
-/// How long a network is trained, and how. Training ends after `epochs`, or before that after an
-/// epoch that was good enough: every batch is new, so that its loss is as good as that of a test.
+/// How a network is trained, and for how long. Training ends after `epochs`, or earlier after an
+/// epoch that was good enough. Every batch is new, so the loss of an epoch is as good an estimate
+/// as a test.
 struct TrainingOptions {
-  std::string label = {};                 ///< of the lines that are printed, and of the curve
-  std::int64_t epochs = 0;                ///< at most
-  std::int64_t batches = 0;               ///< of an epoch
+  std::string label = {};                 ///< names the printed lines and the curve
+  std::int64_t epochs = 0;                ///< maximum
+  std::int64_t batches = 0;               ///< in an epoch
   std::optional<double> clip_norm = 1.0;  ///< greatest norm of the gradient
-  double goal = 0;                        ///< a smaller mean loss in an epoch is good enough
-  /// Three epochs in a row without a wrong answer are good enough. After one the learning rate is a
-  /// tenth: where little is left to learn, large steps only do harm.
+  double goal = 0;                        ///< an epoch with a smaller mean loss is good enough
+  /// Three epochs in a row without a wrong answer are good enough. After the first of them the
+  /// learning rate is divided by ten: large steps only do harm when little is left to learn.
   bool until_flawless = false;
   bool silent = false;  ///< prints nothing
-  bool plots = true;    ///< after training, draws the curve where --plot says
+  bool plots = true;    ///< draw the curve after training, if --plot is given
 
-  /// Steps of a whole training, for a schedule; at least 1, which schedules ask for.
+  /// Steps of the whole training, for a schedule; at least 1, as schedules require.
   std::int64_t steps() const { return std::max<std::int64_t>(1, epochs * batches); }
 };
 
-/// Settings with their options, training, testing and the last line. The clock runs from the
-/// beginning.
+/// An experiment's settings, training, testing and result line. The clock starts with construction.
 class Experiment : public CommandLine {
  public:
   using CommandLine::CommandLine;
@@ -71,51 +72,52 @@ class Experiment : public CommandLine {
   const std::int64_t& add_epochs(std::int64_t value, const std::string& help);
   const double& add_learning_rate(double value, const std::string& help);
 
-  /// With --load reads `model` from that file and returns an empty curve. Otherwise trains it and
-  /// writes it where --save says.
+  /// With --load, reads `model` from that file and returns an empty curve. Otherwise trains it, and
+  /// writes it to the file of --save, if given.
   template <class Model>
   Curve load_or_train(Model& model, rw::Optimizer& optimizer, const TrainingOptions& options,
                       const rw::Rng& rng, const Step& step);
 
-  /// Trains `model`, whose parameters `optimizer` has. Ctrl-C ends it after the step that is under
-  /// way, but not the program. After --checkpoint the run is saved in that folder, or in `folder`
-  /// below it where a program trains several models, and goes on from there after --resume.
+  /// Trains `model`, whose parameters `optimizer` has. Ctrl-C ends the training after the current
+  /// step, but not the program. With --checkpoint the run is saved in that folder, or in `folder`
+  /// below it if a program trains several models; with --resume it continues from there.
   template <class Model>
   Curve train(Model& model, rw::Optimizer& optimizer, const TrainingOptions& options, rw::Rng rng,
               const Step& step, const std::string& folder = {}) const;
 
-  /// The folder of --checkpoint, or `folder` below it; nothing without that option.
+  /// The folder of --checkpoint, or `folder` below it; nothing if the option is not given.
   std::optional<rw::io::CheckpointDirectory> checkpoints(const std::string& folder = {}) const;
 
-  /// After --resume, loads pairs of name and object from the newest checkpoint that is whole, if
-  /// there is one, and says which.
+  /// With --resume, loads pairs of name and object from the newest undamaged checkpoint, if there
+  /// is one, and prints which.
   template <class... Named>
   void resume_from(rw::io::CheckpointDirectory& directory, Named&&... named) const;
 
-  /// The same without a tape: nothing is recorded.
+  /// Grades `batches` batches without a tape, so nothing is recorded.
   Score test(std::int64_t batches, rw::Rng& rng, const Step& step) const;
 
-  /// Prints what a test gave; `what` was right or wrong, such as "sequences".
+  /// Prints the result of a test; `what` names the things that were right or wrong, such as
+  /// "sequences".
   static void print_test(const Score& score, const char* what);
 
-  /// The seconds of the last line are those up to here; without this, up to that line.
+  /// Stops the clock for the result line; otherwise it runs until that line is printed.
   void stop_clock() { end_ = Clock::now(); }
 
-  /// Prints the last line, which is for programs: what was measured, the seconds, the seed,
-  /// `settings`, and whatever else. Returns the exit code: that of an interrupted program after
-  /// Ctrl-C, else 0.
+  /// Prints the result line, which is for programs: the measurements, the seconds, the seed,
+  /// `settings`, and `more`. Returns the exit code: 0, or after Ctrl-C that of an interrupted
+  /// program.
   int result(const std::string& measured, const std::vector<std::string>& settings,
              const std::string& more = {}) const;
-  /// With accuracy and loss as what was measured.
+  /// The same with accuracy and loss as the measurements.
   int result(const Score& score, const std::vector<std::string>& settings,
              const std::string& more = {}) const;
 
-  /// After an interruption, how to go on.
+  /// After an interruption, prints how to resume.
   void print_resume_command() const;
 
  private:
-  /// The steps of a training, without a word on where it is saved. `save` has the generator and the
-  /// progress as they are.
+  /// One training, without knowledge of where it is saved. `save` refers to the generator and the
+  /// progress.
   struct Run {
     rw::Rng rng;
     double learning_rate;  // at the beginning

@@ -41,7 +41,7 @@ double largest_of(const Rows& rows) {
 
 bool is_marked(const HeatMap& map, char name) { return map.marked.find(name) != std::string::npos; }
 
-/// A label of an axis, in which gnuplot takes '%' for the beginning of a format.
+/// A label of an axis. gnuplot would take a '%' for the beginning of a format.
 std::string tic(const std::string& name, std::size_t at) {
   std::string text;
   for (const char c : name) {
@@ -79,8 +79,8 @@ std::string script_of(const HeatMap& map, const Rows& rows, double largest) {
                       static_cast<double>(rows.size()) - 0.5);
 }
 
-/// Columns become fewer until they fit into a line; of several in one place the largest value and
-/// the first name that is marked stay.
+/// Pools columns until they fit into a line. A pool keeps the largest value and the first marked
+/// name.
 void narrow(HeatMap& map, Rows& rows, std::size_t width) {
   const std::size_t pool = (map.columns.size() + width - 1) / width;
   const std::size_t count = (map.columns.size() + pool - 1) / pool;

@@ -12,18 +12,18 @@ namespace examples {
 /// numbers that are never negative from white to blue.
 struct HeatMap {
   std::string title;
-  std::string x, row;             // what a column and a row are
-  std::string columns;            // a character names each
+  std::string x, row;             // the meaning of a column and of a row
+  std::string columns;            // one character for each
   std::vector<std::string> rows;  // the names
-  rw::Tensor values;              // [rows, columns, or more: padding]
+  rw::Tensor values;              // [rows, columns], or more columns as padding
   std::optional<double> largest =
-      {};  // magnitude, of the strongest colours; none: that of the values
+      {};  // magnitude with the strongest colour; none: the largest of the values
   bool is_signed = true;
-  std::string marked = {};  // the columns' names that matter most, where space is short
+  std::string marked = {};  // names of the columns that matter most, kept where space is short
 };
 
-/// Draws FOLDER/FILE, or in the terminal where there is no folder or no gnuplot. Draws nothing
-/// without rows or columns.
+/// Draws FOLDER/FILE, or in the terminal if there is no folder or no gnuplot. Draws nothing if
+/// there are no rows or columns.
 void plot_heat_map(const std::string& folder, const std::string& file, const HeatMap& map);
 
 }  // namespace examples

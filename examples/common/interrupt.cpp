@@ -17,7 +17,7 @@ void note(int signal) {
     received = signal;
   }
   if (signal == SIGPIPE || signal == SIGHUP) {
-    // Nobody reads what is still written.
+    // Nobody reads further output.
     std::signal(SIGPIPE, SIG_IGN);
     const int saved_error = errno;
     const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -32,8 +32,8 @@ void note(int signal) {
   }
 }
 
-/// Gives the calling thread's handlers a stack of their own, if they have none: whatever code a
-/// signal interrupts may be using its stack pointer for something else.
+/// Gives the calling thread a separate stack for signal handlers, if it has none: the code that a
+/// signal interrupts may use its stack pointer for something else.
 void provide_signal_stack() {
   alignas(64) static std::array<char, 64 * 1024> memory;
   stack_t present = {};
@@ -54,7 +54,7 @@ void stop_training_on_interrupt() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
     struct sigaction present = {};
     sigaction(signal, nullptr, &present);
-    if (present.sa_handler != SIG_IGN) {  // as nohup asks
+    if (present.sa_handler != SIG_IGN) {  // ignored, as nohup asks: leave it so
       sigaction(signal, &action, nullptr);
     }
   }

@@ -2,12 +2,12 @@
 
 namespace examples {
 
-/// From now on Ctrl-C, SIGTERM, the end of the terminal (SIGHUP) and that of whatever reads the
-/// output (SIGPIPE) ask training to stop after the current step. The second signal of a kind ends
-/// the program at once.
+/// From now on Ctrl-C, SIGTERM, and the loss of the terminal (SIGHUP) or of the reader of the
+/// output (SIGPIPE) ask training to stop after the current step. A second signal of the same kind
+/// ends the program at once.
 void stop_training_on_interrupt();
 
-/// Whether one of these signals came.
+/// Whether one of these signals has arrived.
 bool interrupted();
 
 /// The exit code of a program that was interrupted: 128 and the number of the signal.

@@ -14,8 +14,8 @@ void set_memory(const rw::ParameterList& weights, const std::string& cell, std::
     if (!path.ends_with("cell/bias")) {
       continue;
     }
-    // An LSTM's gates are input, forget, candidate, output; a GRU's are reset, update, candidate,
-    // and its update gate keeps.
+    // An LSTM's gates are input, forget, candidate, output; a GRU's are reset, update, candidate.
+    // The update gate is the one that keeps.
     const std::int64_t hidden = parameter->shape().elements() / gates;
     float* bias = parameter->mutable_data<float>();
     for (std::int64_t unit = 0; unit < hidden; ++unit) {

@@ -18,13 +18,13 @@ struct Model {
   Network network;
   rw::Linear readout;
 
-  /// What it says at each step of x [T, B, input], an rw::Sequence or what else the network takes:
+  /// The output at each step of x ([T, B, input], an rw::Sequence or another input of the network):
   /// [T, B, output].
   template <class Input>
   rw::Tensor at_each_step(const Input& x) const {
     return readout(network(x).first);
   }
-  /// What it says at the last step of x [T, B, input]: [B, output].
+  /// The output at the last step of x [T, B, input]: [B, output].
   rw::Tensor at_last_step(const rw::Tensor& x) const {
     return readout(select(network(x).first, 0, -1));
   }
@@ -40,7 +40,7 @@ struct ModelSize {
   std::int64_t input, hidden, layers, output;
 };
 
-/// What --cell understands: "rnn" is the plain network with relu, "rnn-tanh" with tanh.
+/// The values of --cell: "rnn" is the plain network with relu, "rnn-tanh" with tanh.
 inline const std::vector<std::string> cell_names{"rnn", "rnn-tanh", "lstm", "gru"};
 
 /// Calls `body` with a new model of the kind that `cell` names.
@@ -64,7 +64,7 @@ auto with_model(const std::string& cell, const ModelSize& size, rw::Rng& rng, Bo
 }
 
 /// Chrono initialisation (Tallec and Ollivier 2018): biases the gates of an LSTM or a GRU so that
-/// at first each unit forgets over its own span of 1 to `steps` steps; a forget gate
+/// each unit initially forgets over its own span of 1 to `steps` steps; a forget gate
 /// sigmoid(log(n)) keeps n / (n + 1). Does nothing for a plain network.
 void set_memory(const rw::ParameterList& weights, const std::string& cell, std::int64_t steps,
                 rw::Rng& rng);

@@ -9,31 +9,31 @@
 
 namespace examples {
 
-/// Follows a training run: a progress bar on a terminal, a line per epoch (of many epochs, about
-/// every twentieth part), a curve. A silent one prints nothing.
+/// Follows a training run with a progress bar on a terminal, a line per epoch (about twenty lines
+/// if there are many epochs) and a curve. A silent monitor prints nothing.
 class Monitor {
  public:
   Monitor(std::string label, std::int64_t epochs, std::int64_t steps_per_epoch,
           bool silent = false);
 
-  /// After each step of training.
+  /// Call it after each training step.
   void step(const Score& score);
-  /// After each epoch, whole or not.
+  /// Call it after each epoch, even an incomplete one.
   void end_epoch();
-  /// After training: the last epoch gets its line, whatever its number.
+  /// Call it after training: prints the line of the last epoch if that was skipped.
   void finish();
 
   bool done() const { return progress_.curve.epochs >= epochs_; }
-  /// Of the last epoch.
+  /// The score of the last epoch.
   const Score& score() const { return progress_.last_epoch; }
-  /// How many epochs in a row, up to the last, had no wrong answer.
+  /// How many of the last epochs in a row had no wrong answer.
   std::int64_t epochs_without_error() const { return progress_.epochs_without_error; }
   /// Steps since the last epoch.
   std::int64_t steps_in_epoch() const {
     return progress_.steps - progress_.curve.epochs * steps_per_epoch_;
   }
   const Curve& curve() const { return progress_.curve; }
-  /// What a training that is taken up again has to restore.
+  /// What a resumed training has to restore.
   TrainingProgress& progress() { return progress_; }
 
  private:

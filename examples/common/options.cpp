@@ -51,7 +51,7 @@ CommandLine::CommandLine(std::string name, const std::string& summary, const std
 
 CommandLine::~CommandLine() = default;
 
-/// Moves a value to where it stays as long as this does.
+/// Moves a value to an address that stays valid as long as this object.
 template <class T>
 T& CommandLine::keep(T value) {
   const auto kept = std::make_shared<T>(std::move(value));
@@ -140,10 +140,10 @@ void CommandLine::parse(int argc, const char* const* argv) {
 
 namespace {
 
-/// The setting that may be given anew after --resume.
+/// The only setting that may change on resuming.
 constexpr std::string_view may_change = "epochs";
 
-/// The checkpoints of a run, newest first, in a folder or those below it.
+/// The checkpoints of a run, newest first, in a folder and those directly below it.
 std::vector<std::string> checkpoints_in(const std::string& folder) {
   std::vector<std::string> paths;
   const auto append = [&](const std::string& path) {
@@ -217,13 +217,13 @@ void CommandLine::take_settings_from(const std::string& file) {
       saved["experiment"] == name_,
       "{}: {} is not one of this program's checkpoints: its attribute \"experiment\" is \"{}\"",
       name_, file, saved["experiment"]);
-  // The saved texts go through the same checks as those of a command line.
+  // Checks the saved texts like those of a command line.
   std::vector<std::string> arguments;
   for (const Setting& setting : settings_) {
     const auto found = saved.find(setting.name);
     rw::check<rw::CheckpointError>(found != saved.end(), "{}: {} lacks the setting \"{}\"", name_,
                                    file, setting.name);
-    const bool is_given = setting.option->count() > 0;  // check_combinations() let it through
+    const bool is_given = setting.option->count() > 0;  // check_combinations() has allowed it
     arguments.push_back("--" + setting.name + "=" + (is_given ? setting.text() : found->second));
   }
   try {

@@ -15,7 +15,7 @@ class Option;
 
 namespace examples {
 
-/// Ends the program before its work begins: code 0 after --help, 2 for options that make no sense.
+/// Ends the program before its work begins: code 0 after --help, 2 for invalid options.
 struct Stop {
   int code;
   std::string text;
@@ -24,9 +24,9 @@ struct Stop {
 /// The command line of an experiment.
 ///
 /// Settings describe the task, the model and its training. A checkpoint holds them all, and --load
-/// and --resume take them from there, so that a model is rebuilt exactly as it was when it was
-/// saved; only --resume lets the number of epochs be given anew. A function that adds an option
-/// returns where its value stands: the default, until parse() finds another.
+/// and --resume read them from there, so that the model is rebuilt exactly as it was saved. Only
+/// the number of epochs can be changed, and only with --resume. A function that adds an option
+/// returns a reference to its value: the default, until parse() sets another.
 class CommandLine {
  public:
   std::uint64_t seed = 1;
@@ -34,39 +34,39 @@ class CommandLine {
   std::string load;
   std::string plot;
   std::string checkpoint;  ///< folder in which a run saves itself
-  bool resume = false;     ///< goes on from there
+  bool resume = false;     ///< continue from there
 
   CommandLine(std::string name, const std::string& summary, const std::string& examples);
   ~CommandLine();
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
 
-  /// The setting --`name`: a whole number from `low` to `high`.
+  /// The setting --`name`: an integer from `low` to `high`.
   const std::int64_t& integer(const std::string& name, std::int64_t value, const std::string& help,
                               double low, double high);
-  /// One whose default follows from other settings: parse() asks for it.
+  /// The same with a default that depends on other settings: parse() calls `value`.
   const std::int64_t& integer(const std::string& name, std::function<std::int64_t()> value,
                               const std::string& help, double low, double high);
-  /// The setting --`name`: a number from `low` to `high`; NaN is none of them.
+  /// The setting --`name`: a number from `low` to `high`, not NaN.
   const double& number(const std::string& name, double value, const std::string& help, double low,
                        double high);
   /// The setting --`name`: one of `words`.
   const std::string& choice(const std::string& name, const std::string& value,
                             const std::vector<std::string>& words, const std::string& help);
 
-  /// --`name` and --no-`name`: what to show. It is not saved.
+  /// --`name` and --no-`name`, for what to show. It is not saved.
   const bool& flag(const std::string& name, bool value, const std::string& help);
-  /// --`name` FILE: what to write beside the model. It is not saved.
+  /// --`name` FILE, for something to write beside the model. It is not saved.
   const std::string& output_file(const std::string& name, const std::string& help);
 
-  /// Reads the arguments and, after --load or --resume, the settings in the file. Makes the folder
+  /// Reads the arguments and, with --load or --resume, the settings in the file. Creates the folder
   /// for plots. Throws Stop, or CheckpointError for a file that another program saved.
   void parse(int argc, const char* const* argv);
 
-  /// All settings, to be saved beside a model.
+  /// All settings, to save them beside a model.
   rw::io::Attributes attributes() const;
 
-  /// How to call the program again so that it goes on.
+  /// The command line that resumes this run.
   std::string resume_command() const;
 
  private:

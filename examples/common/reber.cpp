@@ -13,7 +13,7 @@ struct Edge {
   int next;
 };
 
-// From each state two ways on. State 5 is left by E alone.
+// Two edges leave each state, except state 5, from which only E leads on.
 constexpr int last_state = 5;
 constexpr std::array<std::array<Edge, 2>, 5> graph{{
     {{{'T', 1}, {'P', 2}}},
@@ -23,7 +23,7 @@ constexpr std::array<std::array<Edge, 2>, 5> graph{{
     {{{'P', 3}, {'V', 5}}},
 }};
 
-/// Whether the least likely legal symbol after `prefix` is above the most likely other one.
+/// Whether the least likely legal symbol after `prefix` is more likely than every other symbol.
 bool is_right(std::string_view prefix, const float* logits) {
   const std::string legal = legal_after(prefix);
   float least = std::numeric_limits<float>::infinity();
@@ -41,7 +41,8 @@ bool is_right(std::string_view prefix, const float* logits) {
 }  // namespace
 
 std::string legal_after(std::string_view prefix) {
-  // B, the symbol to remember, the inner string from its B to its E, the same symbol, E.
+  // A string is B, the symbol to remember, the inner string from its B to its E, the same symbol,
+  // E.
   std::string legal = "B";
   int state = -1;  // of the inner string; -1 outside of it
   bool inside = false;

@@ -36,7 +36,7 @@ Sequence draw(const Level& level, rw::Rng& rng) {
   const std::int64_t label = rng.integer(level.has_third() ? 8 : 4);
   text.front() = 'B';
   text.back() = 'E';
-  // The label's binary digits, the highest first: 0 is X and 1 is Y.
+  // The binary digits of the label, highest first: 0 is X and 1 is Y.
   std::int64_t digit = level.has_third() ? 4 : 2;
   const auto place = [&](const Range& range) {
     text[static_cast<std::size_t>(within(range, rng))] = (label & digit) == 0 ? 'X' : 'Y';

@@ -11,10 +11,10 @@
 
 namespace examples::temporal_order {
 
-/// The order of the one-hot code.
+/// The order of the one-hot encoding.
 inline constexpr std::string_view symbols = "XYabcdBE";
-/// The classes of two symbols: XX is Q, XY is R, YX is S, YY is U. With three, in the same manner,
-/// XXX is Q and YYY is C.
+/// The classes of two symbols: XX is Q, XY is R, YX is S, YY is U. With three symbols likewise: XXX
+/// is Q and YYY is C.
 inline constexpr std::string_view classes = "QRSU";
 inline constexpr std::string_view classes_of_three = "QRSUVABC";
 
@@ -22,12 +22,12 @@ struct Range {
   std::int64_t low, high;  // inclusive
 };
 
-/// How long the sequences are, and at which positions, counted from 0, the two or three symbols
-/// that matter stand.
+/// The length of the sequences, and the positions, counted from 0, of the two or three symbols that
+/// matter.
 struct Level {
   std::string_view name;
   Range length, first, second;
-  Range third = {0, 0};  // nowhere
+  Range third = {0, 0};  // there is none
 
   constexpr bool has_third() const { return third.high > 0; }
 };
@@ -47,8 +47,8 @@ inline constexpr Level three{"three", {100, 110}, {10, 20}, {33, 43}, {66, 76}};
 const Level& level(std::string_view name);
 std::vector<std::string> level_names();
 
-/// B, distractors a to d with an X or Y at two or three places among them, E; and the class that
-/// their order makes.
+/// B, distractors a to d with an X or Y at two or three positions among them, E; and the class of
+/// their order.
 struct Sequence {
   std::string text;
   std::int64_t label;

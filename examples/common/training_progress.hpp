@@ -25,12 +25,12 @@ class Score {
   }
 
   double loss() const { return count_ > 0 ? loss_ / count_ : 0.0; }
-  /// From 0 to 1.
+  /// Share of right answers, from 0 to 1.
   double accuracy() const { return count_ > 0 ? right_ / count_ : 0.0; }
   double wrong() const { return count_ - right_; }
   double count() const { return count_; }
 
-  /// What it is made of, to be saved.
+  /// The sums behind the score, to be saved.
   std::array<double, 3> numbers() const { return {loss_, right_, count_}; }
   static Score from(const double* numbers) {
     Score score;
@@ -46,23 +46,23 @@ class Score {
   double count_ = 0;
 };
 
-/// "100.00 %"; never rounded up to 100, so that one wrong answer in a million shows.
+/// "99.99 %"; never rounded up to 100, so that one wrong answer in a million shows.
 std::string percent(double share);
 
-/// What one training run gave, to be drawn.
+/// The course of one training run, to be drawn.
 struct Curve {
   struct Point {
     double epoch, loss, accuracy;
   };
   std::string label;
   std::vector<Point> points;
-  std::int64_t epochs = 0;  // that were trained, the last perhaps in part
+  std::int64_t epochs = 0;  // epochs trained, including a last incomplete one
 };
 
-/// How far a training run is, and what it was like up to there.
+/// How far a training run has come, and its course up to there.
 struct TrainingProgress {
   std::int64_t steps = 0;
-  std::int64_t steps_at_point = 0;  // of the curve
+  std::int64_t steps_at_point = 0;  // at the curve's last point
   std::int64_t epochs_without_error = 0;
   Score in_epoch;
   Score last_epoch;
@@ -71,7 +71,7 @@ struct TrainingProgress {
 
   /// For a checkpoint; the curve's label is not part of it.
   rw::StateList to_state() const;
-  /// Throws CheckpointError for entries that cannot be.
+  /// Throws CheckpointError for impossible entries.
   static TrainingProgress from_state(const rw::StateList& values);
 };
 

@@ -14,7 +14,7 @@
 
 namespace examples {
 
-/// A network that reads tokens, and one that writes others.
+/// A network that reads tokens, and one that writes tokens.
 template <class Encoder, class Decoder>
 struct EncoderDecoder {
   rw::Embedding embedding;
@@ -29,8 +29,8 @@ struct EncoderDecoder {
   }
 };
 
-/// Teacher forcing: `decoder` is asked for each character of `answers`, and for the end, with the
-/// right ones before it. What is graded are characters.
+/// Teacher forcing: `decoder` predicts each character of `answers`, and the end, given the right
+/// characters before it. Each character is graded by itself.
 template <class D>
 Graded teach(const D& decoder, typename D::State start, const std::vector<std::string>& answers,
              const Characters& alphabet) {
@@ -41,8 +41,8 @@ Graded teach(const D& decoder, typename D::State start, const std::vector<std::s
           rw::count_correct(logits, targets, {.lengths = lengths})};
 }
 
-/// How many answers are right to the last character. Prints the first ten, each after what was
-/// asked, which takes `width` columns, and `between`.
+/// How many answers are entirely right. Prints the first ten, each after its question, which takes
+/// `width` columns, and `between`.
 rw::Tally compare_answers(std::span<const std::string> asked, std::span<const std::string> expected,
                           std::span<const std::string> got, std::int64_t width,
                           const char* between);
