@@ -20,7 +20,7 @@ using namespace rw;
 constexpr const char* usage =
     "  adding                              100 steps\n"
     "  adding --steps 400 --cell lstm      longer, by an LSTM\n"
-    "  adding --cell rnn-tanh              what has no gates stays near 0.1667\n"
+    "  adding --cell rnn-tanh              a network without gates stays near 0.1667\n"
     "  adding --plot plots                 curves as plots/loss.png, plots/accuracy.png\n"
     "  adding --save adding.h5             keep the model,\n"
     "  adding --load adding.h5             and test it again\n"
@@ -36,9 +36,9 @@ struct Adding : Experiment {
   const std::int64_t& steps = integer("steps", 100, "Length of the sequences", 2, 10'000);
   const std::int64_t& hidden = add_hidden(32);
   const std::int64_t& batch = add_batch(32, "Sequences in a batch");
-  const std::int64_t& epochs = add_epochs(60, "At most so many epochs of 100 batches");
+  const std::int64_t& epochs = add_epochs(60, "Maximum number of epochs, of 100 batches each");
   const double& learning_rate =
-      add_learning_rate(1e-2, "Of Adam, falling to 0 along half a cosine");
+      add_learning_rate(1e-2, "Initial rate of Adam, which falls to 0 along half a cosine");
   const double& goal =
       number("goal", 3e-4, "Training ends after an epoch with a smaller squared error", 0, 1);
 

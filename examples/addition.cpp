@@ -40,15 +40,17 @@ using Adder = EncoderDecoder<LSTM, Decoder<LSTM>>;
 struct Addition : Experiment {
   Addition() : Experiment("addition", "Trains an encoder and a decoder to add numbers.", usage) {}
 
-  const std::int64_t& digits = integer("digits", 3, "Of the larger numbers", 1, 6);
+  const std::int64_t& digits = integer("digits", 3, "Digits of the larger numbers", 1, 6);
   const std::int64_t& hidden = add_hidden(128, "Units of encoder and decoder");
   const std::int64_t& features =
-      integer("features", 32, "Numbers that stand for a character", 1, 4096);
-  const std::int64_t& batch = integer("batch", 128, "Sums side by side", 1, 65'536);
+      integer("features", 32, "Size of the embedding of a character", 1, 4096);
+  const std::int64_t& batch = integer("batch", 128, "Sums in a batch", 1, 65'536);
   // An epoch is about 50,000 sums.
-  const std::int64_t& batches = integer("batches", 390, "Of an epoch; no two are the same", 1, 1e6);
-  const std::int64_t& epochs = add_epochs(20, "To train for");
-  const double& learning_rate = add_learning_rate(3e-3, "Of Adam, falling evenly to 0");
+  const std::int64_t& batches =
+      integer("batches", 390, "Batches in an epoch; no two are the same", 1, 1e6);
+  const std::int64_t& epochs = add_epochs(20, "Epochs to train for");
+  const double& learning_rate =
+      add_learning_rate(3e-3, "Initial rate of Adam, which falls linearly to 0");
 
   Adder make_model(Rng& rng) const {
     return {Embedding({.vocabulary = question_characters.size(), .features = features}, rng),

@@ -38,9 +38,9 @@ struct CopyMemory : Experiment {
       integer("delay", 50, "Steps from the symbols to their copy", 1, 10'000);
   const std::int64_t& hidden = add_hidden(128);
   const std::int64_t& batch = add_batch(32, "Sequences in a batch");
-  const std::int64_t& epochs = add_epochs(150, "At most so many epochs of 50 batches");
+  const std::int64_t& epochs = add_epochs(150, "Maximum number of epochs, of 50 batches each");
   const double& learning_rate =
-      add_learning_rate(8e-3, "Of Adam, falling to 0 along half a cosine");
+      add_learning_rate(8e-3, "Initial rate of Adam, which falls to 0 along half a cosine");
   const double& goal = number(
       "goal", 0.07, "Training ends after an epoch with this part of the baseline's loss", 0, 1);
 

@@ -72,7 +72,7 @@ struct Ctc : Experiment {
   const std::int64_t& batch = add_batch(16, "Utterances in a batch");
   const std::int64_t& epochs = add_epochs(50, "Epochs of 25 batches, none of which is seen twice");
   const double& learning_rate =
-      add_learning_rate(1e-2, "Of Adam, falling to 0 along half a cosine");
+      add_learning_rate(1e-2, "Initial rate of Adam, which falls to 0 along half a cosine");
   const double& noise =
       number("noise", 0.35, "Standard deviation of the noise; letters differ by 4", 0, 10);
 

@@ -49,11 +49,12 @@ struct DatesExperiment : Experiment {
   const std::int64_t& hidden =
       add_hidden(64, "Units of the decoder, and of the encoder in each direction");
   const std::int64_t& features =
-      integer("features", 32, "Numbers that stand for a character", 1, 4096);
-  const std::int64_t& batch = integer("batch", 64, "Dates side by side", 1, 65'536);
-  const std::int64_t& batches = integer("batches", 100, "Of an epoch; all are new", 1, 1e6);
-  const std::int64_t& epochs = add_epochs(15, "To train for");
-  const double& learning_rate = add_learning_rate(5e-3, "Of Adam, falling evenly to 0");
+      integer("features", 32, "Size of the embedding of a character", 1, 4096);
+  const std::int64_t& batch = integer("batch", 64, "Dates in a batch", 1, 65'536);
+  const std::int64_t& batches = integer("batches", 100, "Batches in an epoch; all are new", 1, 1e6);
+  const std::int64_t& epochs = add_epochs(15, "Epochs to train for");
+  const double& learning_rate =
+      add_learning_rate(5e-3, "Initial rate of Adam, which falls linearly to 0");
 
   Translator make_model(Rng& rng) const {
     Embedding embedding({.vocabulary = read_characters.size(), .features = features}, rng);

@@ -20,7 +20,7 @@ using namespace rw;
 
 constexpr const char* usage =
     "  echo                                        a plain relu network, 3 steps of delay\n"
-    "  echo --cell lstm --delay 10                 what the plain network fails at\n"
+    "  echo --cell lstm --delay 10                 too long a delay for the plain network\n"
     "  echo --cell gru --hidden 32 --plot plots    curves as plots/loss.png, plots/accuracy.png\n"
     "  echo --save echo.h5                         keep the model,\n"
     "  echo --load echo.h5                         and test it again\n"
@@ -38,15 +38,17 @@ struct Echo : Experiment {
   const std::int64_t& hidden = integer(
       "hidden", [this] { return delay <= 5 ? 16 : 32; },
       "Units of each layer (default: 16 for delays up to 5, else 32)", 1, 4096);
-  const std::int64_t& layers = integer("layers", 1, "Layers on top of each other", 1, 16);
+  const std::int64_t& layers = integer("layers", 1, "Number of stacked layers", 1, 16);
   const std::int64_t& steps = integer("steps", 20'000, "Length of each stream", 1, 1e7);
-  const std::int64_t& streams = integer("streams", 5, "Streams side by side", 1, 4096);
+  const std::int64_t& streams =
+      integer("streams", 5, "Number of streams, which make a batch", 1, 4096);
   const std::int64_t& chunk =
       integer("chunk", 20, "Steps through which the gradient flows", 1, 100'000);
   const std::int64_t& epochs = integer(
       "epochs", [this] { return delay <= 5 ? 5 : 10; },
-      "Fresh sets of streams (default: 5 for delays up to 5, else 10)", 0, 100'000);
-  const double& learning_rate = add_learning_rate(5e-3, "Of RMSprop, falling evenly to 0");
+      "Epochs, each with new streams (default: 5 for delays up to 5, else 10)", 0, 100'000);
+  const double& learning_rate =
+      add_learning_rate(5e-3, "Initial rate of RMSprop, which falls linearly to 0");
 
   /// Iterates over the streams in chunks; after the last chunk, new streams are drawn.
   template <class Network>

@@ -26,7 +26,7 @@ using namespace rw;
 
 constexpr const char* usage =
     "  reber                       an LSTM learns the grammar, in seconds\n"
-    "  reber --cell rnn-tanh       without gates the far end is mostly guessed\n"
+    "  reber --cell rnn-tanh       without gates the last but one symbol is mostly guessed\n"
     "  reber --plot plots          curves as plots/loss.png, plots/accuracy.png\n"
     "  reber --save reber.h5       keep the model,\n"
     "  reber --load reber.h5       and test it again\n"
@@ -45,7 +45,7 @@ struct Reber : Experiment {
   const std::int64_t& memory = add_memory(30);
   const std::int64_t& epochs = add_epochs(25, "Epochs of 50 batches");
   const double& learning_rate =
-      add_learning_rate(1e-2, "Of Adam, falling to 0 along half a cosine");
+      add_learning_rate(1e-2, "Initial rate of Adam, which falls to 0 along half a cosine");
 
   template <class Network>
   Graded predict(const Model<Network>& model, bool held_out, Rng& rng) const {

@@ -47,19 +47,19 @@ struct SequenceClassification : Experiment {
   const std::int64_t& hidden = integer(
       "hidden", [this] { return level == "easy" ? 4 : 16; },
       "Units of each layer (default: 4 at level easy, else 16)", 1, 4096);
-  const std::int64_t& layers = integer("layers", 1, "Layers on top of each other", 1, 16);
+  const std::int64_t& layers = integer("layers", 1, "Number of stacked layers", 1, 16);
   const std::int64_t& memory = integer(
       "memory", [this] { return temporal_order::level(level).length.high; },
-      "Steps over which a gated cell's units forget at first (default: the longest length)", 1,
+      "Steps over which units of a gated cell initially forget (default: the longest length)", 1,
       1e6);
   const std::int64_t& epochs = integer(
       "epochs", [this] { return level == "easy" ? 10 : 200; },
-      "At most so many epochs of 992 sequences (default: 10 at level easy, else 200); "
-      "training ends when 3 in a row were without error",
+      "Maximum number of epochs, of 992 sequences each (default: 10 at level easy, else 200); "
+      "training ends when 3 in a row had no error",
       0, 100'000);
-  const double& learning_rate = add_learning_rate(1e-2, "Of Adam");
+  const double& learning_rate = add_learning_rate(1e-2, "Rate of Adam");
   const bool& with_comparison =
-      flag("compare", true, "Train a plain relu network of as many units beside it");
+      flag("compare", true, "Also train a plain relu network of as many units");
 
   TrainingOptions options(const std::string& label, std::int64_t at_most) const {
     return {.label = label,

@@ -35,12 +35,12 @@ struct TemporalOrder3 : Experiment {
   const std::int64_t& hidden = add_hidden(32);
   const std::int64_t& batch = add_batch(32, "Sequences in a batch");
   const std::int64_t& memory = add_memory(110);
-  const std::int64_t& epochs =
-      add_epochs(400,
-                 "At most so many epochs of 31 batches; training ends when 3 in a row were without "
-                 "error");
+  const std::int64_t& epochs = add_epochs(
+      400,
+      "Maximum number of epochs, of 31 batches each; training ends when 3 in a row had no "
+      "error");
   const double& learning_rate =
-      add_learning_rate(1e-2, "Of Adam; a tenth of it while epochs are without error");
+      add_learning_rate(1e-2, "Rate of Adam; a tenth of it after an epoch without error");
 
   int run() {
     Rng rng(seed);

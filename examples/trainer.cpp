@@ -81,10 +81,10 @@ struct TrainerExperiment : Experiment {
   const std::int64_t& steps = integer("steps", 40, "Values of each wave", 1, 10'000);
   const std::int64_t& hidden = add_hidden(16, "Units of the LSTM");
   const std::int64_t& batch_size = integer("batch", 32, "Waves in a batch", 1, 1e6);
-  const std::int64_t& epochs = integer("epochs", 60, "At most so many", 1, 100'000);
+  const std::int64_t& epochs = integer("epochs", 60, "Maximum number of epochs", 1, 100'000);
   const std::int64_t& patience =
       integer("patience", 3, "Epochs without improvement after which training stops", 1, 100'000);
-  const double& learning_rate = add_learning_rate(1e-2, "Of Adam");
+  const double& learning_rate = add_learning_rate(1e-2, "Rate of Adam");
   const std::string& csv = output_file("csv", "Write the losses of all epochs to this file");
 
   Outcome train_by_hand(Model& model, const waves::Data& data) const {

@@ -87,9 +87,9 @@ struct Vanishing : Experiment {
   const std::int64_t& hidden = integer("hidden", 24, "Units", 1, 512);
   const std::int64_t& memory = integer(
       "memory", [this] { return steps; },
-      "Steps over which a gated cell's units forget at first (default: the length)", 1, 1e6);
+      "Steps over which units of a gated cell initially forget (default: the length)", 1, 1e6);
   const std::int64_t& updates = integer("updates", 2000, "Steps of training", 0, 1e6);
-  const double& learning_rate = add_learning_rate(5e-3, "Of Adam");
+  const double& learning_rate = add_learning_rate(5e-3, "Rate of Adam");
   const double& clip = number("clip", 1.0, "Norm to which gradients are clipped", 1e-8, 1e8);
 
   Batch draw(Rng& rng) const {

@@ -34,7 +34,8 @@ const std::int64_t& Experiment::add_batch(std::int64_t value, const std::string&
 }
 
 const std::int64_t& Experiment::add_memory(std::int64_t value) {
-  return integer("memory", value, "Steps over which a gated cell's units forget at first", 1, 1e6);
+  return integer("memory", value, "Steps over which units of a gated cell initially forget", 1,
+                 1e6);
 }
 
 const std::int64_t& Experiment::add_epochs(std::int64_t value, const std::string& help) {
@@ -107,7 +108,7 @@ std::optional<rw::io::CheckpointDirectory> Experiment::checkpoints(
 void Experiment::print_resumed(const rw::io::CheckpointDirectory& directory,
                                const std::optional<rw::io::Generation>& generation) {
   for (const rw::io::SkippedGeneration& skipped : directory.skipped()) {
-    fmt::print(stderr, "passed over {}: {}\n", skipped.generation.path, skipped.reason);
+    fmt::print(stderr, "skipped {}: {}\n", skipped.generation.path, skipped.reason);
   }
   if (generation) {
     fmt::print("resumed from {}\n", generation->path);
@@ -119,7 +120,7 @@ void Experiment::print_resumed(const rw::io::CheckpointDirectory& directory,
 
 void Experiment::print_resume_command() const {
   if (!checkpoint.empty()) {
-    fmt::print(stderr, "to go on with this run: {}\n", resume_command());
+    fmt::print(stderr, "to resume this run: {}\n", resume_command());
   }
 }
 

@@ -43,8 +43,8 @@ CommandLine::CommandLine(std::string name, const std::string& summary, const std
                    "Save the training run in this folder after every epoch and when interrupted")
       ->type_name("DIR");
   app_->add_flag("--resume", resume,
-                 "Go on with the run in the folder of --checkpoint, with the settings saved there");
-  add("seed", seed, "Every seed gives other weights, training data and test data")
+                 "Resume the run in the folder of --checkpoint, with the settings saved there");
+  add("seed", seed, "Determines the weights, the training data and the test data")
       .option->capture_default_str()
       ->check(between(0, 9e18));
 }
@@ -193,7 +193,7 @@ std::string CommandLine::file_with_settings() const {
   if (!resume) {
     if (!there.empty()) {
       refuse(
-          fmt::format("--checkpoint: there is a run in {} already; add --resume to go on with "
+          fmt::format("--checkpoint: there is a run in {} already; add --resume to continue "
                       "it, or name another folder",
                       checkpoint));
     }
@@ -204,7 +204,7 @@ std::string CommandLine::file_with_settings() const {
       rw::io::read_attributes(path);
       return path;
     } catch (const rw::CheckpointError& error) {
-      fmt::print(stderr, "passed over {}: {}\n", path, error.what());
+      fmt::print(stderr, "skipped {}: {}\n", path, error.what());
     }
   }
   refuse(fmt::format("--resume: there is no checkpoint in {}; leave out --resume to begin",
