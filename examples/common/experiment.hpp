@@ -49,8 +49,8 @@ struct TrainingOptions {
   std::int64_t batches = 0;               ///< in an epoch
   std::optional<double> clip_norm = 1.0;  ///< greatest norm of the gradient
   double goal = 0;                        ///< an epoch with a smaller mean loss is good enough
-  /// Three epochs in a row without a wrong answer are good enough. After the first of them the
-  /// learning rate is divided by ten: large steps only do harm when little is left to learn.
+  /// Three epochs in a row without a wrong answer are good enough. After each of them the learning
+  /// rate is a tenth of the initial one: large steps only do harm when little is left to learn.
   bool until_flawless = false;
   bool silent = false;  ///< prints nothing
   bool plots = true;    ///< draw the curve after training, if --plot is given
