@@ -1,16 +1,15 @@
-// float32 against float64: thousands of random recurrent networks of every cell, each run forward
-// and back in both types from the same numbers. Every output, final state and gradient must agree,
-// element by element.
+// Compares float32 with float64: thousands of random recurrent networks of every cell, each run
+// forward and backward in both types from the same numbers. Every output, final state and gradient
+// must agree, element by element.
 //
-// How far apart they may be is the rule of numerical analysis: the forward error is the condition
-// times the backward error. Rounding errors are like random steps: where n of them, each of at most
-// eps of the magnitude at hand, end up in one number, the sum is off by about eps sqrt(n); n is the
-// length of the longest chain of additions, that of the products of every step and layer. The
-// condition says how much of the result such errors of the data move. It is measured: float64 again
-// with every number that goes in moved by a relative eps up or down. Magnitudes and conditions are
-// those of all tensors of one kind (outputs, gradients of inputs, gradients of parameters)
-// together, because a single element, or all of a small tensor, may be the small difference of
-// large numbers.
+// How far apart they may be follows from numerical analysis: forward error = condition times
+// backward error. Rounding errors behave like random steps: if n of them, each of at most eps of
+// the magnitude, add up in one number, the sum is off by about eps sqrt(n). n is the length of the
+// longest chain of additions, through the products of every step and layer. The condition says how
+// much such errors in the data change the result. It is measured: float64 runs again with every
+// input number changed by a relative eps up or down. Magnitudes and conditions are taken over all
+// tensors of one kind (outputs, gradients of inputs, gradients of parameters) together, because a
+// single element, or a small tensor as a whole, may be the small difference of large numbers.
 #include <functional>
 #include <limits>
 #include <map>
@@ -43,7 +42,7 @@ using Group = std::vector<NamedTensor>;
 constexpr double eps = std::numeric_limits<float>::epsilon();
 
 struct Outcome {
-  double worst = 0;  // largest error, as a multiple of what is allowed
+  double worst = 0;  // largest error, as a multiple of the allowed error
   std::string where;
   std::int64_t numbers = 0;
 };
@@ -69,7 +68,7 @@ double difference(const Group& a, const Group& b) {
   return result;
 }
 
-/// What numbers of the given magnitude may be off by, where moving the data has moved them by
+/// The allowed error of numbers of the given magnitude, if changing the data has changed them by
 /// `moved`.
 double allowed_error(const Configuration& c, double magnitude, double moved) {
   const double chain = static_cast<double>(c.steps * c.layers * (c.input + c.hidden + c.extra + 1));
@@ -85,7 +84,7 @@ void compare(const Group& single, const Group& exact, double allowed, Outcome& o
     for (std::size_t k = 0; k < got.size(); ++k) {
       const double apart = std::abs(got[k] - expected[k]);
       const double error = apart == 0 ? 0 : apart / allowed;
-      // Written so that NaN is the worst of all.
+      // Written so that NaN counts as the worst error.
       if (!(error <= outcome.worst)) {
         outcome.worst = std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
         outcome.where = fmt::format("{}[{}]: {} in float32, {} in float64", exact[i].name, k,
@@ -116,15 +115,15 @@ RunData moved(const RunData& data, Rng& rng) {
   return result;
 }
 
-/// How far the groups of a result move with the data.
+/// How far the groups of a result move when the data is changed by eps.
 struct Movement {
   double outputs = 0;
   double input_gradients = 0;
   double parameter_gradients = 0;
 };
 
-/// The largest of several tries: in one alone, what the groups of a tiny network hang on may happen
-/// not to move. Leaves the network's parameters moved.
+/// The largest of several tries: in a single try, the numbers that a tiny network depends on may
+/// happen not to move. Leaves the network's parameters moved.
 template <class Net>
 Movement measure_movement(Net& net, const RunData& data, const RunResult& expected, Rng& rng) {
   constexpr int tries = 4;
@@ -149,7 +148,7 @@ Movement measure_movement(Net& net, const RunData& data, const RunResult& expect
   return most;
 }
 
-/// A relu cell that notes how near to 0, where its slope jumps, its sums have come.
+/// A relu cell that records how near its sums have come to 0, where its derivative jumps.
 struct WatchedCell : RnnCell {
   using RnnCell::RnnCell;
   static inline double nearest = 0;
@@ -162,7 +161,7 @@ struct WatchedCell : RnnCell {
   }
 };
 
-/// How near the sums of a relu network come to 0; infinity for cells without such a kink.
+/// How near the sums of a relu network come to 0; infinity for cells without relu.
 template <class C>
 double nearest_kink(const typename C::Options& options, const NetworkOptions& network,
                     RecurrentNetwork<C>& net, const RunData& data) {
@@ -178,8 +177,8 @@ double nearest_kink(const typename C::Options& options, const NetworkOptions& ne
   return WatchedCell::nearest;
 }
 
-/// Draws and runs one network of the cell in both types. Nothing where rounding may decide on which
-/// side of a kink a sum falls: then the gradients may differ by any amount.
+/// Draws and runs one network of the cell in both types. Returns nothing if rounding could decide
+/// on which side of a kink a sum falls: then the gradients may differ by any amount.
 template <class C>
 std::optional<Outcome> check(const Configuration& c,
                              const std::function<void(typename C::Options&)>& change, Rng& rng) {
@@ -196,7 +195,7 @@ std::optional<Outcome> check(const Configuration& c,
   const double kink = nearest_kink<C>(options, network_options(c), exact, data64);
 
   const Movement movement = measure_movement(exact, data64, expected, rng);
-  // Outputs are at least the differences of gates, which are numbers up to 1.
+  // Outputs can be differences of gates, which are numbers up to 1.
   const double off = allowed_error(c, std::max(1.0, largest(expected.outputs)), movement.outputs);
   if (kink <= off) {
     return std::nullopt;

@@ -1,4 +1,4 @@
-// A warm training step takes nothing from the heap.
+// A training step allocates nothing from the heap once it is warm.
 #include <boost/test/unit_test.hpp>
 
 #include <rewind/autograd/losses/losses.hpp>
@@ -35,8 +35,8 @@ struct Model {
   }
 };
 
-/// Heap allocations of one step of forward, loss, backward, clipping and update, once everything is
-/// warm.
+/// Heap allocations of one step of forward pass, loss, backward pass, clipping and update, after
+/// warming up.
 template <class Net>
 std::int64_t allocations_of_a_step(const typename Net::Options& options,
                                    const NetworkOptions& more = {}, const Tensor& lengths = {}) {

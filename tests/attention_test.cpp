@@ -33,7 +33,7 @@ constexpr Size memory_size = 3;
 constexpr Size query_size = 2;
 const std::vector<Size> length_values = {5, 2, 0, 3};
 
-/// The attentions of this file: one shape of call for all.
+/// The attentions of this file behind one call.
 template <class A>
 struct Kind;
 
@@ -80,7 +80,7 @@ struct Kind<LuongAttention> {
   }
 };
 
-/// A user's own: the plain mean of a sequence.
+/// A user's own attention: the plain mean of a sequence.
 struct MeanAttention {
   using Memory = AttentionMemory;
   Memory memory(const Sequence& sequence) const { return attention_memory("mean", sequence); }
@@ -181,7 +181,7 @@ void check_padding_is_blind(Padding padding) {
       BOOST_TEST(clean[i] == dirty[i], boost::test_tools::per_element());
     }
   }
-  // The gradient is exactly 0 in the padding: marking it changes nothing.
+  // The gradient in the padding is exactly 0, so writing there changes nothing.
   const Tensor gradient = Tensor::from<double>({steps, batch, memory_size}, clean[2]);
   BOOST_TEST(spoiled(gradient, length_values, 0, padding).to_vector<double>() == clean[2],
              boost::test_tools::per_element());
@@ -383,7 +383,7 @@ BOOST_AUTO_TEST_CASE(a_nan_that_counts_shows) {
 }
 
 BOOST_AUTO_TEST_CASE(masks_need_no_infinity) {
-  const AnomalyMode anomaly;  // throws at the first
+  const AnomalyMode anomaly;  // throws at the first NaN
   Rng rng(12);
   const BahdanauAttention attention({.query = 2, .memory = 3, .hidden = 6}, rng);
   Tape tape;

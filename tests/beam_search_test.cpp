@@ -1,5 +1,5 @@
-// Beam search with a small recurrent model of random weights, against the enumeration of everything
-// that it can write.
+// Beam search with a small recurrent model of random weights, compared with an enumeration of
+// everything that the model can write.
 
 #include <algorithm>
 #include <cmath>
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(beams_do_not_depend_on_the_rest_of_the_batch) {
     BOOST_REQUIRE_EQUAL(by_itself.size(), among_others.size());
     for (std::size_t i = 0; i < by_itself.size(); ++i) {
       check_same(among_others[i], by_itself[i]);
-      // Scores are what the model gives these tokens, so the states went where they belong.
+      // Scores match what the model gives these tokens, so each state has followed its beam.
       double p = 0;
       Tokens prefix;
       Tokens tokens = by_itself[i].tokens;
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(beams_do_not_depend_on_the_rest_of_the_batch) {
 }
 
 BOOST_AUTO_TEST_CASE(a_length_penalty_prefers_longer_ones) {
-  // Ends at once with probability 0.4, else writes token 0 three times and ends.
+  // Ends at once with probability 0.4, otherwise writes token 0 three times and ends.
   const auto step = [](const Tensor& tokens, const Tensor& count) {
     std::vector<double> logits;
     for (const double n : count.to_vector<double>()) {
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(a_length_penalty_prefers_longer_ones) {
 }
 
 BOOST_AUTO_TEST_CASE(a_search_goes_on_while_a_longer_one_may_win) {
-  // Ends at once with probability 0.6; who goes on writes token 0 eight times more, almost surely.
+  // Ends at once with probability 0.6; otherwise writes token 0 eight more times, almost surely.
   const auto step = [](const Tensor& tokens, const Tensor& count) {
     std::vector<double> logits;
     for (const double n : count.to_vector<double>()) {

@@ -1,6 +1,6 @@
 #pragma once
-// Every cell of the library, a row each. Tests that take cells walk the rows, and a lint
-// (tests/lint/tables.sh) tells of a cell that has none. A row also needs the cell's naive_step in
+// Every cell of the library, one row each. Tests that take cells iterate over the rows, and a lint
+// (tests/lint/tables.sh) reports a cell that has none. A row also needs the cell's naive_step in
 // support/naive_cells.hpp.
 
 #include <cstdint>
@@ -29,9 +29,9 @@ struct CellRow {
   using Options = typename C::Options;
 
   std::string name;
-  std::int64_t operations;              // that one more step records
-  std::vector<std::string> parameters;  // their paths
-  std::vector<std::string> recurrent;   // those through which the cell reads its state
+  std::int64_t operations;                                 // recorded by each further step
+  std::vector<std::string> parameters;                     // their paths
+  std::vector<std::string> recurrent;                      // those that multiply the state
   std::function<void(Options&)> choose = [](Options&) {};  // a variant
 
   Options options(std::int64_t input, std::int64_t hidden, DType dtype = DType::float64) const {
@@ -41,7 +41,7 @@ struct CellRow {
   }
 };
 
-/// Calls `body(row)` for each.
+/// Calls `body(row)` for each row.
 template <class Body>
 void for_each_cell(Body&& body) {
   using Paths = std::vector<std::string>;
@@ -52,7 +52,7 @@ void for_each_cell(Body&& body) {
                        "state_network/layers/1/weight", "state_network/layers/1/bias"};
   const Paths of_state{"state_network/layers/0/weight", "state_network/layers/1/weight"};
 
-  // A product and a fused pass; each further product, or norm, is one more.
+  // A product and a fused pass; each further product or norm adds one.
   body(CellRow<RnnCell>{"rnn", 2, usual, {"w_h"}});
   body(CellRow<RnnCell>{
       "rnn with relu", 2, usual, {"w_h"}, [](auto& o) { o.activation = Activation::relu; }});

@@ -1,5 +1,5 @@
 // Every cell: its values against plain loops, its gradients of first and second order, what it
-// records, its edges; the choice of activations.
+// records, its edge cases, and the choice of activations.
 #include <cmath>
 
 #include <boost/test/unit_test.hpp>
@@ -39,7 +39,7 @@ struct LeakyGates {
   }
 };
 
-/// All outputs and the last state as one row of numbers, from x and then the state's tensors.
+/// All outputs and the last state as one row of numbers, computed from x and the state's tensors.
 template <class Net>
 Tensor run(const Net& net, const std::vector<Tensor>& in) {
   auto state = net.initial_state(in[0].size(1));
@@ -74,7 +74,7 @@ void check_second_order(Net& net, std::int64_t steps, std::int64_t batch, Rng& r
   BOOST_TEST(result.passed, result.message);
 }
 
-/// The run of a cell over three steps against plain loops, sequence by sequence.
+/// Compares a run of a cell over three steps with plain loops, sequence by sequence.
 template <class C>
 void check_values(const typename C::Options& options, Rng& rng) {
   C cell(options, rng);
@@ -98,7 +98,7 @@ void check_values(const typename C::Options& options, Rng& rng) {
   }
 }
 
-/// The same weights in both types, at sizes that fill vector registers and leave some over.
+/// The same weights in both types, at sizes that fill vector registers with a remainder.
 template <class C>
 void compare_types(typename C::Options options, Rng& rng) {
   options.hidden = 33;
@@ -134,7 +134,7 @@ void compare_types(typename C::Options options, Rng& rng) {
   }
 }
 
-/// Values, gradients, types and edges of a cell by itself, stacked and bidirectional.
+/// Values, gradients, types and edge cases of a cell by itself, stacked and bidirectional.
 template <class C>
 void check_cell(const typename C::Options& options) {
   BOOST_TEST_CONTEXT(C::name) {
@@ -154,7 +154,7 @@ void check_cell(const typename C::Options& options) {
     check_first_order(deep, 3, 2, rng);
     BOOST_TEST(deep.output_size() == 2 * net.output_size());
 
-    // No steps: an empty output and the state that was given.
+    // No steps: an empty output, and the state that was passed in.
     const auto state = random_state(deep, 2, rng);
     auto [y, last] = deep(zeros({0, 2, input}, DType::float64), state);
     BOOST_TEST((y.shape() == Shape{0, 2, deep.output_size()}));
@@ -162,7 +162,7 @@ void check_cell(const typename C::Options& options) {
       BOOST_TEST(last[i].h.template to_vector<double>() == state[i].h.template to_vector<double>(),
                  boost::test_tools::per_element());
     }
-    // A batch of one is the first of a batch of two.
+    // A batch of one gives the same as the first of a batch of two.
     const Tensor x = rng.normal({3, 2, input}, 0, 1, DType::float64);
     check_near(select(net(slice(x, 1, 0, 1)).first, 1, 0),
                select(net(x).first, 1, 0).template to_vector<double>(), 1e-12);
@@ -174,7 +174,7 @@ void check_cell(const typename C::Options& options) {
     BOOST_CHECK_THROW(net(zeros({3, 2, input})), UsageError);
     auto narrow = net.initial_state(2);
     narrow[0].h = zeros({2, 1}, DType::float64);
-    // A cell of networks has no parameter of its own that could say where it is.
+    // A cell made of networks has no parameter of its own to name in the message.
     const char* const where = requires(C cell) { cell.input_network; }
     ? "" : " (layers/0/cell)";
     check_throws<ShapeError>([&] { static_cast<void>(net(x, narrow)); },

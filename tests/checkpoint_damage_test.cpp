@@ -1,4 +1,4 @@
-// Damaged and hostile checkpoints: whatever happened to a file, it is refused, and nothing changes.
+// Damaged and hostile checkpoints: whatever happened to a file, it is refused and changes nothing.
 
 #include <algorithm>
 #include <chrono>
@@ -29,7 +29,7 @@ const std::string golden_file = REWIND_TEST_DATA "/checkpoint_version_1.h5";
 
 constexpr bool sanitized = rw::detail::is_sanitized;
 
-/// A file that is damaged in place, and what it should be loaded into.
+/// A file that is damaged in place, and the state that it should be loaded into.
 class Victim {
  public:
   explicit Victim(std::string good, const StateList& state)
@@ -46,7 +46,7 @@ class Victim {
 
   const std::string& path() const { return path_; }
   const std::string& good() const { return good_; }
-  /// Puts `bytes` at `offset`, loads, and mends the file.
+  /// Writes `bytes` at `offset`, loads, and repairs the file.
   bool is_refused_with(std::size_t offset, const std::string& bytes) {
     put(offset, bytes);
     const bool refused = is_refused();
@@ -88,7 +88,7 @@ class Victim {
   int file_ = -1;
 };
 
-/// Bytes that do not repeat, with many words of zeros and ones as weights have them.
+/// Bytes that do not repeat, except that many words are zeros and ones, as in weights.
 StateList weights() {
   std::mt19937 engine(7);
   StateList state = {{"model/weight", rw::zeros({60, 64})},
@@ -118,7 +118,8 @@ int tries(const char* variable, int by_default) {
   return wanted == nullptr ? by_default : std::atoi(wanted);
 }
 
-/// Holds this process to what it has and `more` bytes; not under sanitizers, which reserve more.
+/// Limits this process to the memory it has plus `more` bytes; not under sanitizers, which reserve
+/// more.
 class MemoryLimit {
  public:
   explicit MemoryLimit(rlim_t more) {
@@ -218,7 +219,7 @@ BOOST_AUTO_TEST_CASE(damage_says_which_tensor) {
   BOOST_TEST(contains(file.last_message(), "its index does not match its digest"));
   BOOST_TEST(file.is_refused_with(file.good().find("\x89HDF") + 40, "?"));
   BOOST_TEST(contains(file.last_message(), "the part that HDF5 tools read"));
-  // What is not asked for is not read.
+  // What is not requested is not read.
   write(file.path(), file.good().substr(0, at) + "?" + file.good().substr(at + 1));
   const StateList other = {{"optimizer/step", rw::zeros({1000}, rw::DType::int64)}};
   io::load(file.path(), other, {.allow_unexpected = true});
@@ -241,7 +242,7 @@ BOOST_AUTO_TEST_CASE(a_sparse_file_is_refused_by_its_header) {
   }
 }
 
-// An attacker computes digests too. What is then still sound is loaded; the rest is refused.
+// An attacker computes digests too. What is still sound is then loaded; the rest is refused.
 BOOST_AUTO_TEST_CASE(mutants_of_the_index_with_fitting_digests_do_no_harm) {
   const Folder folder;
   const std::string path = folder / "x.h5";

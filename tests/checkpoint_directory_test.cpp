@@ -1,4 +1,4 @@
-// Folders of checkpoints: what is kept, what is found again, and runs that go on from there.
+// Folders of checkpoints: which are kept, which are found again, and runs that resume from them.
 
 #include <chrono>
 #include <filesystem>
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(the_last_and_the_best_are_kept) {
   BOOST_TEST(directory.best()->score.value() == 1.0);
   BOOST_TEST(fs::exists(directory.path() + "/notes.txt"));
   BOOST_TEST(fs::exists(directory.path() + "/checkpoint-best.h5"));
-  // Another process goes on counting, and knows the scores.
+  // Another process continues the numbering, and knows the scores.
   CheckpointDirectory again(directory.path(), {.keep_last = 1, .keep_best = 2});
   again.save("x", one_number(9));
   BOOST_TEST(numbers_in(again) == (Numbers{2, 5, 6}), boost::test_tools::per_element());
@@ -170,9 +170,9 @@ BOOST_AUTO_TEST_CASE(training_goes_on_when_a_save_fails) {
   autosave.after_step();
   BOOST_TEST(saved == 0);
   is_full = false;
-  autosave.finish();  // what was not saved is saved now
+  autosave.finish();  // what could not be saved is saved now
   BOOST_TEST(saved == 1);
-  // Any other exception is the program's own.
+  // Other exceptions are the program's own.
   Autosave broken({.save = [] { throw std::logic_error("a mistake"); }, .every_steps = 1}, nullptr);
   BOOST_CHECK_THROW(broken.after_step(), std::logic_error);
 }
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_run_that_dies_again_and_again_ends_as_one_that_does_not) 
     if (deaths > 1) {
       BOOST_TEST(run.resume().has_value());
     } else {
-      run.resume();  // the first process died before it had saved anything
+      run.resume();  // the first process died before it saved anything
     }
     try {
       run.train(last_batch);

@@ -1,4 +1,4 @@
-// Checkpoints and the file system: what is at a path, and what happens to it.
+// Checkpoints and the file system: what may be at a path, and what happens to it.
 
 #include <atomic>
 #include <csignal>
@@ -156,8 +156,8 @@ BOOST_AUTO_TEST_CASE(a_relative_path_is_saved_in_the_working_directory) {
   BOOST_TEST(fs::exists(folder / "x.h5"));
 }
 
-// The allocators of sanitizers may stay locked in a process that was forked while another thread
-// took memory.
+// The allocators of sanitizers may stay locked in a process that is forked while another thread
+// allocates.
 BOOST_AUTO_TEST_CASE(a_process_forked_during_a_save_can_save,
                      *boost::unit_test::enable_if<!rw::detail::is_sanitized>()) {
   const Folder folder;

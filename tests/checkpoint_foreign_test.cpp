@@ -99,11 +99,11 @@ BOOST_AUTO_TEST_CASE(damage_to_a_foreign_file_is_an_error_or_changes_nothing) {
     damaged[byte] = static_cast<char>(damaged[byte] ^ (1 << (engine() % 8)));
     refused += is_refused(damaged) ? 1 : 0;
   }
-  // Some flips hit bytes that nothing uses.
+  // Some flips hit unused bytes.
   BOOST_TEST(refused > flips / 3);
 }
 
-// Without checksums, HDF5 notices little of what is wrong, and crashes at some of it.
+// Without checksums, HDF5 notices little damage, and some of it makes it crash.
 BOOST_AUTO_TEST_CASE(mutants_of_a_file_without_checksums_do_no_harm) {
   const Folder folder;
   const std::string path = folder / "x.h5";
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(mutants_of_a_file_without_checksums_do_no_harm) {
   for (int i = 0; i < mutants; ++i) {
     std::string bytes = good;
     for (std::size_t changes = 1 + engine() % 4; changes > 0; --changes) {
-      // Values at random, and such as sizes and addresses overflow with.
+      // Random values, and values that make sizes and addresses overflow.
       const std::size_t at = engine() % bytes.size();
       bytes[at] = engine() % 3 == 0 ? '\xff' : static_cast<char>(engine());
     }
@@ -138,8 +138,8 @@ BOOST_AUTO_TEST_CASE(mutants_of_a_file_without_checksums_do_no_harm) {
                   mutants, loaded, refused, survived));
 }
 
-// Made by h5py's write_direct_chunk: libhdf5 copies as many bytes as the chunk declares, which are
-// its neighbours in memory.
+// Made by h5py's write_direct_chunk: libhdf5 copies as many bytes as the chunk declares, including
+// the chunk's neighbours in memory.
 BOOST_AUTO_TEST_CASE(a_chunk_that_stores_less_than_it_declares_is_refused) {
   BOOST_TEST(contains(
       message_of<io::CheckpointRefused>([] {
@@ -227,7 +227,7 @@ BOOST_AUTO_TEST_CASE(a_program_that_collects_children_by_itself_loads_too) {
   const std::string crashed = ending([] { ::raise(SIGSEGV); });
   std::signal(SIGCHLD, before);
   BOOST_CHECK(bytes_of(state) == bytes_of(golden::state()));
-  BOOST_TEST(crashed.empty());  // nobody can tell
+  BOOST_TEST(crashed.empty());  // the outcome is unknown
 }
 
 BOOST_AUTO_TEST_CASE(threads_save_while_foreign_files_are_read) {

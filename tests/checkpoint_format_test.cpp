@@ -1,4 +1,4 @@
-// The format of checkpoints: what is in the files, byte by byte, and that both readers agree.
+// The format of checkpoints: the content of files, byte by byte, and the agreement of both readers.
 
 #include <algorithm>
 #include <string>
@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(the_golden_file_loads_for_ever) {
   BOOST_TEST(reader.index().objects[1].options.at("rate") == "0.001");
 }
 
-// With another version of HDF5, its part of the file may be another one.
+// Other versions of HDF5 may write another HDF5 part.
 BOOST_AUTO_TEST_CASE(the_golden_state_gives_the_golden_bytes) {
   const Folder folder;
   const std::string path = folder / "x.h5";

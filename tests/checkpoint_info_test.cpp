@@ -1,4 +1,4 @@
-// What a checkpoint says of itself, and everything that is wrong with it.
+// What a checkpoint says about itself, and everything that is wrong with it.
 
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
-// What a checkpoint knows of the objects in it: options that must agree, values that they can have,
-// and numbers, texts and histories beside them.
+// What a checkpoint knows about the objects in it: options that must agree, values that are
+// possible, and the numbers, texts and histories beside them.
 
 #include <cstdint>
 #include <limits>
@@ -26,7 +26,7 @@ using namespace rw;
 using namespace rw::testing::checkpoints;
 using rw::testing::check_contains;
 
-/// An encoder and what reads it.
+/// An encoder and its readout.
 struct Tagger {
   GRU encoder;
   Linear head;
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(what_may_differ_is_named) {
   io::save(path, "model", saved);
   Tagger other(rng, Reset::before);
   const std::string why = message_of<io::StateMismatch>([&] { io::load(path, "model", other); });
-  // The hint works.
+  // The hint in the message works.
   const std::string hint = "model/encoder/layers/0/cell/reset";
   check_contains(why, {".allow_different = {\"" + hint + "\"}"});
   io::load(path, {.allow_different = {hint}}, "model", other);
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(options_of_what_is_not_loaded_do_not_count) {
   Tagger other(rng);
   BOOST_TEST(io::load(path, {.allow_unexpected = true}, "model", other).complete());
 
-  // Another head is left as it is, with whatever it may be.
+  // Another head keeps its values, whatever they are.
   Linear frozen({.input = 4, .output = 5}, rng);
   frozen.weight.set_trainable(false);
   frozen.bias.set_trainable(false);
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(a_part_of_a_file_goes_into_a_part_of_a_model) {
   BOOST_CHECK(bytes_of(io::collect("m", encoder)) == bytes_of(io::collect("m", saved.encoder)));
   check_contains(message_of<io::StateMismatch>([&] { io::load(path, renamed, "body", before); }),
                  {"body/layers/0/cell", "reset after", "reset before"});
-  // The same by its whole name.
+  // The same by its full path.
   BOOST_TEST(io::load(path, {.allow_unexpected = true}, "model/encoder", encoder).complete());
   BOOST_CHECK_THROW(io::load(path, {.allow_unexpected = true}, "model/encoder", before),
                     io::StateMismatch);
@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_CASE(histories_and_vocabularies_take_the_place_of_others) {
   BOOST_TEST(words.size() == 4);
   BOOST_TEST(words.token(1) == vocabulary.token(1));
 
-  // Whole or not at all.
+  // All or nothing.
   StateList part = io::collect("history", history);
   part.pop_back();
   io::save(path, io::collect("model", model, "", part));

@@ -1,4 +1,4 @@
-// Checkpoints: what is saved comes back, all of it or what was asked for.
+// Checkpoints: what was saved comes back, all of it or the part that was requested.
 
 #include <array>
 #include <cstdlib>
@@ -56,7 +56,7 @@ struct Network {
   }
 };
 
-/// Stands for an optimiser: a step counter and a moment.
+/// Stands in for an optimiser: a step counter and a moment.
 struct Counter {
   Tensor step = numbers({}, rw::DType::int64);
   Tensor moment = numbers({2, 3}, rw::DType::float64);
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(special_values_and_views_keep_their_bits) {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   const Tensor special = Tensor::from<float>(
       {6}, {std::nanf("77"), -std::nanf("1"), infinity, -infinity, -0.0f, 1e-42f});
-  // Columns 1 and 2 of [3, 4]: rows lie apart.
+  // Columns 1 and 2 of [3, 4], so rows are not adjacent.
   const Tensor base = numbers({3, 4});
   const Tensor columns = rw::slice(base, 1, 1, 3);
   BOOST_REQUIRE(!columns.is_contiguous());
@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(a_mismatch_lists_everything_and_changes_nothing) {
   BOOST_TEST(!contains(lenient, "unexpected"));
   BOOST_CHECK(bytes_of(state) == before);
 
-  // Same number of values, other shapes.
+  // As many values in other shapes.
   for (const Shape& shape : {Shape{4, 3}, Shape{12}, Shape{1, 3, 4}, Shape{3, 4, 1}}) {
     BOOST_CHECK_THROW(
         io::load(path, {{"model/fc/weight", rw::ones(shape)}}, {.allow_unexpected = true}),
@@ -235,7 +235,7 @@ BOOST_AUTO_TEST_CASE(loading_what_fits_reports_what_does_not) {
   BOOST_CHECK(bytes_of(state[2].tensor) == bytes_of(rw::ones({4, 2})));
   BOOST_CHECK(bytes_of(state[3].tensor) == bytes_of(rw::ones({2})));
 
-  // What is not allowed is refused whole, the same as without renaming.
+  // Everything that is not allowed is refused as a whole, as without renaming.
   const StateList again = {{"model/body/w", rw::ones({3, 4})},
                            {"model/body/cell/b", rw::ones({4})},
                            {"model/head/weight", rw::ones({4, 2})},
@@ -250,7 +250,7 @@ BOOST_AUTO_TEST_CASE(loading_what_fits_reports_what_does_not) {
         contains(message_of<io::StateMismatch>([&] { io::load(path, again, stricter); }), part));
     BOOST_CHECK(bytes_of(again) == before);
   }
-  // A name that fits nothing is a mistake, and no loading of nothing.
+  // A name that matches nothing is an error: load() does not silently load nothing.
   BOOST_TEST(contains(message_of<io::StateMismatch>([&] {
                         io::load(path, {{"modle/new", rw::ones({2})}},
                                  {.allow_missing = true, .allow_unexpected = true});

@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(bounds) {
     const double norm = norm_of(list);
     const std::vector<double> g = model.w.grad().to(DType::float64).to_vector<double>();
 
-    // Within the bounds not a bit changes.
+    // Within the bounds, no bit changes.
     const std::string before = gradient_bytes(list);
     BOOST_CHECK_CLOSE(rw::clip_by_norm(list, norm * 1.01, norm * 0.99), norm, 1e-11);
     rw::clip_by_norm(list, infinity);
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(huge_and_tiny_gradients) {
   }
   check(DType::float64, 4e-320, 0.1);  // denormal
 
-  // 1e30-sized gradients, clipped, then train: neither a throw nor a zero step.
+  // Gradients of 1e30, clipped, then used for training: no exception, and no zero step.
   Parameter p(rw::zeros({100}));
   const ParameterList list = {{"p", &p}};
   rw::Adam optimizer(list, {.learning_rate = 0.1});
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(huge_and_tiny_gradients) {
 BOOST_AUTO_TEST_CASE(zero_stays_zero) {
   Model model(DType::float32);
   const ParameterList list = rw::parameters(model);
-  BOOST_CHECK_EQUAL(rw::clip_by_norm(list, 2, 1), 0);  // no gradients at all
+  BOOST_CHECK_EQUAL(rw::clip_by_norm(list, 2, 1), 0);  // there are no gradients yet
   for (const auto& entry : list) {
     set_gradient(*entry.parameter, 0);
   }

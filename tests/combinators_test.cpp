@@ -1,4 +1,5 @@
-// Layers made of layers: dropout reaches through every nesting, and errors name who they speak of.
+// Layers made of layers: dropout reaches through every nesting, and errors name the layer
+// concerned.
 #include <boost/test/unit_test.hpp>
 
 #include <rewind/autograd/fuse/math.hpp>
@@ -26,8 +27,8 @@ GruCell cell(Rng& rng, std::int64_t input = features) {
   return GruCell({.input = input, .hidden = features, .dtype = DType::float64}, rng);
 }
 
-/// A layer as a user writes it: takes a Tensor and knows nothing of lengths, has dropout of its own
-/// and a state that does nothing.
+/// A layer as a user writes it: it takes a Tensor, ignores lengths, has its own dropout, and a
+/// state that does nothing.
 struct NoisyLayer {
   using State = HiddenState;
 
@@ -43,7 +44,7 @@ struct NoisyLayer {
   void parameters(Visit&&) {}
 };
 
-/// Calls `body(name, layer)` for layers that have dropout, all of [T, B, 4] to [T, B, 4].
+/// Calls `body(name, layer)` for layers with dropout, each from [T, B, 4] to [T, B, 4].
 template <class Body>
 void for_each_leaf(Rng& rng, Body&& body) {
   const Recurrent<GruCell> dropped{.cell = cell(rng), .dropout = {.states = 0.5}};
@@ -62,7 +63,7 @@ void for_each_leaf(Rng& rng, Body&& body) {
   body("a user's", NoisyLayer{});
 }
 
-/// Calls `body(name, layer)` for every combinator around `layer`.
+/// Calls `body(name, layer)` for every combinator applied to `layer`.
 template <class L, class Body>
 void for_each_combinator(const std::string& name, const L& layer, Rng& rng, Body&& body) {
   const Recurrent<GruCell> quiet{cell(rng)};
@@ -131,7 +132,7 @@ BOOST_AUTO_TEST_CASE(what_is_a_layer_of_sequences_is_told_from_a_cell) {
                 SequenceLayer<Stacked<std::vector<LSTM>>> &&
                 SequenceLayer<Bidirectional<Recurrent<LstmCell>>>);
   static_assert(!SequenceLayer<LstmCell> && !SequenceLayer<Linear> && !Cell<LSTM>);
-  // Options of a network are not those of a cell.
+  // Options of a network are not options of a cell.
   const auto has_layers = [](auto options) {
     return requires { options.layers; };
   };
@@ -175,7 +176,7 @@ BOOST_AUTO_TEST_CASE(errors_say_which_layer) {
   const Tensor x = rng.normal({2, 3, features}, 0, 1, DType::float64);
   check_throws<ShapeError>([&] { static_cast<void>(net(x)); },
                            "gru: input has 4 features, expected 7 (x is [2, 3, 4])");
-  static_cast<void>(parameters(net));  // names them
+  static_cast<void>(parameters(net));  // assigns the names
   check_throws<ShapeError>([&] { static_cast<void>(net(x)); },
                            "gru (1/cell): input has 4 features, expected 7 (x is [2, 3, 4])");
 

@@ -1,4 +1,4 @@
-// Cross entropy and nll against a long-double reference, and their edges.
+// Cross entropy and nll against a long-double reference, and their edge cases.
 
 #include <cmath>
 #include <limits>
@@ -30,7 +30,7 @@ using rw::Reduction;
 using rw::Shape;
 using rw::Tensor;
 
-/// -sum_c w_c q_c log softmax(x)_c of each row, and what it weighs in a mean.
+/// -sum_c w_c q_c log softmax(x)_c of each row, and the row's weight in a mean.
 struct Terms {
   Numbers loss;
   Numbers weight;
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(perfect_and_worst_predictions) {
   }
   const Tensor x = row_of<float>({largest, -largest});
   BOOST_CHECK_EQUAL(rw::cross_entropy(x, integers({0})).item(), 0.0);
-  // The true loss is twice the largest number; its gradient is finite all the same.
+  // The true loss is twice the largest number; its gradient is finite nevertheless.
   BOOST_CHECK_EQUAL(rw::cross_entropy(x, integers({1})).item(), infinity);
   check_values(gradient_of(x, [](const Tensor& v) { return rw::cross_entropy(v, integers({1})); }),
                {1, -1});

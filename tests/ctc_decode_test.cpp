@@ -1,4 +1,4 @@
-// Greedy and prefix beam decoding against the enumeration of all paths, and their edges.
+// Greedy and prefix beam decoding against an enumeration of all paths, and their edge cases.
 
 #include <algorithm>
 #include <cmath>
@@ -36,7 +36,7 @@ bool operator==(const rw::CtcDecoded& a, const rw::CtcDecoded& b) {
 BOOST_AUTO_TEST_CASE(padding_may_stand_in_front) {
   const Tensor x = Values(12).uniform({5, 2, 3}, -2, 2);
   const Labels length = {5, 3};
-  // Lengths with their side, as a Sequence has them.
+  // Lengths with the side of the padding, as in a Sequence.
   const rw::Sequence lengths(x, integers(length), rw::Padding::before);
   const auto greedy = rw::ctc_greedy_decode(x, lengths);
   const auto beams = rw::ctc_beam_search(x, lengths, {.beams = 8, .results = 3});
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(wide_beams_find_what_enumeration_finds) {
     for (std::size_t i = 0; i < found.size(); ++i) {
       BOOST_TEST(found[i].labels == sorted[i].second, boost::test_tools::per_element());
       BOOST_TEST(std::abs(found[i].log_probability - std::log(sorted[i].first)) < 1e-12);
-      // The loss knows the same number.
+      // The loss gives the same number.
       const Tensor value =
           rw::ctc_loss(x, columns({found[i].labels}), {}, {}, {blank, Reduction::sum});
       BOOST_TEST(std::abs(value.item() + found[i].log_probability) < 1e-12);
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(wide_beams_find_what_enumeration_finds) {
 
 BOOST_AUTO_TEST_CASE(best_path_is_not_the_best_labelling) {
   // Figure 7.3 of Graves (2012): blank 0.7 and 0.6, a 0.3 and 0.4. The path of blanks is the most
-  // probable, 0.42, but the paths of "a" add up to 0.58.
+  // probable, 0.42, but the paths of "a" sum to 0.58.
   const Tensor x = log(Tensor::from<double>({2, 1, 2}, {0.7, 0.3, 0.6, 0.4}));
   const rw::CtcDecoded greedy = rw::ctc_greedy_decode(x)[0];
   BOOST_TEST(greedy.labels.empty());
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(narrow_beams_give_lower_bounds) {
   }
 }
 
-// The search again, with a map from prefixes in place of the tree.
+// The same search with a map from prefixes instead of the tree.
 BOOST_AUTO_TEST_CASE(narrow_beams_equal_a_plain_search) {
   struct Ends {
     double blank = 0;

@@ -1,4 +1,4 @@
-// The CTC loss against the enumeration of all paths, and its edges.
+// The CTC loss against an enumeration of all paths, and its edge cases.
 
 #include <cmath>
 #include <limits>
@@ -46,7 +46,7 @@ Tensor lengths_of(const std::vector<Labels>& batch) {
 
 struct Enumerated {
   double p = 0;
-  Numbers gradient;  // of -log p by the logits
+  Numbers gradient;  // of -log p with respect to the logits
 };
 
 Enumerated enumerate(const Tensor& logits, const Labels& labels, Size blank) {
@@ -214,7 +214,7 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing) {
   }
 }
 
-// Steps and labels each on either side: as the sequences alone.
+// Steps and labels each padded on either side give the same as the sequences alone.
 BOOST_AUTO_TEST_CASE(padding_may_stand_in_front) {
   const std::vector<Labels> batch = {{1, 1}, {2}, {1, 2}, {}, {2, 2}};
   const Labels steps = {4, 2, 5, 0, 2};
@@ -227,7 +227,7 @@ BOOST_AUTO_TEST_CASE(padding_may_stand_in_front) {
       }
     }
   }
-  // The labels of a column at its end, with a class that there is not before them.
+  // The labels at the end of each column, with a class that does not exist before them.
   const Tensor behind = Tensor::from<Size>({2, 5}, {1, -7, 1, -7, 2, 1, 2, 2, -7, 2});
   const rw::Lengths in_front(integers(steps), rw::Padding::before);
   for (const Reduction reduction : {Reduction::none, Reduction::sum, Reduction::mean}) {
@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(padding_may_stand_in_front) {
       return rw::ctc_loss(v, columns(batch), in_front, lengths_of(batch), options);
     };
     check_near(numbers(f(x)), numbers(g(x)), 0);
-    // The sequences with their padding behind.
+    // The sequences with their padding at the end.
     Tensor moved = clean.clone();
     for (Size b = 0; b < 5; ++b) {
       const Size n = steps[static_cast<std::size_t>(b)];
@@ -328,7 +328,7 @@ BOOST_AUTO_TEST_CASE(empty_batches_and_sequences) {
 }
 
 BOOST_AUTO_TEST_CASE(extreme_logits) {
-  // Sharp and right: exactly 0, no less; sharp and wrong: finite.
+  // Sharp and right: exactly 0, not less; sharp and wrong: finite.
   const Tensor x = Tensor::from<float>({3, 1, 3}, {0, 1e4f, 0, 1e4f, 0, 0, 0, 1e4f, 0});
   const Loss right = [](const Tensor& v) { return rw::ctc_loss(v, columns({{1, 1}}), {}, {}); };
   const Loss wrong = [](const Tensor& v) { return rw::ctc_loss(v, columns({{2, 2}}), {}, {}); };
@@ -347,7 +347,7 @@ BOOST_AUTO_TEST_CASE(extreme_logits) {
       gradient_of(masked, [](const Tensor& v) { return rw::ctc_loss(v, columns({{1}}), {}, {}); }),
       Numbers(6), 0);
 
-  // A NaN is not lost, wherever it stands.
+  // A NaN is not lost, wherever it is.
   for (int i = 0; i < 9; ++i) {
     Tensor bad = x.clone();
     bad.mutable_data<float>()[i] = std::numeric_limits<float>::quiet_NaN();

@@ -1,5 +1,5 @@
 // Greedy decoding and sampling with a small recurrent model of random weights, against the
-// definitions; the edges and messages that they share with beam search.
+// definitions; edge cases and messages shared with beam search.
 
 #include <algorithm>
 #include <cmath>
@@ -20,7 +20,7 @@ namespace {
 using namespace rw;
 using namespace rw::testing;
 
-/// The probability of each next token by the options, from the definition.
+/// The probability of each next token under the options, from the definition.
 std::vector<double> expected_shares(std::vector<double> p, const SamplingOptions& options) {
   std::vector<std::pair<double, std::size_t>> sorted;
   double total = 0;
@@ -97,14 +97,14 @@ BOOST_AUTO_TEST_CASE(samples_have_the_distribution_asked_for) {
         chi_square += (counts[i] - expected) * (counts[i] - expected) / expected;
       }
     }
-    // 20.5 is exceeded once in a thousand at five degrees of freedom.
+    // With five degrees of freedom, 20.5 is exceeded once in a thousand.
     BOOST_TEST(chi_square < 20.5, "top_k " << options.top_k << " top_p " << options.top_p
                                            << " temperature " << options.temperature);
   }
 }
 
 BOOST_AUTO_TEST_CASE(whole_samples_have_their_probability) {
-  // Sequences over two tokens and an end: the share of each against its probability.
+  // Sequences over two tokens and an end: the share of each, compared with its probability.
   const TinyWriter model(3, 8, 1.0);
   const Start one = start(1, 9, model);
   constexpr Size draws = 20'000;

@@ -1,5 +1,5 @@
-// Graphs of a million operations, built, run backward and destroyed on a thread with a small stack;
-// and threads that share parameters.
+// Graphs of a million operations: built, played back and destroyed on a thread with a small stack.
+// Also threads that share parameters.
 #include <functional>
 #include <thread>
 
@@ -18,7 +18,7 @@ using namespace rw;
 
 namespace {
 
-// The sanitizers need many times the memory.
+// Sanitizers need many times the memory.
 constexpr int operations = rw::detail::is_sanitized ? 50'000 : 1'000'000;
 
 void run_on_small_stack(std::function<void()> body) {
@@ -35,8 +35,8 @@ void run_on_small_stack(std::function<void()> body) {
   pthread_attr_destroy(&attributes);
 }
 
-/// Gradient of the last value by the first, of `operations` steps each made from the two values
-/// before it.
+/// Gradient of the last value with respect to the first, after `operations` steps, each from the
+/// two values before it.
 double gradient_of_last(const std::function<Tensor(const Tensor&, const Tensor&)>& next) {
   double result = 0;
   run_on_small_stack([&] {
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(chain) {
 }
 
 BOOST_AUTO_TEST_CASE(doubling) {
-  // The mean of x and x has slope 1 through 2^n paths.
+  // The mean of x and x has gradient 1, over 2^n paths.
   BOOST_TEST(gradient_of_last([](const Tensor& x, const Tensor&) {
                return fuse(
                    "mean", [](auto a, auto b) { return 0.5 * (a + b); }, x, x);

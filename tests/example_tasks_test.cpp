@@ -1,5 +1,5 @@
-// The tasks of the experiments, exactly as they are defined: adding, copy memory, the order of
-// three symbols, the embedded Reber grammar, the alignment of letters with frames, and noisy waves.
+// The tasks of the experiments follow their definitions: adding, copy memory, the order of three
+// symbols, the embedded Reber grammar, the alignment of letters with frames, and noisy waves.
 
 #include <algorithm>
 #include <cmath>
@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(a_step_is_right_when_all_legal_symbols_come_first) {
   };
   const std::vector<bool> all(8, true);
   BOOST_TEST((right() == std::vector{all, all}));
-  // After BPBTXSE only P is legal: one that is as likely makes the step wrong.
+  // After BPBTXSE only P is legal: another symbol that is as likely makes the step wrong.
   logits[(6 * 2 + 1) * 7 + reber::symbols.find('T')] = 1.0F;
   std::vector<bool> but_one = all;
   but_one[6] = false;
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(frames_of_letters_can_be_told_apart) {
     const alignment::Utterance utterance = alignment::draw(0.0, rng);
     BOOST_REQUIRE(utterance.frames.size() == 8 * utterance.truth.size());
     BOOST_REQUIRE((utterance.labels.size() >= 3 && utterance.labels.size() <= 8));
-    // The labels are what the frames spell, equal neighbours being parted by silence.
+    // The labels are what the frames spell; silence separates equal neighbours.
     std::vector<std::int64_t> spelt;
     for (std::size_t t = 0; t < utterance.truth.size(); ++t) {
       const char letter = utterance.truth[t];

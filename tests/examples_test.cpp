@@ -1,4 +1,4 @@
-// What the experiments share: the tasks exactly as they are defined, the command line, training and
+// What the experiments share: the tasks, as they are defined, the command line, training and
 // testing.
 
 #include <cmath>
@@ -397,7 +397,7 @@ BOOST_AUTO_TEST_CASE(what_a_model_says_at_each_step_ends_with_what_it_says_at_th
   });
 }
 
-/// One weight w, whose loss is w^2 and whose gradient therefore 2 w; wrong until w is below 1/2.
+/// One weight w with loss w^2, and so gradient 2 w; wrong until w is below 1/2.
 struct Descent {
   examples::Experiment experiment{"descent", "summary", "  descent"};
   rw::Parameter w{rw::full({1}, 1.0)};

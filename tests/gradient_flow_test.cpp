@@ -1,5 +1,5 @@
-// Gradient flow through time: looking changes nothing, whatever the layer, the type or the numbers,
-// and mistakes are explained.
+// Gradient flow through time: observing it changes nothing, for any layer, type and numbers, and
+// mistakes are explained.
 #include <cmath>
 #include <optional>
 
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(every_layer_of_a_model_is_a_run) {
 }
 
 BOOST_AUTO_TEST_CASE(states_that_are_used_by_themselves_count) {
-  // trace() gives the states of all steps to the caller.
+  // trace() returns the states of all steps, so the loss can use them directly.
   Cells cells;
   const Recurrent<RnnCell> layer{cells.rnn};
   const Tensor x = draw({steps, batch, input}, 17);
@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_recorded_without_a_recorder) {
   const std::int64_t before = operations();
   {
     const StateRecorder recorder;
-    BOOST_TEST(operations() == before + 2 * steps);  // h and c are handed on at each step
+    BOOST_TEST(operations() == before + 2 * steps);  // h and c are passed on at each step
     StateRecorder inner;
     operations();
     BOOST_TEST(inner.runs() == 1U);
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(float32_is_close_and_tiny_gradients_have_a_norm) {
   BOOST_TEST(largest_difference(single.state_norms(1), exact.state_norms(1)) < 1e-5);
   BOOST_TEST(largest_difference(single.weight_norms("w_h"), exact.weight_norms("w_h")) < 1e-5);
   BOOST_TEST(std::abs(single.spectral_radius(2, 1) - exact.spectral_radius(2, 1)) < 1e-5);
-  // Their squares vanish in the type itself.
+  // Their squares underflow in the type itself.
   const GradientFlow tiny = flow_of(wide, x, 1e-200);
   BOOST_TEST(largest_difference(tiny.state_norms() * 1e200, exact.state_norms()) < 1e-12);
   const GradientFlow none = flow_of(wide, x, 0.0);

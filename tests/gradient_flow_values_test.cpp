@@ -1,5 +1,5 @@
-// The gradients, contributions and Jacobians of gradient flow through time: closed forms and finite
-// differences.
+// The gradients, contributions and Jacobians of gradient flow through time, compared with closed
+// forms and finite differences.
 #include <cmath>
 
 #include <boost/test/unit_test.hpp>
@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_CASE(a_linear_network_has_the_closed_form) {
                 .activation = Activation::identity,
                 .dtype = DType::float64},
                rng);
-  // A rotation by which vectors grow by 0.9, and more that is smaller.
+  // A rotation that scales vectors by 0.9, plus smaller terms.
   const double c = 0.9 * std::cos(0.7), s = 0.9 * std::sin(0.7);
   cell.w_h.assign(Tensor::from<double>(
       {hidden, hidden}, {c, -s, 0.6, 0.2, s, c, -0.4, 0.1, 0, 0, 0.5, 0.7, 0, 0, 0, -0.3}));
@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(a_linear_network_has_the_closed_form) {
     BOOST_TEST(std::abs(numbers(flow.state_norms())[static_cast<std::size_t>(t)] - norm) < 1e-14);
     expected = matmul(expected, transposed(w));
   }
-  // The power method: the square of the largest singular value.
+  // The power method gives the square of the largest singular value.
   Tensor direction = ones({1, hidden}, DType::float64);
   double stretch = 0;
   for (int i = 0; i < 2000; ++i) {
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(gradients_of_states_agree_with_finite_differences) {
     const auto [y, last] = layer(x);
     const GradientFlow flow = gradient_flow(tape, loss_of(y, last), recorder).at(0);
 
-    // The run by hand, with one number of the state after step t moved.
+    // The run by hand, with one number of the state after step t changed.
     const auto moved_loss = [&](std::int64_t t, int tensor, std::int64_t element, double by) {
       const StopRecording constant;
       auto state = cell.initial_state(batch);
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(gradients_of_states_agree_with_finite_differences) {
               s.template mutable_data<double>()[element] += by;
             }
           });
-          // The output of this very step follows where it is computed from the new state.
+          // If the output of this step is computed from the new state, it changes too.
           if constexpr (std::same_as<C, SlowCell>) {
             out = matmul(next.slow, cell.w_out);
           } else if constexpr (std::same_as<C, ElmanCell>) {
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(jacobians_agree_with_finite_differences) {
 }
 
 BOOST_AUTO_TEST_CASE(steps_are_those_of_x_whatever_the_lengths) {
-  // Each sequence of a batch flows as it does alone.
+  // Each sequence of a batch flows as it would alone.
   Cells cells;
   const std::vector<std::int64_t> lengths{2, 6, 4};
   for (const Direction direction : {Direction::forward, Direction::backward}) {

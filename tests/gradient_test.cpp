@@ -1,5 +1,5 @@
 // Gradients of every operation against central differences: each row of the operation table, each
-// sample, each way to choose which of the inputs are differentiated.
+// sample, and each choice of the inputs to differentiate.
 
 #include <cmath>
 #include <set>
@@ -30,8 +30,7 @@ const Table& table() {
   return all;
 }
 
-/// The sample as a function of those inputs whose bits are set in `chosen`, the others being
-/// constants.
+/// The sample as a function of the inputs whose bits are set in `chosen`; the others are constants.
 Sample restricted(const Sample& sample, unsigned chosen) {
   Sample result;
   for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
@@ -61,8 +60,8 @@ std::string describe(const Operation& row, std::size_t sample, unsigned chosen) 
   return text;
 }
 
-/// The gradient of an irregularly weighted sum of a sample's result by its inputs, one after
-/// another.
+/// The gradient of an irregularly weighted sum of a sample's result with respect to its inputs, one
+/// after another.
 std::vector<double> gradients_of_sample(const Sample& sample, bool recorded) {
   rw::Tape tape;
   std::vector<Tensor> x;
@@ -121,8 +120,7 @@ BOOST_AUTO_TEST_CASE(first_derivatives_of_every_operation) {
   BOOST_TEST(checks >= min_checks);
 }
 
-// What gradgradcheck cannot see: a term of the recorded gradient that does not depend on the
-// inputs.
+// gradgradcheck cannot see a term of the recorded gradient that does not depend on the inputs.
 BOOST_AUTO_TEST_CASE(recorded_gradients_equal_plain_ones) {
   for (const Operation& row : table()) {
     for (std::size_t i = 0; i < row.samples.size(); ++i) {

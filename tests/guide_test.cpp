@@ -1,5 +1,5 @@
-// The code of docs/guide.md, run on tiny data. tests/lint/guide.sh sees to it that each line of the
-// page stands here; what the page leaves out, such as data, stands around it.
+// The code of docs/guide.md, run on tiny data. tests/lint/guide.sh checks that each line of the
+// page is here. What the page leaves out, such as data, is added around it.
 #include <filesystem>
 
 #include <boost/test/unit_test.hpp>
@@ -26,7 +26,7 @@ std::string new_folder() {
   return folder;
 }
 
-/// A recurrent network and what reads it out.
+/// A recurrent network and its readout.
 struct Model {
   GRU network;
   Linear head;
@@ -255,4 +255,3 @@ autosave.finish();
   BOOST_TEST(directory.best()->score.value() == loss);
   std::filesystem::remove_all(folder);
 }
-

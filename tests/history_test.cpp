@@ -1,4 +1,4 @@
-// The history of a training, as a value and as a table, and the line that shows its progress.
+// The history of a training, as a value and as a table, and the progress line.
 
 #include <algorithm>
 #include <array>
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(a_line_for_each_step) {
              "10,1e-300,nan\n");
   BOOST_TEST(io::to_csv(History()) == "step\n");
   History history;
-  history.add("loss", 1, -std::nan(""));  // as arithmetic makes it
+  history.add("loss", 1, -std::nan(""));  // the sign that arithmetic produces
   BOOST_TEST(io::to_csv(history) == "step,loss\n1,nan\n");
 }
 
@@ -136,13 +136,13 @@ BOOST_AUTO_TEST_CASE(the_line_fits_a_narrow_terminal) {
   BOOST_TEST(text(35) == "    lstm  loss 0.50000   ETA 1:00");
   BOOST_TEST(text(20) == "    lstm  loss 0.500");
   BOOST_TEST(text(0).empty());
-  // Characters are cut whole, and wide ones count twice.
+  // Characters are never cut in half, and wide ones count twice.
   BOOST_TEST(text(5, "äöüäöüäöü") == "äöüäö");
   BOOST_TEST(text(5, "漢字漢字漢字漢字") == "漢字");
   BOOST_TEST(rw::ProgressBar::text("a", 3, 0, 0.5, 20, 14) == "       a  step");
 }
 
-/// What a bar writes to a terminal of so many columns while `body` draws.
+/// What a bar writes to a terminal with `columns` columns while `body` draws.
 std::string drawn_on(std::size_t columns, const std::function<void(rw::ProgressBar&)>& body) {
   const int screen = ::posix_openpt(O_RDWR | O_NOCTTY);
   BOOST_REQUIRE(screen >= 0);
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(on_a_terminal_of_any_width_it_is_one_line) {
     BOOST_TEST(text.ends_with("\r\x1b[K"));
     BOOST_TEST(text.find('\n') == std::string::npos);
   }
-  // Where the terminal does not know its width, the environment may.
+  // If the terminal does not know its width, the environment may.
   ::setenv("COLUMNS", "30", 1);
   const std::string text = drawn_on(0, draw);
   ::unsetenv("COLUMNS");
@@ -203,10 +203,10 @@ BOOST_AUTO_TEST_CASE(the_first_step_does_not_count_for_the_time_that_is_left) {
     bar.update(2, 100, 0.5);
     second_step = bar.seconds() - before;
   });
-  BOOST_TEST(text.find("ETA") == text.rfind("ETA"));  // none is told at first
+  BOOST_TEST(text.find("ETA") == text.rfind("ETA"));  // none is shown at first
   const std::size_t at = text.find("ETA ");
   BOOST_REQUIRE(at != std::string::npos);
-  // 98 steps at 0.11 s are 11 s, and 98 at the mean of both would be 79 s.
+  // 98 steps at 0.11 s are 11 s; 98 steps at the mean of both would be 79 s.
   const int minutes = std::stoi(text.substr(at + 4));
   const int seconds = std::stoi(text.substr(text.find(':', at) + 1));
   BOOST_TEST(60 * minutes + seconds >= 11);

@@ -1,4 +1,5 @@
-// Choosing and adding by index against plain loops, and the gradients that are added in place.
+// Choosing and accumulating by index against plain loops, and the gradients that are accumulated in
+// place.
 
 #include <rewind/autograd/fuse/math.hpp>
 #include <rewind/autograd/operations/indexing.hpp>
@@ -16,8 +17,8 @@ namespace {
 
 std::size_t at(int axis) { return static_cast<std::size_t>(axis); }
 
-/// Indices in [0, size), some of them several times, none for size 0 (where `shape` must hold no
-/// elements).
+/// Indices in [0, size), some of them repeated. For size 0 there are none, and `shape` must hold no
+/// elements.
 Tensor indices_below(std::int64_t size, const Shape& shape) {
   std::vector<std::int64_t> values(static_cast<std::size_t>(shape.elements()));
   std::int64_t next = 3;
@@ -32,8 +33,8 @@ const std::vector<Shape> shapes = {Shape{6},          Shape{5, 3},    Shape{4, 1
                                    Shape{3, 0},       Shape{0, 3},    Shape{3, 4, 5},
                                    Shape{2, 3, 4, 2}, Shape{2, 0, 3}, Shape{2, 3, 1, 2, 3}};
 
-/// Calls `body(x, axis, T{})` for tensors of every shape and type, dense and as columns, and every
-/// axis.
+/// Calls `body(x, axis, T{})` for tensors of every shape and type, dense and as columns of a wider
+/// one, and for every axis.
 template <class Body>
 void for_each_axis(Body body) {
   for (const Shape& shape : shapes) {
@@ -278,7 +279,7 @@ BOOST_AUTO_TEST_CASE(rows_used_several_times_add_up_in_the_tables_gradient) {
 }
 
 BOOST_AUTO_TEST_CASE(gradients_in_place_equal_recorded_ones) {
-  // The indexed tensor is the whole of a watched one, rows of it, or columns of it; every pass gets
+  // The indexed tensor is the whole of a watched one, rows of it, or columns of it. Every pass gets
   // contributions from two uses.
   const Tensor base = numbered<double>(Shape{7, 6});
   for (const int part : {0, 1, 2}) {
@@ -297,7 +298,7 @@ BOOST_AUTO_TEST_CASE(gradients_in_place_equal_recorded_ones) {
         const Tensor recorded = tape.gradient(both, {x}, {.seed = seed, .create_graph = true})[0];
         check_equal(at_once, PlainArray<double>(recorded));
       }
-      // Both uses in one pass: the second one adds to what the first one wrote.
+      // Both uses in one pass: the second accumulates into what the first wrote.
       const Tensor s1 = numbered<double>(y1.shape());
       const Tensor s2 = numbered<double>(y2.shape());
       const Tensor g1 = tape.gradient(y1, {x}, {.seed = s1, .retain = true})[0];

@@ -1,4 +1,4 @@
-// rewind-inspect, run as people run it: what it prints, as text and as JSON, and its exit code.
+// rewind-inspect, run like a user runs it: its output, as text and as JSON, and its exit code.
 
 #include <algorithm>
 #include <cmath>
@@ -36,7 +36,7 @@ const std::string old_file = REWIND_TEST_DATA "/checkpoint_before_index.h5";
 constexpr float nan32 = std::numeric_limits<float>::quiet_NaN();
 constexpr float infinity32 = std::numeric_limits<float>::infinity();
 
-/// What a run of the program gave.
+/// The result of running the program.
 struct Run {
   int code = -1;
   std::string out;
@@ -45,7 +45,7 @@ struct Run {
   json parsed() const { return json::parse(out); }
 };
 
-/// Runs it with words that hold no apostrophe.
+/// Runs it with arguments that hold no apostrophe.
 Run inspect(const std::vector<std::string>& words) {
   const TemporaryFolder folder;
   std::string command = fmt::format("'{}'", REWIND_INSPECT);
@@ -76,21 +76,21 @@ std::size_t columns(const std::string& text) {
   return widest;
 }
 
-/// Whether a terminal shows every byte of it, and obeys none.
+/// Whether a terminal shows every byte of the text and obeys none.
 bool is_harmless(const std::string& text) {
   const bool plain = std::ranges::none_of(
       text, [](unsigned char c) { return (c < 0x20 && c != '\n') || c == 0x7f; });
   return plain && !contains(text, "\u009b") && !contains(text, "\u202e");
 }
 
-/// The entry of a list that has this path.
+/// The entry of a list with this path.
 json at(const json& list, const std::string& path) {
   const auto found = std::ranges::find_if(list, [&](const json& x) { return x["path"] == path; });
   BOOST_REQUIRE_MESSAGE(found != list.end(), "there is no " << path);
   return *found;
 }
 
-/// The files that docs/inspect.md shows, after 4,200 steps and after more.
+/// The files that docs/inspect.md shows: after 4,200 steps, and after more.
 void write_example(const std::string& path, double steps = 4200) {
   const auto wave = [](const Shape& shape, double scale) {
     Tensor x = rw::zeros(shape);
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(the_page_shows_what_is_printed) {
   const std::string page = content_of(REWIND_INSPECT_PAGE);
   write_example(folder / "run.h5");
   write_example(folder / "later.h5", 5000);
-  // Without the lines that name the folder.
+  // Compares without the lines that name the folder.
   const auto check_shown = [&](const Run& run, std::size_t skipped) {
     std::string quoted;
     for (const std::string& line : lines_of(run.out)) {
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(the_golden_file_is_listed) {
   BOOST_TEST(bias["shape"] == json::array({4}));
   BOOST_TEST(bias["infinite"] == 1);
   BOOST_TEST(bias["maximum"] == static_cast<double>(1e-42f));
-  const json rng = at(listing["tensors"], "rng");  // to the last digit
+  const json rng = at(listing["tensors"], "rng");  // all digits
   BOOST_TEST(rng["minimum"] == std::numeric_limits<std::int64_t>::max() / -3 + 1);
   BOOST_TEST(rng["maximum"] == std::numeric_limits<std::int64_t>::max() / 3 + 4);
   const json nothing = at(listing["tensors"], "model/nothing");
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(statistics_are_those_of_the_finite_values) {
   BOOST_TEST(none["nan"] == 1);
   const json very_large = at(tensors, "large");
   BOOST_TEST(very_large["mean"] == large);
-  BOOST_TEST(very_large["norm"].is_null());  // beyond a double
+  BOOST_TEST(very_large["norm"].is_null());  // too large for a double
   const double far_norm = at(tensors, "far")["norm"];
   BOOST_TEST(far_norm == large / 4 * std::sqrt(2.0), boost::test_tools::tolerance(1e-15));
   BOOST_TEST(at(tensors, "far")["mean"] == 0.0);
@@ -448,7 +448,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_answered_is_trouble) {
 
 BOOST_AUTO_TEST_CASE(no_text_of_a_file_steers_the_terminal) {
   const Folder folder;
-  // A control sequence in 7 bits, in 8, writing from the right, bytes that are no UTF-8.
+  // Control sequences in 7 bits and in 8, right-to-left text, and bytes that are not UTF-8.
   const std::string hostile = "\x1b]0;owned\a\u009b2J\u202e\x7f\r\n\b";
   const std::string a = folder / "a\x1b[2J\n.h5";
   const std::string b = folder / "b.h5";
@@ -485,7 +485,7 @@ BOOST_AUTO_TEST_CASE(no_text_of_a_file_steers_the_terminal) {
   BOOST_TEST(contains(listing.out, "\\x1b]0;owned\\x07\\u{9b}2J\\u{202e}\\x7f\\x0d\\n\\x08"),
              listing.out);
   BOOST_TEST(inspect({"--json", a}).parsed()["metadata"][hostile] == hostile + "1");
-  // Damage is told with the names that the file holds.
+  // Damage is reported with the names in the file.
   std::string bytes = content_of(a);
   bytes[io::detail::CheckpointReader(a).index().tensors.back().offset] ^= 1;
   write(a, bytes);

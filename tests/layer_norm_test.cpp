@@ -22,7 +22,7 @@ BOOST_AUTO_TEST_CASE(rows_against_plain_loops) {
   Rng rng(1);
   for (const std::int64_t n : {1, 2, 7, 8, 15, 16, 17, 31, 64, 65, 300}) {
     const Tensor wide = rng.normal({3, 2, n + 4}, 5, 2, DType::float64);
-    const Tensor x = slice(wide, -1, 3, n + 3);  // rows lie apart
+    const Tensor x = slice(wide, -1, 3, n + 3);  // rows are not adjacent
     const Tensor y = standardize(x, 0.01);
     const Tensor y32 = standardize(x.to(DType::float32), 0.01);
     for (std::int64_t r = 0; r < 6; ++r) {
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(float32_gradients_agree_with_float64) {
     const auto gradient = [&](DType dtype) {
       Tape tape;
       const Tensor in = tape.watch(x.to(dtype));
-      // Twice, so that the second use adds to the first.
+      // Two uses, so that the second accumulates into the first.
       const Tensor loss =
           sum(standardize(in) * weights.to(dtype)) + sum(square(standardize(in, 1)));
       return tape.gradient(loss, {in})[0].to(DType::float64).to_vector<double>();
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(special_rows) {
   const auto far = standardize(Tensor::from<float>({1, 32}, values), 1e-12).to_vector<float>();
   BOOST_TEST(std::abs(far[0] + 1) < 1e-3);
   BOOST_TEST(std::abs(far[1] - 1) < 1e-3);
-  // Squares that overflow do not make a row vanish.
+  // Squares that overflow do not make a row zero.
   const auto wide = standardize(Tensor::from<float>({1, 4}, {1e30F, -1e30F, 3e30F, 1e30F}));
   const auto narrow = standardize(Tensor::from<float>({1, 4}, {1, -1, 3, 1}), 1e-30);
   const auto largest = standardize(Tensor::from<double>({1, 2}, {-1e308, 0.5e308}));
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(special_rows) {
   for (const float v : standardize(Tensor::from<float>({1, 2}, {infinity, 1})).to_vector<float>()) {
     BOOST_TEST(std::isnan(v));
   }
-  // A NaN fills its own row and no other.
+  // A NaN fills its own row and no other row.
   Tensor x = ones({2, 3});
   x.mutable_data<float>()[1] = std::numeric_limits<float>::quiet_NaN();
   const auto y = standardize(x).to_vector<float>();

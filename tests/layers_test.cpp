@@ -1,4 +1,4 @@
-// Layers without time: values, gradients, initialisers, naming, and generic combinators over a
+// Layers without time: values, gradients, initialisers, names, and generic combinators applied to a
 // user's cell.
 #include <cmath>
 
@@ -54,7 +54,7 @@ struct LeakyCell {
 };
 static_assert(Cell<LeakyCell> && !ProjectingCell<LeakyCell>);
 
-/// The same, made of options.
+/// The same cell, made from options.
 struct LeakyNetworkCell : LeakyCell {
   struct Options {
     std::int64_t input = 0;
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(a_users_cell_gets_everything) {
   const auto second = gradgradcheck(f, {x}, list);
   BOOST_TEST(second.passed, second.message);
 
-  // Carried over two chunks without its history, the state gives the same outputs as one run.
+  // Carried over two chunks without its history, the state gives the same outputs as a single run.
   const Recurrent<LeakyCell> one{{2, 3, rng}};
   const auto [whole, end] = one(x);
   const auto [head, state] = one(slice(x, 0, 0, 2));
@@ -182,9 +182,9 @@ BOOST_AUTO_TEST_CASE(a_users_cell_gets_everything) {
 
 namespace {
 
-/// Cells that pass their projected input on to addmm in every way: nobody else reads it, it was
-/// read before, it is read afterwards, through the handle or through a view; or they pass on its
-/// columns by themselves, one of which was read, or a product for the last of them only.
+/// Cells that pass their projected input to addmm in every way: nothing else reads it, or it was
+/// read before, or it is read afterwards, through the handle or a view. Or they pass its columns
+/// separately, of which one was read before, or use addmm for the last columns only.
 struct KeepingCell {
   using State = HiddenState;
   int kind;
@@ -272,7 +272,8 @@ BOOST_AUTO_TEST_CASE(products_in_place_disturb_nobody) {
 }
 
 BOOST_AUTO_TEST_CASE(gathered_products_equal_single_ones) {
-  // Rows enough for several gathered products, of steps that lie in order, in disorder, and apart.
+  // Enough rows for several gathered products, of steps that are in order, out of order, and not
+  // adjacent.
   Rng rng(6);
   const Parameter w(rng.normal({5, 4}, 0, 1, DType::float64));
   const Tensor x = rng.normal({900, 3, 5}, 0, 1, DType::float64);

@@ -1,5 +1,5 @@
-// Losses where a score, a log-probability or a difference is infinite: 0 log 0 is 0 in values,
-// gradients and gradients of gradients.
+// Losses with an infinite score, log-probability or difference: 0 log 0 is 0 in values, gradients
+// and gradients of gradients.
 
 #include <cmath>
 #include <limits>
@@ -31,7 +31,8 @@ using Size = std::int64_t;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// Value, gradient by both rules, and the gradient of the sum of the squared gradient.
+/// Value, gradient by the plain and the recorded rule, and the gradient of the sum of the squared
+/// gradient.
 struct Orders {
   Numbers value;
   Numbers plain;
@@ -58,7 +59,7 @@ void check_orders(const Orders& got, const Orders& expected, double tolerance) {
   check_near(got.second, expected.second, tolerance);
 }
 
-/// [..., C] with a class in front that has the value `first` everywhere.
+/// [..., C] with a class added in front, whose value is `first` everywhere.
 Tensor with_class(const Tensor& x, double first) {
   return rw::concat({rw::full(x.shape().with(-1, 1), first, x.dtype()), x}, -1);
 }
@@ -68,7 +69,7 @@ Numbers with_zeros(const Numbers& x, Size columns) {
       with_class(Tensor::from<double>({static_cast<Size>(x.size()) / columns, columns}, x), 0));
 }
 
-/// A loss of scores whose first class is masked out is that of the other classes.
+/// A loss of scores whose first class is masked equals the loss of the other classes.
 void check_masked(const Tensor& x, const Loss& masked, const Loss& others, double tolerance) {
   Orders expected = orders_of(x, others);
   expected.plain = with_zeros(expected.plain, x.columns());
@@ -95,12 +96,12 @@ BOOST_AUTO_TEST_CASE(masked_classes_cost_nothing) {
     const rw::CrossEntropyOptions options{.weights = weights, .label_smoothing = 0.1};
     BOOST_TEST(std::abs(rw::cross_entropy(x, integers({1}), options).item() - smoothed) < 1e-7);
     BOOST_TEST(std::abs(rw::cross_entropy(x, q, options).item() - smoothed) < 1e-7);
-    // The target itself is masked, and weighs nothing.
+    // The target itself is masked, with weight 0.
     BOOST_TEST(
         rw::cross_entropy(x, integers({0}), {.weights = weights, .reduction = Reduction::sum})
             .item() == 0);
     BOOST_TEST(rw::nll(rw::log_softmax(x), integers({0}), {.weights = weights}).item() == 0);
-    // With a weight it costs infinitely much.
+    // With a weight, the loss is infinite.
     BOOST_TEST(rw::cross_entropy(x, integers({0})).item() == infinity);
     BOOST_TEST(rw::cross_entropy(x, row_of<double>({0.5, 0.5, 0}).to(dtype)).item() == infinity);
     BOOST_TEST(rw::cross_entropy(x, integers({1}), {.label_smoothing = 0.1}).item() == infinity);
@@ -144,7 +145,7 @@ BOOST_AUTO_TEST_CASE(masked_classes_leave_the_others_alone) {
             return rw::cross_entropy(v, q, {.weights = w, .reduction = reduction});
           },
           1e-14);
-      // Both sides of the loss, the targets being the softmax of other scores.
+      // Both arguments of the loss; the targets are the softmax of other scores.
       const Loss both = [&](const Tensor& v) {
         return rw::cross_entropy(v, rw::softmax(v * 0.5 + 1), {w, -100, 0, reduction});
       };
@@ -177,7 +178,7 @@ BOOST_AUTO_TEST_CASE(masked_classes_leave_the_others_alone) {
   };
   check_masked(steps, sequences(reshape(moved, {2, 2})), sequences(reshape(targets, {2, 2})),
                1e-14);
-  // The masked class is the last here, because the blank is the first.
+  // Here the masked class is the last, because the blank is the first.
   const auto alignments = [&](const Tensor& v) {
     return rw::ctc_loss(flip(v, {-1}), Tensor::from<Size>({1, 2}, {1, 2}), {}, {});
   };
@@ -192,7 +193,7 @@ BOOST_AUTO_TEST_CASE(certain_logits_that_are_right) {
     const auto f = [&](const Tensor& a, const Tensor& b) {
       return rw::bce_with_logits(a, b, {.pos_weight = weight, .reduction = Reduction::none});
     };
-    // -w y log s(0) - (1 - y) log(1 - s(0)), with the slope (1 - y) s - w y (1 - s).
+    // -w y log s(0) - (1 - y) log(1 - s(0)), with the gradient (1 - y) s - w y (1 - s).
     const double middle = (0.25 * w + 0.75) * std::log(2.0);
     const double slope = (0.75 - 0.25 * w) / 2;
     check_near(numbers(f(x, y)), {0, 0, infinity, infinity, middle}, 1e-15);
@@ -210,7 +211,7 @@ BOOST_AUTO_TEST_CASE(certain_logits_that_are_right) {
   BOOST_TEST(rw::bce_with_logits(slice(x, 0, 0, 2), slice(y, 0, 0, 2)).item() == 0);
   const Tensor narrow = slice(x, 0, 0, 2).to(DType::float32);
   BOOST_TEST(rw::bce_with_logits(narrow, slice(y, 0, 0, 2).to(DType::float32)).item() == 0);
-  // A certain target of a finite logit: the mixed derivative is -1 all the same.
+  // A certain target with a finite logit: the mixed derivative is still -1.
   rw::Tape tape;
   const Tensor logit = tape.watch(vector_of<double>({2, -2}));
   const Tensor target = tape.watch(vector_of<double>({1, 0}));
@@ -231,7 +232,7 @@ BOOST_AUTO_TEST_CASE(huber_without_a_limit) {
     check_near(square.plain, {3, -1}, 0);
     check_near(square.recorded, {3, -1}, 0);
     check_near(square.second, {6, -2}, 0);
-    // Errors of any size have the slope delta.
+    // Errors of any size have the gradient delta.
     const Orders far = orders_of(vector_of<double>({infinity, -infinity}).to(dtype), f(0.5));
     check_near(far.value, {infinity, infinity}, 0);
     check_near(far.plain, {0.5, -0.5}, 0);
@@ -242,7 +243,8 @@ BOOST_AUTO_TEST_CASE(huber_without_a_limit) {
     check_near(kinks.plain, {0.5, 0}, 0);
     check_near(kinks.second, {1, 0}, 0);
   }
-  // The square of the error overflows where its half does not, and far out nothing is squared.
+  // The square of the error overflows although half of it would not; beyond delta nothing is
+  // squared.
   const Tensor big = Tensor::from<float>({2}, {2e19F, -2e19F});
   const Tensor zero = rw::zeros({2});
   BOOST_TEST(std::abs(rw::huber(big, zero, infinity).item() / 2e38 - 1) < 1e-6);

@@ -1,4 +1,4 @@
-// Tensors from nested braces and over the user's memory; x[i]; sizes left open; x += y.
+// Tensors from nested braces and over the user's memory; x[i]; sizes to be inferred; x += y.
 
 #include <cmath>
 #include <limits>
@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(memory_of_the_user_is_shared) {
   Floats memory(7);
   std::iota(memory.begin(), memory.end(), 0.0f);
   {
-    // Not aligned to more than an element.
+    // Aligned to no more than an element.
     Tensor x = Tensor::view_of({2, 3}, std::span(memory).subspan(1));
     BOOST_TEST(x.data<float>() == memory.data() + 1);
     check_values(x, {2, 3}, {1, 2, 3, 4, 5, 6});
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(memory_of_the_user_is_shared) {
     check_values(x[0], {3}, {10, 2, 3});
     x.mutable_data<float>()[5] = -1;
     BOOST_TEST(memory[6] == -1);
-    // Operations make tensors of their own, and a handle may outlive the first one.
+    // Operations return tensors with their own memory, and a handle may outlive the first one.
     const Tensor part = x[1];
     x = x + 1;
     BOOST_TEST(memory[1] == 10);
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(memory_of_the_user_is_shared) {
   const auto before = memory_statistics().live_bytes;
   for (int i = 0; i < 3; ++i) {
     BOOST_TEST(Tensor::view_of<float>({7}, memory).elements() == 7);
-    // The block goes back to the pool, and the next tensor in it is nobody's but ours.
+    // The block goes back to the pool, and the next tensor gets it exclusively.
     Tensor own = ones({7});
     BOOST_TEST(detail::is_sole_owner(own));
   }
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(no_operation_writes_into_memory_of_the_user) {
   auto [left, right] = split<2>(Tensor::view_of<float>({2, 8}, std::span(memory = Floats(16, 1))));
   check_values(addmm(std::move(left), a, b), {2, 4}, Floats(8, 4.0f));
   BOOST_TEST(memory == Floats(16, 1.0f), boost::test_tools::per_element());
-  // Nor does a backward pass, where such a tensor is the seed or a parameter's first value.
+  // A backward pass does not write into it either, if it is the seed or a parameter's first value.
   Parameter w(Tensor::view_of<float>({16}, memory));
   w.mutable_data<float>()[0] = 5;
   Tape tape;
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(no_operation_writes_into_memory_of_the_user) {
 }
 
 BOOST_AUTO_TEST_CASE(a_weight_that_is_read_from_memory_of_the_user_is_read_anew) {
-  // Products keep copies of other weights while a tape lives.
+  // Products keep copies of other weights as long as a tape exists.
   Floats memory(64 * 64, 1.0f);
   const Tensor w = Tensor::view_of<float>({64, 64}, memory);
   const Tensor x = ones({4, 64});
@@ -191,10 +191,10 @@ BOOST_AUTO_TEST_CASE(assignment_with_an_operator_makes_a_new_tensor) {
   x /= Tensor::of({2, 5});
   check_values(x, {2}, {2, 2});
   check_values(other, {2}, {1, 2});
-  // Broadcasting may give it another shape.
+  // The result of broadcasting may have another shape.
   x += zeros({3, 1});
   BOOST_TEST(x.shape() == Shape({3, 2}));
-  // What a tape saved stays, and gradients flow through every step.
+  // What a tape saved stays the same, and gradients flow through every step.
   Tape tape;
   const Tensor w = tape.watch(Tensor::of({3, 4}, DType::float64));
   Tensor y = w * w;

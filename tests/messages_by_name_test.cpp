@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(every_cell) {
     const RecurrentNetwork<C> net(row.options(5, 4, DType::float32), rng);
     const std::string name = C::name;
     BOOST_TEST_CONTEXT(row.name) {
-      if (!name.starts_with("network")) {  // whose inputs are its networks' affair
+      if (!name.starts_with("network")) {  // its inputs are checked by its networks
         expect_name(name, [&] { net(ones({3, 2, 6})); });
         expect_name(name, [&] { net(ones({3, 2, 5}, DType::float64)); });
       }

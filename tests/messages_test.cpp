@@ -26,7 +26,7 @@ using namespace rw::testing;
 namespace {
 
 struct Mistake {
-  const char* name;  // of the function that is called
+  const char* name;  // of the function that the user called
   std::function<void()> call;
 };
 
@@ -340,7 +340,7 @@ BOOST_AUTO_TEST_CASE(a_parameter_is_named_by_its_path) {
     const std::string message = message_of(call);
     BOOST_TEST(message.find(name) != std::string::npos, message);
   }
-  // What has no path stays a shape.
+  // A tensor without a path is named by its shape.
   BOOST_TEST(message_of([] { x* Parameter(zeros({4})); }) ==
              "mul: shapes [2, 3] and [4] do not broadcast: axis -1 has sizes 3 and 4");
   BOOST_TEST(message_of([&] {

@@ -1,4 +1,4 @@
-// Figures to report: perplexity, bits per character, accuracy, edit distance, label error rate.
+// Metrics for reports: perplexity, bits per character, accuracy, edit distance, label error rate.
 
 #include <cmath>
 #include <limits>
@@ -28,7 +28,7 @@ Size distance(const std::string& a, const std::string& b) {
   return rw::edit_distance(Labels(a.begin(), a.end()), Labels(b.begin(), b.end()));
 }
 
-/// The definition, with nothing remembered.
+/// The definition, as a recursion that stores nothing.
 Size distance_by_recursion(std::span<const Size> a, std::span<const Size> b) {
   if (a.empty() || b.empty()) {
     return static_cast<Size>(a.size() + b.size());
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(accuracy_counts_rows) {
   for (const DType dtype : {DType::float32, DType::float64}) {
     const Tensor scores =
         Tensor::from<float>({4, 3}, {1, 2, 3, 5, 4, 4, 0, 0, -1, -3, -2, -9}).to(dtype);
-    // Of equal scores the first counts.
+    // The first of equal scores counts.
     BOOST_TEST(rw::accuracy(scores, Tensor::from<Size>({4}, {2, 0, 0, 1})) == 1);
     BOOST_TEST(rw::accuracy(scores, Tensor::from<Size>({4}, {2, 0, 1, 1})) == 0.75);
     BOOST_TEST(rw::accuracy(scores, Tensor::from<Size>({4}, {1, 1, 2, 2})) == 0);
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(accuracy_counts_rows) {
 
 BOOST_AUTO_TEST_CASE(accuracy_of_ragged_sequences) {
   const float nan_value = std::numeric_limits<float>::quiet_NaN();
-  // Steps of two sequences; the second is one step long.
+  // Steps of two sequences, the second of which is one step long.
   const Tensor scores = Tensor::from<float>(
       {3, 2, 2}, {1, 0, 0, 1, 0, 1, nan_value, nan_value, 0, 1, nan_value, nan_value});
   const Tensor targets = Tensor::from<Size>({3, 2}, {0, 1, 1, 0, 0, 0});
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(accuracy_of_ragged_sequences) {
   const rw::Tally tally = rw::count_correct(scores, targets, {.lengths = lengths});
   BOOST_TEST(tally.hits == 3);
   BOOST_TEST(tally.total == 4);
-  // Where they are not masked, rows with a NaN are wrong, whatever their target.
+  // Unless they are masked, rows with a NaN are wrong, whatever their target.
   BOOST_TEST(rw::count_correct(scores, targets).hits == 3);
   BOOST_TEST(rw::count_correct(scores, targets).total == 6);
   BOOST_TEST(rw::count_correct(scores, Tensor::from<Size>({3, 2}, {0, 1, 1, 1, 0, 1})).hits == 3);

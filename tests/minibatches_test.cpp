@@ -1,5 +1,5 @@
-// Which examples make up a batch: every one once in an epoch, in an order that a seed fixes, and a
-// cursor that a checkpoint brings back in the middle of an epoch.
+// Which examples make up a batch: each one once per epoch, in an order that the seed determines,
+// and a cursor that a checkpoint can restore in the middle of an epoch.
 
 #include <algorithm>
 #include <numeric>
@@ -64,7 +64,7 @@ Integers example_lengths(std::int64_t n) {
   return lengths;
 }
 
-/// Sum of (longest - length) over a batch: what would be padded.
+/// Sum of (longest - length) over a batch: the number of padded steps.
 std::int64_t padded(const std::vector<Integers>& batches, const Integers& lengths) {
   std::int64_t sum = 0;
   for (const Integers& batch : batches) {
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(a_list_of_examples_is_handed_out_as_its_numbers) {
       Minibatches::over(chosen, {.batch = 3, .shuffle = false, .drop_last = true}, 5);
   BOOST_TEST(flat(epoch_of(in_order)) == Integers({7, 3, 11, 3, 100, 20}),
              boost::test_tools::per_element());
-  // One number is a list of one, and not a count.
+  // A single number in braces is a list of one, not a count.
   rw::Rng rng(1);
   Minibatches single = Minibatches::over({9}, {}, rng);
   BOOST_TEST(flat(epoch_of(single)) == Integers{9}, boost::test_tools::per_element());
@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(a_last_batch_that_is_smaller_can_be_left_out) {
       seen.insert(i);
     }
   }
-  BOOST_TEST(seen.size() == 11U);  // not always the same ones are left out
+  BOOST_TEST(seen.size() == 11U);  // different examples are left out
 }
 
 BOOST_AUTO_TEST_CASE(next_goes_on_into_the_next_epoch) {
@@ -238,7 +238,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_brings_back_every_place_in_an_epoch) {
       }
       rw::io::save(file, "batches", batches);
       Minibatches resumed = make(1000);
-      resumed.next();  // so that what is not restored shows
+      resumed.next();  // so that anything not restored shows
       rw::io::load(file, "batches", resumed);
       for (int i = 0; i < 12; ++i) {
         BOOST_TEST(numbers_of(resumed.next()) == numbers_of(batches.next()),
@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_of_other_data_is_refused) {
                         says("{examples 23}, loaded into minibatches {examples 22}"));
   Minibatches larger(23, {.batch = 6}, 1);
   BOOST_CHECK_THROW(rw::io::load(file, "batches", larger), rw::io::StateMismatch);
-  // Of a list of tensors nothing but the numbers is known.
+  // For a list of tensors, only the numbers can be compared.
   rw::io::load(file, rw::io::collect("batches", fewer.state()));
   BOOST_CHECK_EXCEPTION(fewer.next(), rw::UsageError, says("examples = 23, but made with 22"));
   rw::io::load(file, rw::io::collect("batches", larger.state()));
@@ -281,7 +281,7 @@ BOOST_AUTO_TEST_CASE(batches_of_similar_lengths) {
     BOOST_TEST(padded(batches, lengths) < at_random / 5);
     BOOST_TEST((batches == epoch_of(same)));
     orders.insert(batches);
-    // In random order: long batches do not all come last.
+    // The order is random: long batches do not all come last.
     std::vector<std::int64_t> first_lengths;
     for (const Integers& batch : batches) {
       first_lengths.push_back(lengths[static_cast<std::size_t>(batch[0])]);

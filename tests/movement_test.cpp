@@ -318,7 +318,7 @@ BOOST_AUTO_TEST_CASE(cumsum_adds_along_an_axis) {
       PlainArray<T> forward(x.shape());
       PlainArray<T> backward(x.shape());
       for_each_index(x.shape(), [&](const Index& index) {
-        // Sums of small whole numbers are exact in every type.
+        // Sums of small integers are exact in every type.
         for (Index i = index; i[at(axis)] >= 0; --i[at(axis)]) {
           forward[index] += from[i];
         }
@@ -343,7 +343,7 @@ BOOST_AUTO_TEST_CASE(cumsum_keeps_the_digits_of_long_sums) {
     const double exact = step * static_cast<double>(i + 1);
     worst = std::max(worst, std::abs(static_cast<double>(sums[i]) - exact) / exact);
   }
-  // Half a unit in the last place of a float32, and nothing of a million roundings.
+  // Half a unit in the last place of a float32: a million roundings do not accumulate.
   BOOST_TEST(worst < 6.0e-8);
 }
 
@@ -358,8 +358,8 @@ BOOST_AUTO_TEST_CASE(cumsum_passes_nan_on_and_only_on) {
 }
 
 BOOST_AUTO_TEST_CASE(gradients_return_to_where_the_elements_came_from) {
-  // The seed numbers the result's elements; the gradient must carry the numbers back. Column views
-  // make the input a part.
+  // The seed numbers the elements of the result; the gradient must carry the numbers back. With
+  // column views, the input is part of a wider tensor.
   Tape tape;
   const Tensor wide = tape.watch(numbered<double>(Shape{4, 9}));
   const Tensor x = slice(wide, 1, 2, 7);

@@ -54,7 +54,8 @@ MultiHeadAttention layer(Rng& rng, Size memory = 0, bool bias = true) {
 
 Row row(const Tensor& x, Size t, Size b) { return numbers(select(select(x, 0, t), 0, b)); }
 
-/// y and the weights of query step t of sequence b, which may look at the steps that `sees` allows.
+/// y and the weights of query step t of sequence b, which may attend to the steps for which `sees`
+/// is true.
 template <class Sees>
 std::pair<Row, std::vector<Row>> naive(const MultiHeadAttention& a, const Tensor& x,
                                        const Tensor& memory, Size t, Size b, Sees sees) {
@@ -136,7 +137,7 @@ BOOST_AUTO_TEST_CASE(cross_attention_and_single_queries_against_plain_loops) {
   const auto memory =
       attention.memory({spoiled(m, source_lengths, nan_value), integers(source_lengths)});
   const auto [y, weights] = attention.attend_to(memory, x);
-  // The same queries, those of a sequence next to each other.
+  // The same queries, with those of one sequence in adjacent rows.
   const Tensor rows = reshape(transpose(x, 0, 1), {batch * steps, 4});
   const Attended attended = attention(rows, memory);
   for (Size b = 0; b < batch; ++b) {
@@ -243,7 +244,7 @@ BOOST_AUTO_TEST_CASE(serves_a_decoder) {
   float total = 0;
   for (Size s = 0; s < source_steps; ++s) total += weights[{6, 0, s}];
   BOOST_TEST(std::abs(total - 1) < 1e-6F);
-  BOOST_TEST((weights[{6, 0, 3}]) == 0.0F);  // beyond the length of 3
+  BOOST_TEST((weights[{6, 0, 3}]) == 0.0F);  // beyond the sequence's length of 3
 }
 
 BOOST_AUTO_TEST_CASE(edges) {
@@ -252,7 +253,7 @@ BOOST_AUTO_TEST_CASE(edges) {
   for (const Shape& shape : {Shape{0, 3, 4}, Shape{5, 0, 4}}) {
     BOOST_TEST((attention(zeros(shape), AttentionMask::causal).y.shape() == shape));
   }
-  // Without anything to look at, only the output's bias is left.
+  // With nothing to attend to, only the output's bias is left.
   const auto nothing = attention.memory(zeros({0, 2, 4}));
   BOOST_TEST((attention.attend_to(nothing, ones({3, 2, 4})).y.to_vector<float>() ==
               std::vector<float>(24, 0.0F)));

@@ -1,5 +1,5 @@
-// Norms, standard deviations, products and truth at zeros, infinities and over no elements, where
-// differences tell nothing.
+// Norms, standard deviations, products and truth values at zeros, at infinities and over no
+// elements, where finite differences say nothing.
 
 #include <cmath>
 #include <limits>
@@ -19,7 +19,7 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
-/// The first (order 1) or second derivative of sum(f(x)), of the latter the sum of each row.
+/// The first derivative of sum(f(x)) (order 1), or the sums over each row of the second (order 2).
 template <class Function>
 Numbers slope_of(const Function& f, const Tensor& x, int order = 1) {
   Tape tape;
@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(norms_of_every_order) {
   check_relative(slope_of([](const Tensor& v) { return norm(v, {}, false, 1); },
                           vector_of<double>({3, 0, -4})),
                  {1, 0, -1}, 1e-14);
-  // Ties share the gradient, as those of max.
+  // Equal elements share the gradient, as in max.
   check_relative(slope_of([](const Tensor& v) { return norm(v, {}, false, infinity); },
                           vector_of<double>({3, -3, 1})),
                  {0.5, -0.5, 0}, 1e-14);
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(norms_of_nothing_of_zeros_and_of_infinities) {
       BOOST_TEST(std::isnan(f(vector_of<double>({1, nan_value})).item()));
     }
   }
-  // One row of zeros does not spoil the others.
+  // A row of zeros does not affect the others.
   const Tensor rows = Tensor::of({{0, 0}, {3, 4}}, DType::float64);
   check_relative(slope_of([](const Tensor& v) { return norm(v, {1}); }, rows), {0, 0, 0.6, 0.8},
                  1e-14);
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(products_with_zeros_have_their_gradient) {
   check_relative(slope_of(f, vector_of<double>({2, 3, 5})), {15, 10, 6}, 1e-14);
   check_relative(slope_of(f, vector_of<double>({2, 0, 5, 0.5})), {0, 5, 0, 0}, 1e-14);
   check_relative(slope_of(f, vector_of<double>({2, 0, 5, 0, 7})), {0, 0, 0, 0, 0}, 1e-14);
-  // Second derivatives: each the product of all but two.
+  // Second derivatives: each is the product of all but two elements.
   check_relative(slope_of(f, vector_of<double>({2, 3, 5}), 2), {8, 7, 5}, 1e-14);
   check_relative(slope_of(f, vector_of<double>({2, 0, 0, 7}), 2), {0, 14, 14, 0}, 1e-14);
   BOOST_TEST(prod(zeros({0})).item() == 1);

@@ -1,6 +1,6 @@
-// The faults of oneDNN that the library works around: whether the installed version still has each,
-// and that what the library believes of its version is true. A fault that has gone is printed, not
-// failed: the workaround stays for older versions.
+// The faults of oneDNN that the library works around: whether the installed version still has each
+// of them, and whether the library's assumptions about the version are true. A fault that is gone
+// is printed but does not fail the test, because older versions still need the workaround.
 
 #include <algorithm>
 #include <cmath>
@@ -34,13 +34,13 @@ std::string version() {
   return fmt::format("oneDNN {}.{}.{}", v.major, v.minor, v.patch);
 }
 
-/// Tells whoever reads the log, and returns, whether the installed version has the fault.
+/// Prints whether the installed version has the fault, and returns that.
 bool report(const char* fault, bool is_there) {
   fmt::print("{}: {}: {}\n", version(), fault, is_there ? "still there" : "gone");
   return is_there;
 }
 
-/// Whether `body` ends a process of its own by a signal.
+/// Whether `body` is ended by a signal when it runs in a process of its own.
 bool kills(const std::function<void()>& body) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -49,7 +49,7 @@ bool kills(const std::function<void()>& body) {
     if (std::freopen("/dev/null", "w", stderr) == nullptr) ::_exit(1);
     try {
       body();
-    } catch (const dnnl::error&) {  // a refusal kills nobody
+    } catch (const dnnl::error&) {  // refusing the product kills no process
     }
     ::_exit(0);
   }
@@ -58,7 +58,7 @@ bool kills(const std::function<void()>& body) {
   return WIFSIGNALED(status);
 }
 
-/// One matmul primitive: c = a b for matrices of the sizes and with the strides given.
+/// One matmul primitive: c = a b for matrices of the given sizes and strides.
 void run_matmul(const memory::desc& a_desc, const memory::desc& b_desc, const memory::desc& c_desc,
                 std::vector<float>& a, std::vector<float>& b, std::vector<float>& c) {
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(signals_during_long_sums,
     const SignalStorm storm;
     const std::vector<float> a = irregular_numbers(16 * 256), b = irregular_numbers(256 * 16);
     for (int i = 0; i < 200'000; ++i) {
-      std::vector<float> c(16 * 16);  // a piece of the heap, to be found damaged
+      std::vector<float> c(16 * 16);  // on the heap, where damage would be noticed
       dnnl_sgemm('N', 'N', 16, 16, 256, 1.0f, a.data(), 256, b.data(), 16, 0.0f, c.data(), 16);
     }
   });

@@ -1,6 +1,6 @@
 #pragma once
-// Every differentiable operation with inputs to check its gradient at. To add an operation: one row
-// in the file of its kind.
+// Every differentiable operation, with inputs at which its gradient is checked. To add an
+// operation, add one row in the file of its kind.
 
 #include <functional>
 #include <string>
@@ -14,14 +14,15 @@
 
 namespace rw::testing {
 
-/// A use of an operation: a function of float64 tensors, each of which it can be differentiated by.
+/// A use of an operation: a function of float64 tensors that can be differentiated with respect to
+/// each.
 struct Sample {
   TensorFunction function;
   std::vector<Tensor> inputs;
 };
 
-/// One row. The name is the operation's own, by which the test finds the pointwise operations that
-/// have no row.
+/// One row. Its name is the operation's own, which the test uses to find pointwise operations
+/// without a row.
 struct Operation {
   std::string name;
   std::vector<Sample> samples;
@@ -44,7 +45,7 @@ void add_sequence_rows(Table& table);
 
 using UnaryFunction = std::function<Tensor(const Tensor&)>;
 using BinaryFunction = std::function<Tensor(const Tensor&, const Tensor&)>;
-/// Draws a tensor from the domain where an operation is smooth.
+/// Draws a tensor from a domain where an operation is smooth.
 using Draw = std::function<Tensor(Values&, const Shape&)>;
 
 inline Draw uniform(double low, double high) {

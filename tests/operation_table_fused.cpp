@@ -26,7 +26,7 @@ std::array<Tensor, 2> lstm_gates(const Tensor& i, const Tensor& f, const Tensor&
 Operation lstm() {
   Values values(43);
   Operation row{"fuse: lstm gates", {}};
-  // Both outputs, then either alone; then gates that are views of one base.
+  // Both outputs, then each alone; then gates that are views of one base.
   for (const Shape& shape : {Shape{}, {1}, {3}, {2, 3}, {0, 2}, {2, 1, 2}}) {
     std::vector<Tensor> inputs;
     for (int i = 0; i < 5; ++i) {
@@ -56,7 +56,7 @@ Operation lstm() {
          {values.uniform({2, 4 * hidden}, -1.5, 1.5), values.uniform({2, hidden}, -1.5, 1.5)}});
   }
   row.samples.push_back({[](Inputs x) {
-                           // Two steps, of which the first one's hidden state leads nowhere.
+                           // Two steps; the hidden state of the first is not used.
                            const auto [i, f, g, o] = split<4>(x[0]);
                            const auto [h, c] = lstm_gates(i, f, g, o, x[1]);
                            return lstm_gates(o, g, f, i, c)[0];
@@ -81,7 +81,7 @@ Tensor gru_gates(const Tensor& projected, const Tensor& recurrent, const Tensor&
 Operation gru() {
   Values values(47);
   Operation row{"fuse: gru gates", {}};
-  // The bias is one row, one number, one column, or as large as the state.
+  // The bias is one row, one number, one column, or of the state's shape.
   const std::vector<std::pair<Shape, Shape>> shapes = {
       {{2, 3}, {3}},   {{2, 3}, {}},  {{2, 3}, {2, 1}}, {{2, 3}, {2, 3}},
       {{1, 2}, {2}},   {{3, 1}, {1}}, {{4}, {4}},       {{2, 2, 2}, {2}},
@@ -127,7 +127,7 @@ Operation partly_used() {
         [](auto a, auto b, auto unused) {
           const auto product = a * b;
           static_cast<void>(unused);
-          // A plain argument, a repeated value and a constant are outputs, too.
+          // A plain argument, a repeated value and a constant are outputs too.
           return std::tuple{product, a, sin(product), product, where(a > 3, 1, 0) + 2};
         },
         x[0], x[1], x[2]);
@@ -149,7 +149,7 @@ Operation partly_used() {
   return row;
 }
 
-/// What a `where` does not take has no slope there, or an infinite one, or is NaN.
+/// The branch that a `where` does not take has gradient 0, an infinite gradient, or is NaN.
 Operation branches() {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
@@ -181,7 +181,7 @@ Operation branches() {
       {Tensor::from<double>({3, 2}, {1, 2, -1, -infinity, 0.5, 9}), vector({0.7, -1.2})});
   add(
       [](Inputs x) {
-        // The condition reads what only one branch is differentiated by.
+        // The condition reads a variable by which only one branch is differentiated.
         return fuse([](auto v) { return where(log(v) > -1, sqrt(log(v) + 1), 0); }, x[0]);
       },
       {vector({2, 0.2, 0.9, 1e-300})});
@@ -199,7 +199,8 @@ Operation branches() {
       {vector({2, nan_value, infinity, -1}), scalar(0.6, DType::float64)});
   add(
       [](Inputs x) {
-        // One term in branches of two choices and in the results: with two guards, and with none.
+        // One term in the branches of two conditions and in the results: with two guards, and with
+        // none.
         const auto y = fuse(
             [](auto v, auto w) {
               const auto root_of = sqrt(abs(v));

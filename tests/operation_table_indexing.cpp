@@ -11,7 +11,7 @@
 namespace rw::testing {
 namespace {
 
-/// Indices in [0, n), some of them several times.
+/// Indices in [0, n), some of them repeated.
 Tensor indices(const Shape& shape, std::int64_t n) {
   std::vector<std::int64_t> values;
   for (std::int64_t i = 0; i < shape.elements(); ++i) {
@@ -60,7 +60,7 @@ void add_single_element_rows(Table& table) {
                    [=](const Tensor& x) { return scatter_add(x, indices(at, n), shape, axis); });
     }
   }
-  // Indices that are shorter than the tensor along other axes, and none at all.
+  // Indices with fewer elements than the tensor along other axes, and no indices.
   gathers.add({3, 4}, [](const Tensor& x) { return gather(x, indices({2, 2}, 4), 1); });
   gathers.add({3, 4}, [](const Tensor& x) { return gather(x, indices({0, 4}, 3), 0); });
   scatters.add({2, 2}, [](const Tensor& x) {
@@ -98,7 +98,7 @@ void add_order_rows(Table& table) {
 
 void add_dropout_row(Table& table) {
   NonlinearRow row("dropout");
-  // A generator of the same seed in each call draws the same mask.
+  // A generator with the same seed draws the same mask in each call.
   const auto dropped = [](double p) {
     return [p](const Tensor& x) {
       Rng rng(5);

@@ -35,13 +35,13 @@ Tensor class_weights(std::int64_t n) {
   return Tensor::from<double>({n}, values);
 }
 
-/// Ties, classes masked by -infinity, and scores so far apart that nothing is left to learn. An
-/// infinite input stays what it is when it is moved, so that its derivative is 0.
+/// Equal scores, classes masked by -infinity, and scores so far apart that the loss is saturated.
+/// An infinite input keeps its value when it is moved, so its derivative is 0.
 void add_special_scores(Operation& entropies, Operation& likelihoods) {
   const Tensor scores = Tensor::from<double>(
       {5, 3}, {-inf, 0.5, 0.5, 0, 0, 0, 1e300, 0, -1e300, -inf, -inf, 2, 1e-300, 0, -1e-300});
   const Tensor targets = Tensor::from<std::int64_t>({5}, {1, 2, 0, 2, 0});
-  // Class 0 is masked in every row and counts nothing, though it is the target of one.
+  // Class 0 is masked in every row and has weight 0, although it is the target of one row.
   const Tensor masked =
       Tensor::from<double>({4, 3}, {-inf, 0.5, -1, -inf, 0, 0, -inf, -30, 30, -inf, 1, 2});
   const Tensor of_masked = Tensor::from<std::int64_t>({4}, {1, 2, 0, -100});
@@ -82,7 +82,7 @@ void add_index_loss_rows(Table& table) {
     const Shape rows = shape.without(-1);
     for (const Reduction reduction : reductions) {
       for (const int form : {0, 1, 2, 3}) {
-        // Weights, ignored rows and smoothing in turn, then all of them.
+        // Weights, ignored rows and smoothing separately, then all of them together.
         const Tensor weights = form == 1 || form == 3 ? class_weights(n) : Tensor();
         const Tensor targets = classes(rows, n, form >= 2 ? 2 : 0);
         const double smoothing = form >= 1 ? 0.1 * form : 0;
@@ -144,7 +144,7 @@ Operation pair_loss(const char* name, const Draw& left, const Draw& right, const
   return row;
 }
 
-/// The same loss of each pair of inputs, under every reduction.
+/// The same loss of each pair of inputs, with every reduction.
 void add_samples(Operation& row, const PairLoss& f,
                  const std::vector<std::vector<Tensor>>& inputs) {
   for (const std::vector<Tensor>& each : inputs) {
@@ -159,8 +159,8 @@ Tensor values_of(const std::vector<double>& values) {
   return Tensor::from<double>({static_cast<std::int64_t>(values.size())}, values);
 }
 
-/// Errors of 0 and just at a kink, which stay there when the prediction is moved; none too large
-/// for an infinite delta.
+/// Errors of 0 and exactly at a kink, which stay there when the prediction is moved; none is too
+/// large for an infinite delta.
 void add_special_errors(Table& table) {
   const Tensor x = values_of({0, 1e-300, -0.5, 1e3});
   const auto row = [&](const char* name) -> Operation& {
@@ -181,7 +181,7 @@ void add_special_errors(Table& table) {
               {{values_of({3, -1, 0}), values_of({0, 0, 0})}});
 }
 
-/// Logits at 0 and at infinities that are right, by targets that are certain.
+/// Logits at 0 and at infinities with the correct sign, for targets that are certain.
 void add_special_probabilities(Table& table) {
   const std::vector<Tensor> certain = {values_of({inf, -inf, 0, -0.0, 40, -40}),
                                        values_of({inf, -inf, 0, 3, inf, -inf})};

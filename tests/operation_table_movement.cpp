@@ -6,7 +6,7 @@
 #include "operation_table.hpp"
 #include "support/nonlinear_row.hpp"
 
-// What moves elements and copies them.
+// Operations that move and copy elements.
 
 namespace rw::testing {
 namespace {

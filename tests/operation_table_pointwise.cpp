@@ -18,9 +18,9 @@ Operation& row_of(Table& table, const char* name) {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// Values at zeros, far out and at infinity, too, as far as differences can tell there: where both
-/// derivatives exist and the result is not so large that the others' differences are lost in the
-/// sum. Ties and the rest are in special_values_test.cpp.
+/// Values at zeros, far out and at infinity too, wherever finite differences work: where both
+/// derivatives exist, and the result is not so large that the other elements' differences are lost
+/// in the sum. Equal operands and other cases are in special_values_test.cpp.
 Operation unary(const char* name, const UnaryFunction& f, const Draw& draw,
                 const std::vector<double>& special = {}) {
   Operation row{name, unary_samples(f, draw)};
@@ -30,7 +30,7 @@ Operation unary(const char* name, const UnaryFunction& f, const Draw& draw,
   return row;
 }
 
-/// A unary operation that goes by the same name as its function.
+/// A unary operation with the same name as its function.
 #define UNARY(function, draw, ...) \
   unary(                           \
       #function, [](const Tensor& x) { return function(x); }, draw, __VA_ARGS__)
@@ -74,7 +74,7 @@ void add_unary_rows(Table& table) {
 }
 #undef UNARY
 
-/// `f` with a number on either side, too.
+/// `f` with a number on either side too.
 template <class Function>
 Operation with_numbers(const char* name, Function f, const Draw& left, const Draw& right,
                        double number) {
@@ -103,7 +103,7 @@ void add_binary_rows(Table& table) {
   table.push_back(with_numbers(
       "minimum", [](const auto& a, const auto& b) { return minimum(a, b); }, spread(0.05), spread(),
       0.13));
-  // What is not chosen may be infinite, and so may a divisor.
+  // The value that is not chosen may be infinite, and so may a divisor.
   const Tensor finite = Tensor::from<double>({3}, {2, -1, 0.5});
   const auto and_infinite = [&](const char* name, const BinaryFunction& f,
                                 const std::vector<double>& b) {
@@ -117,7 +117,7 @@ void add_binary_rows(Table& table) {
                {infinity, 1e300, -3});
   and_infinite("div", [](const Tensor& a, const Tensor& b) { return a / b; },
                {infinity, -infinity, 1e300});
-  // Constant almost everywhere; the product has a gradient through its other factor.
+  // Constant almost everywhere; in the product, the gradient flows through the other factor.
   table.push_back(with_numbers(
       "less", [](const auto& a, const auto& b) { return (a < b) * (a + b); }, spread(0.05),
       spread(), 0.13));
@@ -137,7 +137,7 @@ void add_binary_rows(Table& table) {
     power.samples.push_back(
         {[=](Inputs x) { return pow(x[0], exponent); }, {values.nonzero({2, 3})}});
   }
-  // x^0 is constant in x, but its slope is not constant in y.
+  // x^0 is constant in x, but its derivative with respect to x is not constant in y.
   power.samples.push_back({[](Inputs x) { return pow(x[0], x[1]); },
                            {Tensor::from<double>({2, 2}, {2, 0.5, 1, 3}),
                             Tensor::from<double>({2, 2}, {0, 0, 0, -0.0})}});

@@ -10,7 +10,7 @@ namespace {
 
 using Inputs = const std::vector<Tensor>&;
 
-/// matmul of factors that are stored transposed where asked.
+/// matmul of factors that are stored transposed if requested.
 Sample product(Values& values, Shape a, Shape b, bool transpose_a, bool transpose_b) {
   const auto swapped = [](const Shape& shape) {
     return shape.with(-1, shape[-2]).with(-2, shape[-1]);
@@ -26,8 +26,8 @@ Sample product(Values& values, Shape a, Shape b, bool transpose_a, bool transpos
 Operation matmul_row() {
   Values values(61);
   Operation row{"matmul", {}};
-  // Both plain, either or both transposed; m, k or n of 1 and 0; batched; one matrix for the whole
-  // batch.
+  // Both factors plain, either or both transposed; m, k or n of 1 and 0; batched; one matrix for
+  // the whole batch.
   const std::vector<std::pair<Shape, Shape>> shapes = {
       {{2, 3}, {3, 4}}, {{1, 3}, {3, 1}}, {{4, 1}, {1, 2}},       {{0, 2}, {2, 3}},
       {{2, 0}, {0, 3}}, {{2, 3}, {3, 0}}, {{2, 2, 3}, {2, 3, 2}}, {{1, 2, 1, 2}, {1, 2, 2, 3}},
@@ -94,7 +94,7 @@ Operation addmm_row() {
   row.samples.push_back(
       {[](Inputs x) { return addmm(x[0], x[0], x[0]); }, {values.uniform({3, 3}, -1, 1)}});
   row.samples.push_back({[](Inputs x) {
-                           // Steps over one projected sequence, as recurrent cells take them.
+                           // Steps over one projected sequence, as in recurrent cells.
                            Tensor h = x[2];
                            for (int t = 0; t < 3; ++t) {
                              h = tanh(addmm(select(x[0], 0, t), h, x[1]));
@@ -127,7 +127,7 @@ Operation addmm_columns_row() {
   sample({2, 1, 3}, {2, 1, 2}, {2, 2}, 1);
   sample({6}, {1, 4}, {4, 3}, 2);
   row.samples.push_back({[](Inputs x) {
-                           // The second product is added in place.
+                           // The second product is accumulated in place.
                            return addmm_columns(addmm_columns(x[0], x[1], x[2], 2), x[1], x[3], 0);
                          },
                          {values.uniform({5}, -1, 1), values.uniform({2, 2, 3}, -1, 1),

@@ -17,7 +17,7 @@ using Inputs = const std::vector<Tensor>&;
 /// A reduction, called with axes and whether to keep them.
 using Reduction = std::function<Tensor(const Tensor&, Axes, bool)>;
 
-/// Shapes with the axes to reduce over. Those that reduce no elements to something come last.
+/// Shapes with the axes to reduce over. Those that reduce no elements come last.
 Operation reduction(const char* name, const Draw& draw, bool of_nothing, const Reduction& f) {
   Values values(89);
   Operation row{name, {}};
@@ -69,7 +69,7 @@ Operation reduction(const char* name, const Draw& draw, bool of_nothing, const R
   return row;
 }
 
-/// softmax and its like.
+/// softmax and similar operations.
 Operation along_axis(const char* name, const std::function<Tensor(const Tensor&, int)>& f) {
   Values values(97);
   const Draw draw = uniform(-2, 2);
@@ -101,8 +101,8 @@ Operation along_axis(const char* name, const std::function<Tensor(const Tensor&,
 
 constexpr double inf = std::numeric_limits<double>::infinity();
 
-/// Elements that are equal, tiny, or infinite where the result is not. An infinite input stays what
-/// it is when it is moved, so that its derivative is 0.
+/// Elements that are equal, tiny, or infinite while the result is finite. An infinite input keeps
+/// its value when it is moved, so its derivative is 0.
 void add_special_reductions(Table& table) {
   const auto add = [&](const char* name, const UnaryFunction& f,
                        const std::vector<Tensor>& arguments) {
@@ -122,11 +122,11 @@ void add_special_reductions(Table& table) {
   add("var", [](const Tensor& x) { return sin(var(x, {1})); }, {equal_rows});
   add("var", [](const Tensor& x) { return sin(var(x, {1}, false, 0)); },
       {slice(equal_rows, 1, 0, 1).clone()});
-  // One zero, two, and a row of zeros.
+  // One zero, two zeros, and a row of zeros.
   add("prod", [](const Tensor& x) { return sin(prod(x, {1})); },
       {Tensor::from<double>(
           {4, 5}, {0.5, -1.2, 0, 0.7, 1.1, 0, 2, 0, -1, 0.3, 0, 0, 0, 0, 0, 3, 2, 0.5, -2, 0.1})});
-  // Ties that stay when an element is moved.
+  // Equal elements that stay equal when one is moved.
   add("max",
       [](const Tensor& x) {
         return exp(max(concat({x, x, -abs(x), x}, 1), {1}));
@@ -181,7 +181,7 @@ void add_reduction_rows(Table& table) {
     norms.samples.insert(norms.samples.end(), others.samples.begin(), others.samples.end());
   }
   table.push_back(std::move(norms));
-  // e^ of it, because over no elements it is -infinity.
+  // The exponential of it, because it is -infinity over no elements.
   table.push_back(reduction("logsumexp", any, true, [](const Tensor& x, Axes axes, bool keep) {
     return exp(logsumexp(x, axes, keep));
   }));
@@ -189,7 +189,7 @@ void add_reduction_rows(Table& table) {
       along_axis("softmax", [](const Tensor& x, int axis) { return softmax(x, axis); }));
   table.push_back(
       along_axis("log_softmax", [](const Tensor& x, int axis) { return log_softmax(x, axis); }));
-  // The large epsilon keeps the slope moderate where a row's values happen to lie close together.
+  // The large epsilon keeps the gradient moderate if a row's values happen to be close together.
   table.push_back(along_axis("standardize", [](const Tensor& x, int axis) {
     return transpose(standardize(transpose(x, axis, -1), 0.3), axis, -1);
   }));

@@ -24,7 +24,7 @@ Tensor integers(const Shape& shape, const Sizes& values) {
   return Tensor::from<std::int64_t>(shape, values);
 }
 
-/// Different lengths for a batch of at most 4, 0 among them from 3 on.
+/// Different lengths for a batch of at most 4, including 0 for a batch of 3 or more.
 Tensor ragged(std::int64_t batch, std::int64_t longest) {
   const Sizes all = {longest, (longest + 1) / 2, 0, longest};
   return integers({batch}, Sizes(all.begin(), all.begin() + batch));
@@ -52,8 +52,8 @@ void add_masked_rows(Table& table) {
            {values.uniform(shape, -2, 2), values.uniform(shape, -2, 2)}});
     }
   }
-  // Padding in front, whatever is there; classes masked by -infinity, one of them a target that
-  // counts nothing; equal logits, equal predictions and targets.
+  // Padding in front, with arbitrary content; classes masked by -infinity, one of them a target
+  // with weight 0; equal logits, equal predictions and targets.
   const Tensor scores = Tensor::from<double>(
       {3, 2, 3}, {-inf, 0, 1, inf, inf, -inf, -inf, 2, 2, -inf, 0.5, 0.5, -inf, 0, 0, -inf, 1, -1});
   const Tensor targets = integers({3, 2}, {1, 7, 2, 2, 0, 1});
@@ -114,7 +114,7 @@ void add_ctc_row(Table& table) {
       {{3, 1, 3}, {2, 1}, {0, 1}, {3}, {2}, 2},
       {{3, 2, 3}, {0, 2}, {}, {3, 1}, {0, 0}, 1},
       {{5, 3, 4}, {3, 3}, {1, 2, 3, 1, 3, 0, 3, 0, 0}, {5, 3, 4}, {3, 2, 1}},
-      // No steps; steps but no labels; labels that do not fit.
+      // No steps; steps but no labels; labels that do not fit into the steps.
       {{3, 3, 3}, {2, 3}, {0, 0, 1, 0, 0, 1}, {0, 3, 2}, {0, 0, 2}},
   };
   for (const Batch& batch : batches) {
@@ -143,8 +143,8 @@ void add_ctc_row(Table& table) {
                            },
                            {values.uniform(wide, -2, 2)}});
   }
-  // Classes that are impossible at a step, labels that therefore are, equal logits, and a step that
-  // is certain.
+  // Classes that are impossible at a step, labels that are impossible for that reason, equal
+  // logits, and a step that is certain.
   const Tensor scores = Tensor::from<double>(
       {3, 3, 3}, {0,    0, 0,   -inf, 0, 0.5, 1e300, 0,    -1e300, -inf, 1,    1, 0,  -inf,
                   -inf, 1, 0.5, -inf, 0, 0,   -inf,  -inf, 0.3,    0.1,  -inf, 2, 0.7});

@@ -4,7 +4,7 @@
 #include "operation_table.hpp"
 #include "support/nonlinear_row.hpp"
 
-// What chooses and reshapes without a copy where the layout allows it.
+// Operations that choose and reshape, without a copy if the layout allows it.
 
 namespace rw::testing {
 namespace {

@@ -1,4 +1,4 @@
-// Averages of weights: what they are, lending them to the model and taking them back.
+// Averages of weights: their values, swapping them into the model and back.
 
 #include <string>
 #include <vector>
@@ -22,7 +22,7 @@ using namespace rw;
 
 void set_value(Parameter& p, double value) { p.assign(rw::full(p.shape(), value, p.dtype())); }
 
-/// The element at `i` of the first average in a state ("updates" comes before it).
+/// The element at `i` of the first average in a state (after the entry "updates").
 double average_of(const rw::WeightAverage& average, std::size_t i = 0) {
   return average.state()[1].tensor.to(DType::float64).to_vector<double>()[i];
 }

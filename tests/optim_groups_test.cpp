@@ -1,4 +1,4 @@
-// Parameter groups and schedules on every optimiser, and gradients added up over several passes.
+// Parameter groups and schedules on every optimiser, and gradients accumulated over several passes.
 
 #include <memory>
 #include <string>

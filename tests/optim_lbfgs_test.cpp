@@ -23,7 +23,7 @@ using rw::Lbfgs;
 using rw::LbfgsReport;
 using Vector = std::vector<double>;
 
-/// Rosenbrock's valley in any even number of dimensions; its minimum is 0 at (1, 1, ...).
+/// Rosenbrock's function in any even number of dimensions; its minimum is 0 at (1, 1, ...).
 Tensor rosenbrock(const Tensor& x) {
   const std::int64_t half = x.elements() / 2;
   const Tensor a = rw::slice(x, 0, 0, half);
@@ -62,8 +62,8 @@ Evaluation evaluate(Parameter& p) {
   return {loss.item(), p.grad().to(DType::float64).to_vector<double>()};
 }
 
-/// The matrix H of BFGS, built from gamma I by the textbook's formula
-/// H = (I - rho s y^T) H (I - rho y s^T) + rho s s^T.
+/// The matrix H of BFGS, starting with gamma I, by the textbook formula H = (I - rho s y^T) H (I -
+/// rho y s^T) + rho s s^T.
 class DenseInverseHessian {
  public:
   DenseInverseHessian(std::size_t n, const std::vector<std::pair<Vector, Vector>>& pairs)
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(moves_along_the_direction_of_bfgs_and_meets_the_wolfe_condi
 
 BOOST_AUTO_TEST_CASE(the_line_search_finds_good_steps_from_any_first_guess) {
   // The first two are the test functions 5.1 and 5.2 of More and Thuente, "Line search algorithms
-  // with guaranteed sufficient decrease", 1994; the others have many minima, or one between cliffs.
+  // with guaranteed sufficient decrease", 1994. The others have many minima, or one between cliffs.
   const std::vector<std::function<Tensor(const Tensor&)>> functions{
       [](const Tensor& t) { return -t / (t * t + 2); },
       [](const Tensor& t) { return rw::pow(t + 0.004, 5) - 2 * rw::pow(t + 0.004, 4); },
@@ -227,7 +227,7 @@ BOOST_AUTO_TEST_CASE(at_a_minimum_it_stays) {
 }
 
 BOOST_AUTO_TEST_CASE(goes_back_from_where_the_loss_is_not_finite) {
-  // x - log(x) has its minimum 1 at 1, and is NaN below 0, where the first guess leads.
+  // x - log(x) has its minimum 1 at 1, and is NaN below 0, where the first trial step leads.
   Parameter p(rw::full({3}, 30, DType::float64));
   Lbfgs optimizer({{"p", &p}}, {.learning_rate = 1000});
   int non_finite = 0;
@@ -274,13 +274,13 @@ BOOST_AUTO_TEST_CASE(several_parameters_and_types_and_frozen_ones) {
   };
   optimizer.step(loss);
   BOOST_CHECK_NE(value_of(frozen), 5);
-  frozen.set_trainable(false);  // in the history it is still
+  frozen.set_trainable(false);  // still in the optimiser's history
   const double before = value_of(frozen);
   target = 2;
   for (int t = 0; t < 5; ++t) {
     optimizer.step(loss);
   }
-  BOOST_CHECK_SMALL(value_of(a, 2) - 2, 0.02);  // flat there
+  BOOST_CHECK_SMALL(value_of(a, 2) - 2, 0.02);  // the minimum is flat there
   BOOST_CHECK_SMALL(value_of(b) - 2, 1e-4);
   BOOST_CHECK_EQUAL(value_of(frozen), before);
   BOOST_CHECK_EQUAL(value_of(unused), 6);

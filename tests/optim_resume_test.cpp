@@ -1,5 +1,5 @@
-// Training that was saved and loaded goes on bit for bit: every optimiser, and all that accompanies
-// one.
+// Training that was saved and loaded continues bit for bit: every optimiser, and everything that
+// accompanies one.
 
 #include <memory>
 #include <string>
@@ -25,7 +25,7 @@ namespace {
 using namespace rw::testing;
 using namespace rw;
 
-/// All that changes in a training.
+/// Everything that changes during a training.
 struct Training {
   Training(const OptimizerRow& rule, DType dtype) : model(dtype) {
     optimizer = rule.make(rw::parameters(model));
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(every_optimiser) {
       trainings.back()->run(1, 12);
       append(saved, *trainings.back(), trainings.size());
       resumed.push_back(std::make_unique<Training>(rule, dtype));
-      resumed.back()->run(100, 103);  // so that whatever is not restored shows
+      resumed.back()->run(100, 103);  // so that anything not restored shows
       append(loaded, *resumed.back(), resumed.size());
     }
   }

@@ -1,5 +1,5 @@
-// Schedules against values computed by hand, and what decides by a measured value: reducing the
-// rate on a plateau, and stopping early.
+// Schedules against values computed by hand; reducing the learning rate on a plateau, and early
+// stopping.
 
 #include <vector>
 
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(restarts) {
   const double b = (1 - root_half) / 2;
   check_factors(rw::cosine_restarts(1, 2), {1, 1, 0.5, 1, a, 0.5, b, 1});
   check_factors(rw::cosine_restarts(2, 2, 0.2), {1, 0.6, 1, 0.2 + 0.8 * a, 0.6, 0.2 + 0.8 * b, 1});
-  // Far beyond what its periods can be counted in.
+  // Far beyond the number of periods that can be counted.
   const double late = rw::cosine_restarts(1, 1'000'000)(std::numeric_limits<std::int64_t>::max());
   BOOST_CHECK(late >= 0 && late <= 1);
 }

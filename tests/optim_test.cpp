@@ -1,4 +1,4 @@
-// Optimisers against their published formulae, and what they do with numbers that cannot be used.
+// Optimisers against their published formulae, and what they do with unusable numbers.
 
 #include <algorithm>
 #include <string>
@@ -132,12 +132,12 @@ BOOST_AUTO_TEST_CASE(lamb_takes_a_zero_norm_as_one) {
   BOOST_CHECK_EQUAL(value_of(p), 0);
   set_gradient(p, 1e3);
   optimizer.step();
-  // m = 0.1 g and v = 0.001 g^2, both after two steps.
+  // After two steps, m = 0.1 g and v = 0.001 g^2.
   BOOST_CHECK_CLOSE(value_of(p), -0.25 * (0.1 / 0.19) / std::sqrt(0.001 / 0.001999), 1e-6);
 }
 
 BOOST_AUTO_TEST_CASE(lamb_of_many_blocks) {
-  // Longer than the blocks in which it works, and than a multiple of a register.
+  // Longer than the blocks that the optimiser works in, and not a multiple of a register.
   constexpr std::int64_t n = 2 * 1024 + 7;
   Parameter p(rw::full({n}, 2, DType::float64));
   rw::Lamb optimizer({{"p", &p}}, {.learning_rate = 0.25, .weight_decay = 0});
@@ -181,8 +181,8 @@ BOOST_AUTO_TEST_CASE(ten_thousand_steps_of_a_constant_gradient_stay_finite) {
 BOOST_AUTO_TEST_CASE(a_centered_variance_that_rounds_below_zero_counts_as_zero) {
   Parameter p(rw::zeros({1000}));
   rw::RmsProp optimizer({{"p", &p}}, {.learning_rate = 1e-6, .alpha = 0.9, .centered = true});
-  // Both means fall to their limits and stop a few roundings above: the square of one above the
-  // other.
+  // Both means fall towards their limits and stop a few roundings above them, the square of one
+  // above the other.
   for (const float scale : {2.0F, 1.0F}) {
     std::vector<float> g;
     for (int i = 0; i < 1000; ++i) {
@@ -259,8 +259,8 @@ BOOST_AUTO_TEST_CASE(a_step_with_a_bad_gradient_changes_nothing) {
         optimizer->step();
       }
       const std::string before = training_bytes(list, *optimizer);
-      // Every element of every parameter in turn, so that registers, their rest, and the last
-      // parameter are all looked at.
+      // Every element of every parameter in turn: whole registers, remainders, and the last
+      // parameter.
       for (const auto& entry : list) {
         for (std::int64_t i = 0; i < entry.parameter->value().elements(); ++i) {
           for (const double bad : {not_a_number, infinity, -infinity}) {
@@ -423,8 +423,8 @@ BOOST_AUTO_TEST_CASE(warm_steps_allocate_nothing) {
     BOOST_CHECK(!model.w.has_grad());
   }
   const std::int64_t before = heap_allocations;
-  ::operator delete(::operator new(1));             // a container could be optimised away
-  BOOST_CHECK_EQUAL(heap_allocations - before, 1);  // the counter counts
+  ::operator delete(::operator new(1));  // a container's allocation could be optimised away
+  BOOST_CHECK_EQUAL(heap_allocations - before, 1);  // proves that the counter counts
 }
 
 BOOST_AUTO_TEST_SUITE_END()

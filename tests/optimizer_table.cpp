@@ -20,7 +20,7 @@
 namespace rw::testing {
 namespace {
 
-/// The rule of one element: returns the new value.
+/// The update rule of one element: returns the new value.
 using ElementRule = std::function<double(double w, double g, int t)>;
 
 std::function<Reference()> elementwise(const ElementRule& rule) {
@@ -80,7 +80,7 @@ ElementRule reference_of(const AdadeltaOptions& o) {
   };
 }
 
-/// Moments of Adam's kind, as in the papers.
+/// Adam's moments, as in the papers.
 struct Moments {
   double first = 0;
   double second = 0;
@@ -184,7 +184,7 @@ Reference lamb_reference(const LambOptions& o) {
   };
 }
 
-/// The weights only; the averages have a test of their own.
+/// The weights only; the averages have their own test.
 ElementRule reference_of(const AsgdOptions& o) {
   return [=, eta = o.learning_rate](double w, double g, int t) mutable {
     g += o.weight_decay * w;
@@ -267,7 +267,7 @@ std::vector<OptimizerRow> make_table() {
     add(lamb({.weight_decay = decay}));
     add(without_squares(row<Asgd>("asgd", AsgdOptions{.weight_decay = decay}, asgd)));
   }
-  // Fast, with every option far from its default.
+  // Fast, and with every option far from its default.
   const auto set = [](auto o) {
     o.learning_rate = 0.05;
     o.beta1 = 0.8;

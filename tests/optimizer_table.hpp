@@ -1,6 +1,6 @@
 #pragma once
-// Every optimiser with its options, the names of its state and its rule written a second time from
-// the papers: what the tests of optimisers walk. A new optimiser adds rows.
+// Every optimiser with its options, the names of its state, and its rule, written a second time
+// from the papers. The tests of optimisers iterate over the rows. A new optimiser adds rows.
 
 #include <functional>
 #include <memory>
@@ -18,7 +18,8 @@ struct Changes {
   std::optional<double> weight_decay = {};
 };
 
-/// The rule of one parameter in float64: keeps its own state and changes w at the t-th step.
+/// The update rule of one parameter in float64: it keeps its own state and changes w at the t-th
+/// step.
 using Reference =
     std::function<void(std::vector<double>& w, const std::vector<double>& gradient, int t)>;
 

@@ -1,5 +1,5 @@
-// What objects say of their options: every field that changes what their numbers mean, and so no
-// two objects of the same names and shapes pass for one another.
+// The options that objects report: every field that changes the meaning of their numbers, so that
+// no two objects with the same names and shapes can be confused.
 
 #include <array>
 #include <concepts>
@@ -71,7 +71,7 @@ struct AnyField {
   constexpr operator T() const;  // never called
 };
 
-/// How many fields an aggregate has.
+/// The number of fields of an aggregate.
 template <class T, class... Given>
 constexpr std::size_t number_of_fields() {
   if constexpr (requires { T{Given{}..., AnyField{}}; }) {
@@ -90,15 +90,16 @@ std::string value_of(const OptionList& list, const std::string& path) {
   return "not there";
 }
 
-/// A field that changes what numbers mean: the end of its option's path, and another value of it.
+/// A field that changes the meaning of numbers: the end of its option's path, and another value for
+/// it.
 template <class Options>
 struct Field {
   std::string option;
   std::function<void(Options&)> change;
 };
 
-/// That each of `fields` shows, and that these and the `others`, which shapes tell or which have no
-/// meaning after the start, are all that there are.
+/// Checks that each of `fields` shows in the options, and that there are no other fields besides
+/// `others`. Those are known from shapes, or have no meaning after initialisation.
 template <class Options, class Make>
 void check_fields(const std::string& who, const Options& base,
                   const std::vector<Field<Options>>& fields, std::size_t others, Make&& make) {
@@ -152,7 +153,7 @@ std::vector<Field<Options>> fields_of_cell() {
   return fields;
 }
 
-/// How many other fields these options have.
+/// The number of other fields of these options.
 template <class Options>
 std::size_t other_fields_of_cell() {
   std::size_t others = 3;  // input, hidden, dtype
@@ -252,7 +253,7 @@ using Number = std::pair<const char*, double Options::*>;
 template <class Options>
 using Flag = std::pair<const char*, bool Options::*>;
 
-/// Kinds of optimisers that were looked at.
+/// Kinds of optimisers tested so far.
 std::set<std::string> kinds;
 
 template <class Rule, class Options>
@@ -413,7 +414,7 @@ BOOST_AUTO_TEST_CASE(batches_say_what_an_epoch_depends_on) {
   BOOST_TEST(digest({1, 2, 3}) != digest({1, 2, 4}));
   const Tensor stream = zeros({40});
   const OptionList chunks = options_of(bptt_batches(stream, {.batch = 2, .steps = 5}));
-  // Chunks may have another length when a run goes on.
+  // Chunks may have another length after resuming.
   BOOST_TEST((options_of(bptt_batches(stream, {.batch = 2, .steps = 7})) == chunks));
   for (const auto& [name, other] :
        {std::pair{"batch", bptt_batches(stream, {.batch = 4, .steps = 5})},
@@ -428,7 +429,7 @@ BOOST_AUTO_TEST_CASE(batches_say_what_an_epoch_depends_on) {
 
 namespace {
 
-/// What a checkpoint would hold of an object.
+/// What a checkpoint would hold of an object, with functions to save and load it.
 struct Held {
   StateList state;
   OptionList options;
@@ -445,14 +446,14 @@ template <class T>
 Held held(T object) {
   return held(std::make_shared<T>(std::move(object)));
 }
-/// Of what cannot be moved.
+/// For objects that cannot be moved.
 template <std::invocable Make>
 Held held(Make make) {
   return held(std::shared_ptr<decltype(make())>(new auto(make())));
 }
 
 struct LookAlikes {
-  std::string name;  // a part of the sentence that tells them apart
+  std::string name;  // part of the sentence that distinguishes them
   Held saved;
   Held now;
 };
@@ -611,7 +612,7 @@ struct PaintedCell {
   }
 };
 
-/// A model that says nothing itself.
+/// A model that reports no options of its own.
 struct Nested {
   std::vector<Recurrent<PaintedCell>> layers;
   std::array<Linear, 2> heads;
@@ -702,7 +703,7 @@ BOOST_AUTO_TEST_CASE(differences_are_told_all_at_once) {
   BOOST_TEST(to_string(differing_options({{"kind", "lstm"}}, {{"kind", "rnn"}})) ==
              "saved by lstm, loaded into rnn");
   BOOST_TEST(to_string(differing_options(saved, saved)).empty());
-  // What comes from a file is not let loose on a terminal.
+  // Text from a file must not control the terminal.
   const std::string wild =
       to_string(differing_options({{"a", "\x1B[2J" + std::string(900, 'x')}}, {}));
   BOOST_TEST(wild.find('\x1B') == std::string::npos);

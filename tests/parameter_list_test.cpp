@@ -1,5 +1,5 @@
-// Lists share the parameters: models move, grow in vectors, are assigned and end, and whatever was
-// made for them stays whole.
+// Lists share the parameters: models are moved, grow in vectors, are assigned and destroyed, and
+// what was made for them stays valid.
 
 #include <cmath>
 #include <memory>
@@ -39,7 +39,7 @@ struct Model {
   }
 };
 
-/// A loss with the gradient 1 everywhere.
+/// Plays back a loss whose gradient is 1 everywhere.
 void play_back(const Model& model) {
   Tape tape;
   tape.backward(sum(model.w.value()));
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_moved_model_is_clipped_and_trained_in_its_new_place) {
   BOOST_TEST(second.w.grad().to_vector<double>()[0] == 0.5 / std::sqrt(3.0));
   lbfgs.step([&] { return sum(square(second.w.value() - 5.0)); });
   BOOST_TEST(std::abs(value_of(second.w) - 5) < 1e-6);
-  // A vector's erase() moves too: the optimiser follows its own model.
+  // A vector's erase() moves too: the optimiser must follow its own model.
   std::vector<Model> models(2);
   Sgd optimizer(parameters(models[1]), {.learning_rate = 1});
   models.erase(models.begin());
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(assigning_a_model_of_the_same_form_writes_into_its_paramete
   BOOST_TEST(value_of(best.w) == 1);
   BOOST_TEST(model.w.name() == "w");
 
-  // The gradient and the flag come too, and all are copies.
+  // The gradient and the flag are copied too, and all copies are independent.
   best.w.set_grad(full({3}, 7, DType::float64));
   best.w.set_trainable(false);
   model = best;
@@ -229,14 +229,14 @@ BOOST_AUTO_TEST_CASE(assigning_through_a_list_writes_into_the_model) {
       message_of<ShapeError>([&] { *list[0].parameter = Parameter(full({4}, 5, DType::float64)); });
   BOOST_TEST(message.find("[4], expected [3]") != std::string::npos);
   BOOST_TEST(value_of(model.w) == 1);
-  // What a handle points to lives as long as the parameter, and not as the list.
+  // What a handle points to lives as long as the parameter, not as the list.
   Parameter& w = *parameters(model)[0].parameter;
   w = Parameter(full({3}, 4, DType::float64));
   BOOST_TEST(value_of(model.w) == 4);
   Model moved = std::move(model);
   w = other.w;
   BOOST_TEST(value_of(moved.w) == 1);
-  // A copy is independent, and what is moved from it shares it.
+  // A copy is independent; a parameter moved from it shares with it.
   Parameter copy = w;
   copy.mutable_data<double>()[0] = 9;
   BOOST_TEST(value_of(moved.w) == 1);
@@ -279,7 +279,7 @@ BOOST_AUTO_TEST_CASE(several_layers_are_listed_under_their_names) {
                                           "second/bias", "scale"};
   BOOST_TEST(paths == expected, boost::test_tools::per_element());
   BOOST_TEST(second.bias.name() == "second/bias");
-  // What is reached twice is listed once.
+  // A parameter that is reached twice is listed once.
   BOOST_TEST(parameters("a", first, "b", first).size() == 2U);
   // The same by hand.
   ParameterList by_hand;

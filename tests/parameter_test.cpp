@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(a_parameter_may_move_or_die_between_forward_and_backward) {
   tape.backward(loss, {.retain = true});
   BOOST_TEST(moved.grad().to_vector<double>()[1] == 4.0);
   moved = Parameter();
-  tape.backward(loss);  // nobody is left to receive the gradient; nothing breaks
+  tape.backward(loss);  // the gradient has no receiver, which does no harm
 }
 
 BOOST_AUTO_TEST_CASE(values_are_checked) {

@@ -1,5 +1,5 @@
-// Pictures: what gnuplot is given, what becomes of it where gnuplot fails, and that no text is
-// obeyed.
+// Pictures: what gnuplot receives, what happens if gnuplot fails, and that text is never
+// interpreted as commands.
 
 #include <algorithm>
 #include <chrono>
@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 namespace io = rw::io;
 using rw::History;
 
-/// Whether it is there. Says so where a test is left out.
+/// Whether gnuplot is installed. Prints a message if a test is skipped.
 bool has_gnuplot() {
   static const bool has = std::system("command -v gnuplot >/dev/null 2>&1") == 0;
   if (!has) {
@@ -75,7 +75,7 @@ std::vector<std::string> awkward_texts() {
   return texts;
 }
 
-/// How a picture is not made by a `gnuplot` that runs `commands`: the old one stays.
+/// The error when `gnuplot` runs `commands` and makes no picture; the old picture must stay.
 std::string failure_of(const std::string& commands,
                        std::chrono::milliseconds limit = std::chrono::minutes(1)) {
   const TemporaryFolder folder;
@@ -90,7 +90,7 @@ std::string failure_of(const std::string& commands,
   return message;
 }
 
-/// The lines of data of the first curve, as gnuplot is given them.
+/// The data lines of the first curve, as gnuplot receives them.
 std::vector<std::string> data_of(const io::PlotCurve& curve, const io::PlotAxes& axes) {
   const TemporaryFolder folder;
   const FakeGnuplot fake(FakeGnuplot::draws_and_keeps(folder / "script"));
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(texts_are_shown_and_not_obeyed) {
   }
   const TemporaryFolder folder;
   const fs::path before = fs::current_path();
-  fs::current_path(folder.path);  // where `touch x` would do its work
+  fs::current_path(folder.path);  // `touch x` would write here
   std::vector<std::string> texts = awkward_texts();
   texts.emplace_back("x'\n!touch x\nset title `touch x` \"`touch x`\" ${x} @y \\");
   for (std::size_t i = 0; i < texts.size(); i += 4) {
@@ -294,7 +294,7 @@ BOOST_AUTO_TEST_CASE(without_end_it_is_killed_with_what_it_started) {
   failure_of("sleep 1000 & echo $! > '" + (folder / "number") + "'; wait",
              std::chrono::milliseconds(1000));
   const std::string status = "/proc/" + std::to_string(std::stoi(content_of(folder / "number"))) +
-                             "/cmdline";  // empty when it has ended
+                             "/cmdline";  // empty once the process has ended
   for (int i = 0; i < 500 && !content_of(status).empty(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }

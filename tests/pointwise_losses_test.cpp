@@ -1,4 +1,4 @@
-// Losses that compare element by element against their formulas, and their edges.
+// Losses of single elements against their formulas, and their edge cases.
 
 #include <algorithm>
 #include <array>
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(extreme_logits) {
       each,
       {0, 0, 1e4, 1e4, 0, 0, static_cast<double>(tiny), static_cast<double>(tiny), std::log(2.0)},
       1e-6);
-  // log1p(e^-20) is lost in neither order of signs.
+  // log1p(e^-20) is not lost, whichever sign comes first.
   BOOST_CHECK_CLOSE(numbers(each)[6], 2.0611536e-9, 1e-3);
   BOOST_CHECK_CLOSE(numbers(each)[7], 2.0611536e-9, 1e-3);
   const Tensor slope = gradient_of(x, [&](const Tensor& v) {

@@ -1,5 +1,5 @@
-// Values and slopes of the pointwise operations at their edges, their accuracy, broadcasting and
-// strides.
+// Values and gradients of the pointwise operations at special values, their accuracy, broadcasting
+// and strides.
 
 #include <cmath>
 #include <functional>
@@ -37,7 +37,7 @@ using Floats = std::vector<float>;
 constexpr float nan_value = std::numeric_limits<float>::quiet_NaN();
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-/// Lengths around the width of a register, of any instruction set.
+/// Lengths around the width of a register, for every instruction set.
 constexpr std::int64_t lengths[] = {1, 15, 16, 17, 33};
 
 /// Zeros, ones, numbers at the ends of the range and beyond, NaN of both signs, and neighbours of
@@ -72,7 +72,7 @@ int check_unary_edges() {
   int checks = 0;
   for (const Unary& operation : unary_operations) {
     for (const std::int64_t length : lengths) {
-      // Shifted, so that each value stands at each place once.
+      // Shifted, so that each value is at each position once.
       for (std::size_t shift = 0; shift < specials.size(); ++shift) {
         std::vector<T> x;
         for (std::int64_t i = 0; i < length; ++i) {
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(accuracy_in_units_of_the_last_place) {
 }
 
 BOOST_AUTO_TEST_CASE(whole_numbers_and_finite_ones) {
-  // More of them than fill a register.
+  // More numbers than fill a register.
   const Tensor x = rw::Tensor::from<float>(
       {20}, {0.5f,       1.5f,  2.5f,  -0.5f,    -1.5f,     -2.5f,     0.49999997f,
              8388607.5f, 1e30f, 0,     infinity, -infinity, nan_value, 1,
@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(whole_numbers_and_finite_ones) {
     BOOST_TEST(same(below[i], std::floor(values[i])), "floor " << values[i]);
     BOOST_TEST(finite[i] == (std::isfinite(values[i]) ? 1.0f : 0.0f), "isfinite " << values[i]);
   }
-  // In a formula, too.
+  // In a formula too.
   const Tensor kept =
       rw::fuse([](auto v) { return where(isfinite(v), v - floor(v), round(v)); }, x);
   BOOST_TEST(kept.to_vector<float>()[17] == 0.25f);
@@ -354,7 +354,7 @@ BOOST_AUTO_TEST_CASE(broadcast_values) {
     }
     return Tensor::from<float>(shape, values);
   };
-  // The element of `x` that an index into the common shape reads.
+  // The element of `x` at an index into the common shape.
   const auto element = [](const Tensor& x, const Shape& common, std::int64_t flat) {
     std::int64_t at = 0;
     std::int64_t step = 1;
@@ -395,7 +395,7 @@ BOOST_AUTO_TEST_CASE(rows_apart_in_and_out) {
     const Tensor of_copy = tanh(copy) * copy;
     BOOST_TEST(of_view.to_vector<float>() == of_copy.to_vector<float>(),
                boost::test_tools::per_element());
-    // The gradient of the view lands in its columns of the base's gradient, the others staying 0.
+    // The gradient of the view goes to its columns of the base's gradient; the others stay 0.
     const Tensor d_base = tape.gradient(sum(of_view), {base}, {.retain = true})[0];
     const Tensor d_copy = tape.gradient(sum(of_copy), {copy})[0];
     BOOST_TEST(slice(d_base, 1, 2, 2 + columns).to_vector<float>() == d_copy.to_vector<float>(),
@@ -407,8 +407,8 @@ BOOST_AUTO_TEST_CASE(rows_apart_in_and_out) {
 }
 
 BOOST_AUTO_TEST_CASE(rows_columns_and_numbers_of_every_length) {
-  // a b + k s a, for a whole array, a row, a column and a number, against a loop in double; used
-  // twice, so that the second gradient is added to the first.
+  // a b + k s a, for a whole array, a row, a column and a number, compared with a loop in double.
+  // Used twice, so that the second gradient is accumulated.
   const auto formula = [](auto a, auto b, auto k, auto s) { return a * b + k * s * a; };
   for (const std::int64_t rows : {1, 3, 40}) {
     for (const std::int64_t columns : {1, 5, 17, 128, 511, 512, 513, 1200}) {
@@ -458,8 +458,8 @@ BOOST_AUTO_TEST_CASE(rows_columns_and_numbers_of_every_length) {
 }
 
 BOOST_AUTO_TEST_CASE(gradients_that_something_else_has_begun) {
-  // Operations made later contribute first: all of a gradient, rows of it, a tensor that is another
-  // gradient as well, a product that waits. Tensors without gaps take a way of their own.
+  // Operations recorded later contribute first: to a whole gradient, to rows of it, to a tensor
+  // that is also another gradient, to a gathered product. Contiguous tensors take a fast path.
   using Extra = std::function<Tensor(const Tensor&)>;
   const Tensor w = ramp({4, 3}, -0.5F, 0.1F);
   const std::vector<Extra> extras = {

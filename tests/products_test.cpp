@@ -30,7 +30,7 @@ constexpr float nan_value = std::numeric_limits<float>::quiet_NaN();
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr double epsilon = std::numeric_limits<float>::epsilon();
 
-/// The same random numbers in three forms, from which every test cuts its matrices.
+/// The same random numbers in three forms, from which every test takes its matrices.
 struct Numbers {
   std::vector<float> single;
   std::vector<double> exact;
@@ -46,7 +46,7 @@ struct Numbers {
     }
   }
 
-  /// Where right matrices begin, so that they have nothing in common with the left ones.
+  /// Where right matrices begin, so that they share no numbers with the left ones.
   static constexpr Size half = Size{1} << 20;
 
   static const Numbers& instance() {
@@ -98,8 +98,8 @@ void run(const Case& test, const std::vector<T>& numbers, T* c) {
   }
 }
 
-/// The worst error in units of its bound, 4 eps (sum |a| |b| + |c|). Infinity where an element
-/// outside the result was changed. The result is written over NaN unless it is added to.
+/// The worst error in units of its bound, 4 eps (sum |a| |b| + |c|). Infinity if an element outside
+/// the result was changed. The result starts as NaN unless the product accumulates.
 double worst_error(const Case& test) {
   const Numbers& numbers = Numbers::instance();
   const auto count = static_cast<std::size_t>(
@@ -139,7 +139,7 @@ double worst_error(const Case& test) {
 void expect_accurate(const Case& test) {
   const double worst = worst_error(test);
   const bool accurate = worst <= 1;
-  // Described on failure only: formatting every case would take longer than running it.
+  // Described only on failure: formatting every case would take longer than running it.
   BOOST_CHECK_MESSAGE(accurate, (accurate ? std::string() : test.describe())
                                     << ": " << worst << " times the bound");
 }
@@ -165,7 +165,7 @@ Case plain_case(Size m, Size n, Size k, bool a_transposed, bool b_transposed, Si
 
 constexpr std::array sizes = {0, 1, 2, 7, 15, 16, 17, 31, 33, 64, 65, 128};
 
-/// Products that between them go each of the ways inside: tiny, sgemm, primitive, each orientation.
+/// Products that together use every path inside: tiny, sgemm, primitive, each orientation.
 const std::vector<Case>& cases_of_each_way() {
   static const std::vector<Case> cases = [] {
     std::vector<Case> all;
@@ -299,7 +299,7 @@ BOOST_AUTO_TEST_CASE(an_empty_sum_is_zero_and_adds_nothing) {
 BOOST_AUTO_TEST_CASE(not_a_number_and_infinity_propagate) {
   for (Case test : cases_of_each_way()) {
     std::vector<float> numbers = Numbers::instance().single;
-    // In the last item: row 1 (or 0) of op(a) holds a NaN, the last row zeros, and the middle
+    // In the last item, row 1 (or 0) of op(a) holds a NaN, the last row zeros, and the middle
     // column of op(b) an infinity, so that 0 * infinity must give NaN.
     const auto element = [&](const Operand& operand, Size i, Size j) -> float& {
       const Size inner = operand.transposed ? j * operand.stride + i : i * operand.stride + j;

@@ -1,6 +1,7 @@
-// Random programs (support/random_program.hpp): gradients as written, with moves and views, against
-// those of the same program without them, against create_graph and against finite differences.
-// REWIND_PROGRAMS sets how many are drawn, REWIND_FIRST_PROGRAM the first one's number.
+// Random programs (support/random_program.hpp): gradients as written, with moves and views,
+// compared with those of the same program without them, with create_graph, and with finite
+// differences. REWIND_PROGRAMS sets how many are drawn, REWIND_FIRST_PROGRAM the number of the
+// first.
 
 #include <cmath>
 #include <cstdlib>
@@ -69,19 +70,19 @@ NumberLists by_gradient(RandomProgram& program, Way way, bool create_graph) {
   return numbers;
 }
 
-/// The largest difference, relative to the largest number or to 1, among the first gradients that
-/// both have.
+/// The largest difference among the first gradients that both have, relative to the largest number
+/// or to 1.
 double difference(const NumberLists& a, const NumberLists& b) {
   double largest = 0;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
     const double d = relative_difference(a[i], b[i]);
-    largest = d <= largest ? largest : d;  // a NaN stays
+    largest = d <= largest ? largest : d;  // keeps a NaN
   }
   return largest;
 }
 
-/// The slope of the loss along one direction of all parameters, by five points, against the
-/// gradients.
+/// The derivative of the loss along one direction of all parameters, by a five-point formula,
+/// compared with the gradients.
 double slope_difference(RandomProgram& program, const NumberLists& gradients, std::uint64_t seed) {
   constexpr double step = 2e-5;
   std::vector<Tensor> start;
@@ -118,7 +119,7 @@ double slope_difference(RandomProgram& program, const NumberLists& gradients, st
   return std::abs(slope - by_differences) / scale;
 }
 
-/// Draws the program `seed` and compares its ways; returns what is wrong.
+/// Draws the program `seed` and compares the ways to run it; returns what is wrong.
 std::string fault_of(std::uint64_t seed, DType dtype) {
   RandomProgram program(seed, dtype);
   const double tolerance = dtype == DType::float64 ? 1e-9 : 2e-4;
@@ -130,7 +131,7 @@ std::string fault_of(std::uint64_t seed, DType dtype) {
   };
   try {
     {
-      Tape tape;  // makes the parameters
+      Tape tape;  // the first run makes the parameters
       static_cast<void>(program.run(Way::plain));
     }
     const NumberLists plain = by_backward(program, Way::plain);

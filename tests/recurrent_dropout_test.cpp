@@ -1,5 +1,5 @@
-// Dropout of recurrent layers: what is dropped, when it is drawn, and its gradients; layers run
-// with other values in the place of their parameters.
+// Dropout of recurrent layers: what is dropped, when masks are drawn, and gradients; layers that
+// run with other values in place of their parameters.
 #include <algorithm>
 #include <cmath>
 
@@ -48,7 +48,7 @@ std::int64_t zeros_of(const Tensor& t) {
   return std::count(all.begin(), all.end(), 0.0);
 }
 
-/// Rows of a matrix that are 0 throughout.
+/// Number of rows of a matrix that are all 0.
 std::int64_t zero_rows(const Tensor& t) {
   std::int64_t count = 0;
   for (std::int64_t i = 0; i < t.size(0); ++i) {
@@ -72,8 +72,8 @@ struct AddingCell {
   void parameters(Visit&&) {}
 };
 
-/// A user's cell whose units read themselves only (Li et al. 2018), through a vector, and one more
-/// matrix, called as recurrent dropout used to ask for.
+/// A user's cell whose units read only themselves (Li et al. 2018), through a vector, and one more
+/// matrix, called as recurrent dropout used to require.
 struct IndependentCell {
   using State = HiddenState;
 
@@ -97,8 +97,8 @@ struct IndependentCell {
   }
 };
 
-/// Dropping every state, or every recurrent weight, is to have zeros in the place of the parameters
-/// `recurrent`; dropping some is neither that nor nothing.
+/// Dropping every state, or every recurrent weight, equals zeros in place of the parameters
+/// `recurrent`; dropping some of them differs from that and from no dropout.
 template <class C>
 void check_drops(const C& cell, const std::vector<std::string>& recurrent) {
   BOOST_TEST_CONTEXT(detail::name_of_cell<C>()) {
@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(zoneout_keeps_states) {
   BOOST_TEST((numbers(last.c) == numbers(start.c)));
   BOOST_TEST((numbers(select(frozen, 0, 2)) == numbers(start.h)));
 
-  // One step in training keeps some units of each sequence and moves the others on ...
+  // One step in training keeps some units of each sequence and updates the others ...
   layer.dropout = {.zoneout = 0.4, .zoneout_cell = 0.0};
   const Recurrent<LstmCell> plain{layer.cell};
   const Tensor one = slice(x, 0, 0, 1);
@@ -219,7 +219,7 @@ BOOST_AUTO_TEST_CASE(zoneout_keeps_states) {
   BOOST_TEST(kept > 0);
   BOOST_TEST(kept < static_cast<int>(got.size()));
   BOOST_TEST((numbers(zoned.c) == numbers(moved.c)));
-  // ... and in evaluation goes part of the way.
+  // ... and in evaluation takes their weighted mean.
   const auto [y, expected] = layer(one, start);
   for (std::size_t i = 0; i < got.size(); ++i) {
     BOOST_TEST(std::abs(numbers(expected.h)[i] - (0.4 * old_h[i] + 0.6 * new_h[i])) < 1e-15);
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(zoneout_keeps_the_share_it_was_asked_for) {
       .dropout = {.zoneout = 0.15}};
   const Tensor start = zeros({50, 40}, DType::float64);
   const auto last = layer(sequence(rng, 1, 50), {start}, rng).second;
-  // 2,000 draws: four standard deviations are 0.032.
+  // 2,000 draws, so four standard deviations are 0.032.
   BOOST_TEST(std::abs(static_cast<double>(zeros_of(last.h)) / 2000 - 0.15) < 0.032);
 }
 
@@ -312,7 +312,7 @@ BOOST_AUTO_TEST_CASE(a_layer_runs_with_other_values) {
   Linear layer({.input = 2, .output = 3, .dtype = DType::float64}, rng);
   const Tensor x = rng.normal({4, 2}, 0, 1, DType::float64);
   const auto before = numbers(layer.weight);
-  // A step of gradient descent that is itself differentiated, as meta-learning does.
+  // A step of gradient descent that is itself differentiated, as in meta-learning.
   const auto f = [&](const std::vector<Tensor>& in) {
     Tape* const tape = Tape::active();
     const Tensor loss = sum(sin(layer(in[0])));
@@ -344,7 +344,7 @@ BOOST_AUTO_TEST_CASE(a_layer_runs_with_other_values) {
     const Linear shared = with_values(layer, [](std::string_view, const Tensor& v) { return v; });
     BOOST_TEST(shared.weight.value().same_as(layer.weight.value()));
   }
-  Tape tape;  // the original is still the leaf that it was
+  Tape tape;  // the original is still the same leaf
   tape.backward(sum(layer(x)));
   BOOST_TEST(layer.weight.has_grad());
 }

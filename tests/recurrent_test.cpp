@@ -1,5 +1,5 @@
 // Recurrent layers: gradients in float64 over a grid of configurations, float32 against float64,
-// structure, edges.
+// structure, edge cases.
 #include <cmath>
 #include <tuple>
 
@@ -27,7 +27,7 @@ namespace {
 constexpr std::int64_t input = 2;
 constexpr std::int64_t hidden = 3;
 
-/// How long the sequences of a batch are.
+/// The lengths of the sequences in a batch.
 enum class Lengths { none, full, ragged, with_empty };
 
 struct Configuration {
@@ -84,8 +84,8 @@ std::vector<Tensor> inputs_of(const Configuration& c, std::size_t state_tensors,
   return inputs;
 }
 
-/// Runs a network from inputs x, then its state's tensors, to one row of all outputs and final
-/// states.
+/// Runs a network on inputs x and its state's tensors, and returns all outputs and final states as
+/// one row.
 template <class Net>
 Tensor run(const Net& net, const std::vector<Tensor>& in, const Tensor& lengths = {}) {
   auto state = net.initial_state(in[0].size(1));
@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_SUITE(values)
 
 namespace {
 
-/// The same weights in both types: outputs, states and gradients of float32 against float64.
+/// The same weights in both types: compares outputs, states and gradients of float32 with float64.
 template <class Net>
 void compare_types() {
   for (const Configuration& c : {Configuration{7, 5, 1, false, true}, {4, 3, 2, true, false}}) {
@@ -340,7 +340,7 @@ BOOST_AUTO_TEST_CASE(backward_direction_is_forward_over_the_flipped_sequence) {
   const Tensor x = rng.normal({5, 2, input}, 0, 1, DType::float64);
   const auto [y, last] = Recurrent<GruCell>{cell, Direction::backward}(x);
   const auto [z, same_last] = Recurrent<GruCell>{cell}(flip(x, {0}));
-  // Not the same bits: the product over all steps may sum a row differently at another place.
+  // Not bit for bit: the product over all steps may sum a row in another order at another position.
   const auto close = [](const Tensor& a, const Tensor& b) {
     return sum(abs(a - b)).item() < 1e-12;
   };
@@ -411,8 +411,8 @@ BOOST_AUTO_TEST_CASE(operations_of_a_step) {
   const LSTM lstm(small_options<LSTM>(input, hidden), rng);
   const GRU gru(small_options<GRU>(input, hidden), rng);
   const RNN rnn(small_options<RNN>(input, hidden), rng);
-  // One product and one fused pass a step; the input's product and the stacking of the outputs
-  // once.
+  // One product and one fused pass per step; the input's product and the stacking of the outputs
+  // happen once.
   BOOST_TEST(count_of(lstm, 3) - count_of(lstm, 2) == 2);
   BOOST_TEST(count_of(gru, 3) - count_of(gru, 2) == 2);
   BOOST_TEST(count_of(rnn, 3) - count_of(rnn, 2) == 2);
@@ -421,7 +421,7 @@ BOOST_AUTO_TEST_CASE(operations_of_a_step) {
 
 BOOST_AUTO_TEST_CASE(outputs_are_the_same_whether_recorded_or_not) {
   // Weights of 256 units are read from packed copies, which a tape or the run keeps (Note [Packed
-  // weights]). A weight that changed between two runs is packed again.
+  // weights]). A weight that changes between two runs is packed again.
   Rng rng(31);
   LSTM lstm({.input = 3, .hidden = 256}, rng);
   const Tensor x = rng.normal({5, 16, 3}, 0, 1);
@@ -517,7 +517,7 @@ BOOST_AUTO_TEST_CASE(wrong_calls_are_told) {
                    .starts_with("lstm: input has 7 features, expected 2 (x is [20, 32, 7])"));
   }
   BOOST_CHECK_THROW(lstm(zeros({20, 2})), ShapeError);
-  // A network that was moved from would hand its input on.
+  // A moved-from network would otherwise return its input.
   GRU moved({.input = 3, .hidden = 3}, rng);
   const GRU taken = std::move(moved);
   BOOST_CHECK_THROW(moved(zeros({5, 4, 3})), UsageError);  // NOLINT(bugprone-use-after-move)
@@ -529,7 +529,7 @@ BOOST_AUTO_TEST_CASE(wrong_calls_are_told) {
   BOOST_CHECK_THROW(LSTM({.input = 1, .hidden = 3}, {.dropout = 1.5}, rng), UsageError);
 }
 
-/// Forgets some of the batch at the second step.
+/// A cell that resets part of the batch at the second step.
 struct ForgetfulCell {
   using State = HiddenState;
   std::int64_t output_size() const { return 1; }

@@ -1,5 +1,5 @@
-// Reductions against long-double references, over every set of axes, layouts with gaps, and the
-// edges.
+// Reductions against long-double references, over every set of axes and layouts with gaps, and edge
+// cases.
 
 #include <algorithm>
 #include <array>
@@ -44,7 +44,7 @@ Tensor small_tensor(const Shape& shape, unsigned seed = 1) {
 
 using Group = std::vector<double>;
 
-/// The elements that go into each result, in row-major order of the results.
+/// The elements of each result, in row-major order of the results.
 std::vector<Group> groups(const Tensor& x, const std::vector<bool>& removed) {
   const Shape& shape = x.shape();
   Size results = 1;
@@ -115,7 +115,7 @@ double argmin_of(const Group& g) {
   return static_cast<double>(std::min_element(g.begin(), g.end()) - g.begin());
 }
 
-/// An Axes list lives only as long as its braces, so each set of axes is spelled out.
+/// An Axes list lives only as long as its braces, so every set of axes is written out.
 template <class Body>
 void for_axes(int rank, Body&& body) {
   const auto run = [&](Axes axes) {
@@ -328,7 +328,7 @@ BOOST_AUTO_TEST_CASE(float32_sums_do_not_overflow_on_the_way) {
     check_values(rw::mean(rw::expand(x, Shape{3, 2, n}), {0, 2}), {big, big});
     check_values(gradient_of(x, [](const Tensor& v) { return rw::mean(v); }),
                  std::vector<float>(static_cast<std::size_t>(n), 1 / static_cast<float>(n)));
-    // One half takes the other away.
+    // The second half cancels the first.
     Tensor halves = rw::concat({x, -x, rw::full(Shape{1}, 7.0)}, 0);
     check_values(rw::sum(halves), {7});
     check_values(rw::sum(rw::reshape(halves, Shape{2 * n + 1, 1}), {0}), {7});
@@ -337,13 +337,13 @@ BOOST_AUTO_TEST_CASE(float32_sums_do_not_overflow_on_the_way) {
         {7, 7, 7, 7});
     check_values(rw::sum(x), {infinity});
     check_values(rw::sum(-x), {-infinity});
-    // Infinities of the elements themselves stay.
+    // Infinite elements stay infinite.
     halves.mutable_data<float>()[2 * n] = -infinity;
     check_values(rw::mean(halves), {-infinity});
     halves.mutable_data<float>()[0] = infinity;
     BOOST_CHECK(std::isnan(rw::mean(halves).item()));
   }
-  // Each column by itself, on both sides of the width of a block.
+  // Each column separately, on both sides of the width of a block.
   Tensor x = rw::full(Shape{40, 300}, 1.0);
   for (Size r = 0; r < 40; ++r) {
     for (const Size c : {3, 255, 256, 299}) {
@@ -466,7 +466,7 @@ BOOST_AUTO_TEST_CASE(expand_repeats_and_sum_to_adds_up) {
     for (const Tensor& x : layouts) {
       const Tensor y = rw::expand(x, to);
       BOOST_REQUIRE(y.shape() == to);
-      // The pointwise operations broadcast by other code.
+      // The pointwise operations broadcast with other code.
       check_values(y, (x + rw::zeros(to)).to_vector<float>());
       const double copies =
           static_cast<double>(to.elements()) / static_cast<double>(from.elements());

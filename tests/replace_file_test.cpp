@@ -1,4 +1,4 @@
-// The temporary file, which nobody sees but while it is written.
+// The temporary file, which exists only while it is written.
 
 #include <string>
 

@@ -1,6 +1,6 @@
-// Values that no object can have are found before any is assigned, and named; those that objects
-// have are let through. A row for every object with state: tests/lint/tables.sh asks for its
-// header.
+// Values that no object can have are found before any is assigned, and named; values that objects
+// do have are accepted. One row for every object with state, whose header tests/lint/tables.sh asks
+// for.
 
 #include <algorithm>
 #include <array>
@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_SUITE(restored_values)
 
 namespace {
 
-/// An object with its state as a checkpoint would hold it.
+/// An object, with its state as a checkpoint would hold it.
 struct Object {
   std::string name;
   StateList state;
@@ -63,7 +63,7 @@ Object object_of(const std::string& name, std::shared_ptr<T> object) {
           [=](const std::string& path) { io::load(path, name, *object); }};
 }
 
-/// The state with one number of one entry replaced, in memory of its own.
+/// The state with one number of one entry replaced, in new memory.
 StateList with_value(const StateList& state, std::size_t entry, double value) {
   StateList values = state;
   values[entry].tensor = values[entry].tensor.clone();
@@ -144,7 +144,7 @@ class Everything {
   std::unique_ptr<Optimizer> adam_;
 };
 
-/// The first name of an entry's path, but for the parts of a trainer.
+/// The first name of an entry's path, without the parts of a trainer.
 std::string what(const std::string& path) {
   for (const char* part : {"stopping/", "plateau/"}) {
     if (path.starts_with(part)) {
@@ -154,7 +154,7 @@ std::string what(const std::string& path) {
   return path.substr(0, path.find('/'));
 }
 
-/// Weights, their averages, what a network carries, seeds: any number can be.
+/// Weights, their averages, what a network carries, seeds: any number is possible.
 const std::set<std::string> anything{"average", "slow",     "seed",  "xoshiro256++",
                                      "state",   "settings", "steps", "gradient"};
 const std::set<std::string> maybe_negative{"velocity", "first_moment", "mean_gradient",
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(impossible_values_are_found_and_named) {
   }
   BOOST_TEST_MESSAGE(refused << " impossible values refused");
   BOOST_TEST(refused > 591);
-  // Names that nothing has any more would let anything through.
+  // A name that no state has any more would let any value through.
   for (const auto& names : {anything, maybe_negative, maybe_infinite}) {
     for (const std::string& name : names) {
       BOOST_TEST(seen.contains(name), name << " is the name of no state");
@@ -231,7 +231,7 @@ BOOST_AUTO_TEST_CASE(impossible_values_are_found_and_named) {
 
 namespace {
 
-/// The faults of an object whose entry `path` has other values.
+/// The faults of an object if its entry `path` had other values.
 template <class T>
 std::string faults_with(const T& object, StateList values, const std::string& path,
                         const Tensor& changed) {

@@ -1,5 +1,5 @@
-// The generator against the published algorithm, its statistics, its state, and the dropout masks
-// drawn from it.
+// The generator, compared with the published algorithm; its statistics, its state, and the dropout
+// masks drawn from it.
 
 #include <algorithm>
 #include <array>
@@ -21,8 +21,8 @@ using namespace rw::testing;
 
 namespace {
 
-/// xoshiro256++ and splitmix64 as their authors publish them (prng.di.unimi.it), kept apart from
-/// the library's own.
+/// xoshiro256++ and splitmix64 as published by their authors (prng.di.unimi.it), independent of the
+/// library's.
 struct Published {
   std::array<std::uint64_t, 4> s{};
 
@@ -71,8 +71,8 @@ Moments moments(const std::vector<double>& x) {
 }
 
 constexpr std::int64_t many = 400'000;
-// Five standard errors of the mean of `many` numbers of variance 1: a right generator fails once in
-// two million seeds.
+// Five standard errors of the mean of `many` numbers of variance 1: a correct generator fails for
+// one seed in two million.
 const double five_errors = 5 / std::sqrt(static_cast<double>(many));
 
 std::vector<std::uint64_t> draw(Rng& rng, int n) {
@@ -94,8 +94,7 @@ BOOST_AUTO_TEST_CASE(bits_are_those_of_the_published_algorithm) {
 }
 
 BOOST_AUTO_TEST_CASE(published_test_vectors) {
-  // xoshiro256++ from the state 1, 2, 3, 4: the vector that several public implementations test
-  // against.
+  // xoshiro256++ from the state 1, 2, 3, 4: a vector that several public implementations test.
   Rng rng(0);
   Tensor state = rng.state()[0].tensor;
   std::int64_t* const words = state.mutable_data<std::int64_t>();
@@ -120,7 +119,7 @@ BOOST_AUTO_TEST_CASE(uniform_numbers_fill_the_unit_interval) {
 }
 
 BOOST_AUTO_TEST_CASE(uniform_numbers_stay_below_the_upper_bound) {
-  // Ranges of a few units in the last place: rounding would reach the upper bound every few draws.
+  // Ranges of a few units in the last place: rounding would give the upper bound every few draws.
   Rng rng(2);
   const double high = 1 + 3 * std::numeric_limits<double>::epsilon();
   for (int i = 0; i < 1000; ++i) {
@@ -163,13 +162,13 @@ BOOST_AUTO_TEST_CASE(normal_numbers_have_the_moments_of_the_normal_distribution)
                  [](double value) { return (value - 3) / 2; });
   for (const std::vector<double>& numbers : {x, standard}) {
     const Moments m = moments(numbers);
-    // The variances of the estimates for n normal numbers are 1, 2, 6 and 24 over n.
+    // For n normal numbers, the variances of the estimates are 1, 2, 6 and 24, divided by n.
     BOOST_TEST(std::abs(m.mean) < five_errors);
     BOOST_TEST(std::abs(m.variance - 1) < five_errors * std::sqrt(2.0));
     BOOST_TEST(std::abs(m.skewness) < five_errors * std::sqrt(6.0));
     BOOST_TEST(std::abs(m.kurtosis - 3) < five_errors * std::sqrt(24.0));
   }
-  // The two numbers of a pair are independent.
+  // The two numbers of a pair are uncorrelated.
   double product = 0;
   for (std::size_t i = 0; i + 1 < standard.size(); i += 2) {
     product += standard[i] * standard[i + 1];
@@ -207,8 +206,8 @@ BOOST_AUTO_TEST_CASE(integers_are_equally_likely) {
 }
 
 BOOST_AUTO_TEST_CASE(integers_of_a_huge_range_have_no_bias) {
-  // 2^64 is 8/3 of n = 3 * 2^61: a plain remainder would favour the smaller numbers by half, and a
-  // product of 128 bits without drawing again those that leave 0 or 1 when divided by 3.
+  // 2^64 is 8/3 of n = 3 * 2^61. A plain remainder would favour the smaller numbers by half; a
+  // 128-bit product without rejection would favour those that leave 0 or 1 when divided by 3.
   Rng rng(7);
   const std::int64_t n = std::int64_t{3} << 61;
   constexpr int draws = 100'000;
@@ -291,7 +290,7 @@ BOOST_AUTO_TEST_CASE(copies_are_independent) {
   assigned = rng;
   const std::uint64_t following = rng.next();
   BOOST_TEST(assigned.next() == following);
-  // The state that was taken before still belongs to the same generator.
+  // The state taken earlier still belongs to the same generator.
   BOOST_TEST(state[0].tensor.same_as(assigned.state()[0].tensor));
   const Rng& self = assigned;
   assigned = self;
@@ -353,7 +352,7 @@ BOOST_AUTO_TEST_CASE(dropout_keeps_the_expectation) {
         count += value == 0 ? 0 : 1;
       }
       BOOST_TEST(std::abs(count / many - (1 - p)) < five_errors * std::sqrt(p * (1 - p)));
-      // Neighbours, which share 64 bits, are independent.
+      // Neighbours, which share 64 bits, are uncorrelated.
       double both = 0;
       for (std::size_t i = 0; i + 1 < mask.size(); i += 2) {
         both += mask[i] != 0 && mask[i + 1] != 0 ? 1 : 0;
@@ -421,7 +420,7 @@ BOOST_AUTO_TEST_CASE(tensors_are_standard_unless_told) {
 BOOST_AUTO_TEST_CASE(classes_come_as_often_as_their_weights_say) {
   Rng rng(22);
   const std::int64_t rows = 30000;
-  // Each row with weights of its own, in columns of a wider tensor.
+  // Each row has its own weights, in columns of a wider tensor.
   const Tensor wide =
       expand(Tensor::from<double>({2, 1, 5}, {9, 1, 0, 3, 0, 9, 0, 0.5, 0.25, 0.25}), {2, rows, 5});
   const Tensor weights = slice(wide, -1, 1, 5);
@@ -439,7 +438,7 @@ BOOST_AUTO_TEST_CASE(classes_come_as_often_as_their_weights_say) {
       BOOST_TEST((expected[r][k] > 0 || counts[r][k] == 0));
     }
   }
-  // The same numbers give the same classes; one number for each row.
+  // The same numbers give the same classes; each row takes one number.
   Rng again(22);
   BOOST_TEST(again.categorical(weights).to_vector<std::int64_t>() == classes);
   BOOST_TEST(again.next() == rng.next());

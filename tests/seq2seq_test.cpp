@@ -1,5 +1,5 @@
 // Decoders of any cell, with and without attention: one step against plain loops, teacher forcing
-// against steps, scheduled sampling, gradients, and what the searches make of them.
+// against single steps, scheduled sampling, gradients, and searches with them.
 
 #include <cmath>
 #include <limits>
@@ -107,7 +107,7 @@ Row joined(Row a, const Row& b) {
   return a;
 }
 
-/// y_t of a GRU with attention, its logits: the formulas of the documentation, row by row.
+/// y_t, the logits, of a GRU with attention: the formulas of the documentation, row by row.
 Row naive_logits(const Decoder<GruCell, LuongAttention>& d, Size token, const Tensor& memory,
                  Size b, std::vector<Row>& h, Row& attended) {
   const Row y = rw::testing::naive_step(d.network)(
@@ -281,7 +281,7 @@ BOOST_AUTO_TEST_CASE(scheduled_sampling_mixes_right_and_own_tokens) {
     const Tensor inputs = tokens(6, rng);
     check_close(decoder.teach(inputs, state, 0.0, rng).logits, decoder.teach(inputs, state).logits,
                 1e-13);
-    // Nothing but its own tokens: greedy decoding.
+    // The decoder reads only its own tokens: greedy decoding.
     const Tensor own = decoder.teach(inputs, state, 1.0, rng).logits;
     const Tensor said = argmax(own);
     const auto greedy = greedy_decode(decoder, state, select(inputs, 0, 0), {.max_steps = 6});
@@ -303,7 +303,7 @@ BOOST_AUTO_TEST_CASE(searches_take_states_and_memories_along) {
         beam_search(decoder, state, first, {.end = 0, .max_steps = 5, .beams = 4, .results = 4});
     for (Size b = 0; b < batch; ++b) {
       for (const BeamDecoded& each : found[static_cast<std::size_t>(b)]) {
-        // The whole run over the tokens found, read by every row of the batch.
+        // One run over the tokens found, which every row of the batch reads.
         Tokens read{first.to_vector<Size>()[static_cast<std::size_t>(b)]};
         read.insert(read.end(), each.tokens.begin(), each.tokens.end());
         Tokens written = each.tokens;

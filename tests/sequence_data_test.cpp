@@ -38,7 +38,7 @@ Tensor floats(const Shape& shape, float first) {
   return Tensor::from<float>(shape, values);
 }
 
-/// The columns, put together again from the chunks' inputs and from their targets.
+/// The columns, put together from the chunks' inputs and from their targets.
 struct Columns {
   std::vector<Numbers> x;
   std::vector<Numbers> y;
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(tokens_after_and_before) {
 
 BOOST_AUTO_TEST_CASE(vectors_of_any_layout_and_type) {
   const Tensor a = floats({2, 2}, 0);
-  const Tensor b = rw::slice(floats({3, 4}, 100), 1, 1, 3);  // rows are apart
+  const Tensor b = rw::slice(floats({3, 4}, 100), 1, 1, 3);  // rows are not adjacent
   const std::vector<Tensor> sequences{a, b};
   const auto after = rw::pad_sequences(sequences, 0.5);
   BOOST_TEST((after.steps.shape() == Shape{3, 2, 2}));
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(chunks_have_the_length_asked_for_but_the_last) {
 }
 
 BOOST_AUTO_TEST_CASE(streams_of_vectors) {
-  // Rows apart, so that the layout counts.
+  // Rows that are not adjacent, so that the layout matters.
   const Tensor stream = rw::slice(floats({9, 3}, 0), 1, 0, 2);
   BpttBatches chunks = rw::bptt_batches(stream, {.batch = 2, .steps = 2});
   const BpttBatch first = chunks.next();

@@ -1,4 +1,5 @@
-// Losses over padded batches of sequences: equal to the sequences' own, blind to the padding.
+// Losses over padded batches of sequences: equal to the losses of the sequences alone, whatever the
+// padding holds.
 
 #include <cmath>
 #include <functional>
@@ -48,7 +49,7 @@ Tensor logits(DType dtype = DType::float64) {
   return rng.normal({steps, batch, classes}, 0, 2, dtype);
 }
 
-/// Labels, every `every`th of which is ignored.
+/// Labels; if `every` is not 0, each `every`th is ignored.
 Tensor targets(Size every = 0) {
   std::vector<Size> values;
   for (Size i = 0; i < steps * batch; ++i) {
@@ -59,7 +60,7 @@ Tensor targets(Size every = 0) {
 
 Size length_of(Size b) { return length_values[static_cast<std::size_t>(b)]; }
 
-/// A loss of a batch and, plainly reduced, of one sequence alone.
+/// A loss of a batch, and the same loss of one sequence alone with a plain reduction.
 struct Case {
   std::function<Tensor(const Tensor& x, SequenceReduction)> batched;
   std::function<Tensor(const Tensor& x, Size b, Reduction)> alone;
@@ -241,7 +242,7 @@ Tensor at_the_end(const Tensor& x, T value) {
   return result;
 }
 
-/// What layers call a Sequence.
+/// The parts of a Sequence that say where the padding is.
 struct Padded {
   Tensor lengths;
   rw::Padding padding;
@@ -270,7 +271,7 @@ BOOST_AUTO_TEST_CASE(padding_may_stand_in_front) {
     for (std::size_t i = 0; i < behind.size(); ++i) {
       const Tensor value = behind[i](x);
       const Tensor got = in_front[i](at_the_end(x, nan));
-      // Close, not equal: where the zeros lie decides in what order a sum of 350 adds up.
+      // Close, not equal: the position of the zeros decides in which order 350 terms are summed.
       check_close(numbers(got), numbers(value.rank() == 0 ? value : at_the_end(value, 0.0)), 1e-14);
       for (const bool recorded : {false, true}) {
         const Tensor expected = gradient_of(x, behind[i], recorded);
@@ -286,7 +287,7 @@ BOOST_AUTO_TEST_CASE(padding_may_stand_in_front) {
                         says("sequence_cross_entropy: target 4 at [5, 1] is outside [0, 4)"));
 }
 
-// A sequence whose targets weigh nothing has no mean, though its terms are infinite.
+// A sequence whose targets all have weight 0 has no mean, even if its terms are infinite.
 BOOST_AUTO_TEST_CASE(sequences_that_weigh_nothing) {
   const double infinity = std::numeric_limits<double>::infinity();
   const Tensor x = Tensor::from<double>({1, 2, 3}, {0, -infinity, 1, 0, 1, 2});
@@ -330,7 +331,7 @@ BOOST_AUTO_TEST_CASE(padding_in_front_by_ignored_targets) {
   }
 }
 
-// The recorded gradient of cross_entropy itself, whose ignored rows may hold anything.
+// The recorded gradient of cross_entropy itself, if ignored rows hold arbitrary numbers.
 BOOST_AUTO_TEST_CASE(second_order_of_ignored_rows) {
   Tensor x = logits();
   x = spoiled(x, length_values, std::numeric_limits<double>::quiet_NaN());

@@ -1,5 +1,5 @@
-// The four shapes of a sequence model, each as a whole: a task, a model, its loss, and after a
-// second of training no mistake on fresh examples.
+// The four shapes of a sequence model, each complete: a task, a model, its loss, and no mistake on
+// new examples after a second of training.
 
 #include <algorithm>
 #include <cmath>
@@ -17,7 +17,7 @@ using Size = std::int64_t;
 
 constexpr Size batch = 32;
 
-/// The five steps of training, `steps` times.
+/// The five lines of a training step, `steps` times.
 template <class Model, class Loss>
 void train(Model& model, int steps, Loss&& loss_of_a_batch) {
   const ParameterList weights = parameters(model);
@@ -32,7 +32,7 @@ void train(Model& model, int steps, Loss&& loss_of_a_batch) {
   }
 }
 
-/// Random integers from `low` to below `high`.
+/// Random integers in [low, high).
 Tensor integers(const Shape& shape, Size low, Size high, Rng& rng) {
   std::vector<Size> values(static_cast<std::size_t>(shape.elements()));
   std::generate(values.begin(), values.end(), [&] { return low + rng.integer(high - low); });
@@ -45,7 +45,7 @@ Tensor filled(Size value, Size count) {
 
 }  // namespace
 
-// One number in, a sequence out: n is answered with n ticks and an end.
+// One number in, a sequence out: the answer to n is n ticks and an end.
 namespace {
 struct Ticker {
   Embedding number;
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(many_to_one) {
   }
 }
 
-// A sequence in, an answer at each step: has the number of ones so far been odd?
+// A sequence in, an answer at each step: is the number of ones so far odd?
 namespace {
 struct Counter {
   GRU gru;
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(many_to_many_synchronised) {
   }
 }
 
-// A sequence in, another out when all has been read: the same symbols in the opposite order.
+// A sequence in, then another out: the same symbols in reverse order.
 namespace {
 struct Reverser {
   Embedding embedding;

@@ -1,5 +1,5 @@
-// Batches of sequences of different lengths: each sequence as if it ran alone, whatever stands in
-// the padding; and what else one can do with a state's rows.
+// Batches of sequences of different lengths: each sequence runs as if it were alone, whatever the
+// padding holds. Also operations on the rows of a state.
 #include <cmath>
 #include <limits>
 
@@ -60,7 +60,7 @@ State slice_rows(State state, std::int64_t begin, std::int64_t end) {
   return state;
 }
 
-/// A number that depends on every output and on every part of the last state, each differently.
+/// A loss that depends on each output and each part of the last state in a different way.
 template <class State>
 Tensor asymmetric_loss(const Tensor& y, const State& last) {
   const auto weighted = [](const Tensor& t, double phase) {
@@ -74,8 +74,8 @@ Tensor asymmetric_loss(const Tensor& y, const State& last) {
   return loss;
 }
 
-/// Gradients of a loss that treats every sequence alike, so that alone and in a batch mean the
-/// same.
+/// A loss that treats all sequences alike, so that it is the same for a sequence alone and in a
+/// batch.
 template <class State>
 Tensor symmetric_loss(const Tensor& y, const State& last) {
   Tensor loss = sum(sin(y * 1.3 + 0.3));
@@ -84,8 +84,8 @@ Tensor symmetric_loss(const Tensor& y, const State& last) {
   return loss;
 }
 
-/// The batch against each of its sequences alone, bit by bit: outputs, last states, gradients of
-/// the input and of the initial state; and the gradients of parameters against the sum.
+/// Compares the batch with each of its sequences alone, bit by bit: outputs, last states, gradients
+/// of the input and of the initial state. The gradients of parameters are compared with the sum.
 template <class Net>
 void check_alone(Net& net, const std::vector<std::int64_t>& lengths, std::int64_t steps,
                  Padding side, Rng& rng) {
@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(a_padded_single_sequence_has_the_very_gradients) {
     return all;
   };
   const auto padded = gradients({x, integers({6})});
-  // The loss counts sin(0.3) for each padded output, but its gradient ends there.
+  // Each padded output adds sin(0.3) to the loss, but its gradient goes no further.
   BOOST_TEST((padded == gradients(slice(x, 0, 0, 6))));
 }
 

@@ -1,4 +1,4 @@
-// Feed-forward layers in a row, and parameters that training leaves alone.
+// Feed-forward layers in sequence, and frozen parameters.
 
 #include <rewind/autograd/fuse/math.hpp>
 #include <rewind/autograd/operations/reduce.hpp>
@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(parameters_have_the_numbers_of_their_layers) {
                                           "3/0/bias", "4/weight", "4/bias"};
   BOOST_TEST(paths_of(parameters(net)) == expected, boost::test_tools::per_element());
   BOOST_TEST(count(net) == 3 * 4 + 4 + 4 * 4 + 4 + 4 * 2 + 2);
-  // A copy has parameters of its own.
+  // A copy has its own parameters.
   auto copy = net;
   std::get<0>(copy.layers).weight.mutable_data<float>()[0] += 1;
   BOOST_TEST(numbers(copy(ones({1, 3}))) != numbers(net(ones({1, 3}))));

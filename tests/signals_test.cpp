@@ -1,4 +1,5 @@
-// Signals may arrive at any moment: results are the same to the last bit, and the heap stays whole.
+// Signals may arrive at any moment: results stay the same to the last bit, and the heap stays
+// intact.
 
 #include <array>
 #include <chrono>
@@ -29,8 +30,8 @@ using rw::kernels::MatrixBatch;
 using rw::kernels::MatrixView;
 using Size = std::int64_t;
 
-/// op(a) of [m, k] times op(b) of [k, n], the rows of every matrix `gap` numbers apart; `batch` of
-/// them.
+/// op(a) of [m, k] times op(b) of [k, n], with `gap` numbers between the rows of every matrix;
+/// `batch` of these.
 struct Product {
   Size m, n, k;
   bool a_transposed, b_transposed;
@@ -54,8 +55,8 @@ struct Product {
   }
 };
 
-/// Sums below and above the lengths at which oneDNN's kernels turn to the heap, one and several
-/// rows or columns, products of every order of magnitude.
+/// Sums below and above the lengths at which oneDNN's kernels use the heap; one and several rows or
+/// columns; products of every order of magnitude.
 const std::vector<Product>& products() {
   static const std::vector<Product> all = [] {
     std::vector<Product> list;
@@ -91,8 +92,8 @@ Results<float> all_products() {
   return results;
 }
 
-/// Calls `compute` again and again for as long as it takes to be interrupted often, and returns
-/// whether it always gave `expected`.
+/// Calls `compute` until it has been interrupted often, and returns whether the result was always
+/// `expected`.
 template <class Compute, class Result>
 bool always_gives(const Result& expected, const Compute& compute) {
   using Clock = std::chrono::steady_clock;
@@ -104,7 +105,7 @@ bool always_gives(const Result& expected, const Compute& compute) {
   return same;
 }
 
-/// The weights after some steps of training on sequences of random numbers.
+/// The weights after some steps of training on random sequences.
 template <class Network>
 Results<float> trained_weights() {
   rw::Rng rng(1);

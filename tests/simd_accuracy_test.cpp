@@ -1,5 +1,5 @@
-// The functions of registers keep the error bounds that autograd/kernels/simd.hpp states, over
-// dense sweeps of all numbers, and all of them state one.
+// The SIMD functions keep the error bounds that autograd/kernels/simd.hpp states, over dense sweeps
+// of all numbers, and each of them states one.
 
 #include <bit>
 #include <cmath>
@@ -27,7 +27,7 @@ namespace simd = rw::simd;
 template <class T>
 using BitsOf = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
 
-/// What a result is compared with is computed in the next wider type.
+/// The next wider type, in which the exact result is computed.
 template <class T>
 using Wider = std::conditional_t<sizeof(T) == 4, double, long double>;
 
@@ -45,7 +45,7 @@ std::vector<T> special_numbers() {
 }
 
 /// Calls `body(x)` for the special numbers, the ends of the range, and numbers of every exponent
-/// and sign: most from 2^-24 to 2^9, where the functions bend.
+/// and sign: most from 2^-24 to 2^9, where the functions change most.
 template <class T, class Body>
 void for_each_number(const ErrorBound& range, Body&& body) {
   const auto within = [&](T x) {
@@ -66,7 +66,7 @@ void for_each_number(const ErrorBound& range, Body&& body) {
     const int count = sizeof(T) == 4 ? (bends ? 100'000 : 2'000) : (bends ? 20'000 : 200);
     const BitsOf<T> step = (BitsOf<T>(1) << mantissa) / static_cast<BitsOf<T>>(count);
     for (BitsOf<T> i = 0; i < static_cast<BitsOf<T>>(count); ++i) {
-      // One of every stretch of neighbours, at random.
+      // One random number of every interval of neighbours.
       const BitsOf<T> bits = (static_cast<BitsOf<T>>(exponent) << mantissa) | i * step |
                              static_cast<BitsOf<T>>(engine() % step);
       const T x = std::bit_cast<T>(bits);
@@ -76,7 +76,7 @@ void for_each_number(const ErrorBound& range, Body&& body) {
   }
 }
 
-/// The largest error of `function` in units in the last place, and where.
+/// The largest error of `function` in units in the last place, and where it occurs.
 template <class T>
 struct Worst {
   double error = 0;

@@ -1,4 +1,4 @@
-// Softmax and its logarithm against a long-double reference, and their edges.
+// Softmax and its logarithm against a long-double reference, and their edge cases.
 
 #include <algorithm>
 #include <cmath>
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(rows_with_nan_or_no_winner_are_nan) {
     BOOST_CHECK(all_nan(rw::softmax(none)));
     BOOST_CHECK(all_nan(rw::log_softmax(none)));
   }
-  // The other rows do not mind.
+  // The other rows are not affected.
   const Tensor x = Tensor::from<float>(Shape{2, 2}, {nan_value, 0, 0, 0});
   check_values(rw::slice(rw::softmax(x), 0, 1, 2), {0.5f, 0.5f});
 }
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(gradients_match_the_formula) {
       const GradientPair b = gradients_of(x, [](const Tensor& v) { return rw::log_softmax(v); });
       check_close(b.now, log_soft, tolerance_of(x));
       check_close(b.recorded, log_soft, tolerance_of(x));
-      // Where another gradient has been written before, these add.
+      // If another gradient has been written first, these accumulate.
       const GradientPair c =
           gradients_of(x, [](const Tensor& v) { return rw::softmax(v) + rw::log_softmax(v) + v; });
       Numbers both = numbers(g);

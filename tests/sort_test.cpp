@@ -1,5 +1,5 @@
-// Order along an axis: against the standard library's, with ties, NaNs and infinities, and where
-// the gradient goes.
+// Sorting along an axis: compared with the standard library, with equal elements, NaN and
+// infinities, and the path of the gradient.
 
 #include <algorithm>
 #include <cmath>
@@ -33,7 +33,7 @@ void check_places(const Tensor& indices, const Places& expected) {
   BOOST_TEST(places(indices) == expected, boost::test_tools::per_element());
 }
 
-/// The places of a row's elements in order, by std::stable_sort.
+/// The indices of a row's elements in sorted order, by std::stable_sort.
 template <class T>
 Places reference(const std::vector<T>& x, bool descending) {
   Places order(x.size());
@@ -51,7 +51,7 @@ Places reference(const std::vector<T>& x, bool descending) {
 BOOST_AUTO_TEST_CASE(rows_are_in_the_order_of_the_standard_library) {
   Rng rng(3);
   for (const std::int64_t n : {1, 2, 7, 16, 100, 1000}) {
-    // Of few different values, so that many are equal.
+    // Few different values, so that many are equal.
     const Tensor x = floor(rng.uniform({n}, 0, 20));
     const auto values = x.to_vector<float>();
     for (const bool descending : {false, true}) {
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(every_axis_of_every_layout) {
   for (const Tensor& x : {wide, slice(wide, 2, 2, 7), slice(wide, 0, 1, 3)}) {
     for (int axis = 0; axis < 3; ++axis) {
       const auto [values, indices] = sort(x, axis - 3, true);
-      // The last axis of a dense tensor is the plain case.
+      // The last axis of a dense tensor is the fast path.
       const auto [moved, places_there] = sort(transpose(x, axis, 2).clone(), 2, true);
       BOOST_TEST(values.to_vector<float>() == transpose(moved, axis, 2).to_vector<float>());
       BOOST_TEST(places(indices) == places(transpose(places_there, axis, 2)));

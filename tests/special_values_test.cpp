@@ -1,5 +1,6 @@
-// First and second derivatives at ties, zeros, huge, tiny and infinite numbers, where differences
-// tell nothing, against closed forms. Every pointwise operation has an entry.
+// First and second derivatives at equal operands, zeros, huge, tiny and infinite numbers, where
+// finite differences say nothing, compared with closed forms. Every pointwise operation has an
+// entry.
 
 #include <algorithm>
 #include <cmath>
@@ -27,12 +28,13 @@ using Real = long double;
 constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
-/// How exact a derivative is: to some digits of its own; to some digits, less those that x^2 loses
-/// in the exponent of e^(-x^2); to some digits of 1, where it is taken from the result, which has
-/// rounded to 1 (1 - tanh(x)^2); or to some of x, where such a number is multiplied by x.
+/// The kind of error bound of a derivative. relative: digits of the derivative. exponent: digits,
+/// less those that x^2 loses in the exponent of e^(-x^2). absolute: digits of 1, if the derivative
+/// is computed from the result, which has rounded to 1, as in 1 - tanh(x)^2. argument: digits of x,
+/// if such a number is multiplied by x.
 enum class Accuracy { relative, exponent, absolute, argument };
 
-/// A function of one number, its first and second derivative, and where it is defined.
+/// A function of one number, its first and second derivatives, and where it is defined.
 struct Unary {
   const char* name;
   Tensor (*function)(const Tensor&);
@@ -55,7 +57,8 @@ Real silu_slope(Real x) { return sigmoid_of(x) + (std::isinf(x) ? 0 : x * sigmoi
 Real silu_curvature(Real x) {
   return std::isinf(x) ? 0 : 2 * sigmoid_slope(x) + x * sigmoid_curvature(x);
 }
-/// 2 / sqrt(pi) e^(-x^2), and the factor x of its slope left out where that vanishes.
+/// erf's derivative, 2 / sqrt(pi) e^(-x^2); in the second, the factor x is omitted where it
+/// vanishes.
 Real erf_slope(Real x) { return 1.12837916709551257390L * std::exp(-x * x); }
 Real erf_curvature(Real x) { return std::isinf(x) ? 0 : -2 * x * erf_slope(x); }
 Real density(Real x) { return std::isinf(x) ? 0 : 0.39894228040143267794L * std::exp(-x * x / 2); }
@@ -130,7 +133,7 @@ std::vector<double> special_values(double low, double high) {
   }
   std::vector<double> defined;
   for (const double x : all) {
-    // -0 is no place to ask for the slope of a function that ends at 0.
+    // At -0, a function whose domain ends at 0 has no derivative to compare.
     if (low <= x && x <= high && !(low == 0 && std::signbit(x))) {
       defined.push_back(x);
     }
@@ -138,7 +141,7 @@ std::vector<double> special_values(double low, double high) {
   return defined;
 }
 
-/// The gradient of sum(y), or zeros where y depends on nothing recorded.
+/// The gradient of sum(y), or zeros if y depends on nothing recorded.
 Tensor gradient_or_zeros(rw::Tape& tape, const Tensor& y, const Tensor& x, bool recorded) {
   return y.requires_grad()
              ? tape.gradient(sum(y), {x}, {.retain = true, .create_graph = recorded})[0]
@@ -188,8 +191,8 @@ void check_unary() {
   }
 }
 
-/// A point of a function of two numbers with its derivatives; NaN: there is none, or it is not said
-/// which, but NaN must not come out.
+/// A point of a function of two numbers with its derivatives. NaN means that a derivative does not
+/// exist or is unspecified; even then the result must not be NaN.
 struct Point {
   double a, b;
   double by_a, by_b;
@@ -334,7 +337,7 @@ BOOST_AUTO_TEST_CASE(derivatives_of_two_numbers) {
 
 using Floats = std::tuple<float, double>;
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_negated_zero_has_the_other_sign, T, Floats) {
-  // Lengths that fill registers and that do not.
+  // Lengths that are multiples of a register's width and lengths that are not.
   for (const std::int64_t n : {1, 3, 16, 37}) {
     const Tensor x = rw::zeros({n}, rw::dtype_of<T>);
     for (const T negated : (-x).template to_vector<T>()) {
@@ -358,7 +361,7 @@ BOOST_AUTO_TEST_CASE(infinite_gradients_go_where_they_belong) {
              boost::test_tools::per_element());
   BOOST_TEST(of_maximum[1].to_vector<double>() == std::vector<double>({0, inf, 0}),
              boost::test_tools::per_element());
-  // 0 - a, not -a, which would be -0: sqrt(-0) is -0, and the derivative there 1 / -0.
+  // 0 - a rather than -a, which would be -0: sqrt(-0) is -0, and the derivative there is 1 / -0.
   const auto of_minimum = tape.gradient(sum(sqrt(minimum(0 - a, 0 - b))), {a, b}, {.retain = true});
   BOOST_TEST(of_minimum[0].to_vector<double>() == std::vector<double>({-inf, 0, -inf}),
              boost::test_tools::per_element());
@@ -366,7 +369,7 @@ BOOST_AUTO_TEST_CASE(infinite_gradients_go_where_they_belong) {
              boost::test_tools::per_element());
   const auto of_negated = tape.gradient(sum(sqrt(-a)), {a}, {.retain = true});
   BOOST_TEST(of_negated[0].to_vector<double>()[0] == inf);
-  // A condition has no slope: nothing goes back to what it was computed from.
+  // A condition has no gradient: nothing flows back to what it was computed from.
   const Tensor root = sqrt(a);
   const Tensor chosen = where(root > 1.0, b, 2.0 * a) + equal(root, 3) + sign(root);
   for (const bool recorded : {false, true}) {
@@ -422,7 +425,8 @@ BOOST_AUTO_TEST_CASE(infinite_and_huge_values_of_gelu) {
   }
 }
 
-// What a formula's `where` does not take contributes 0, whatever its value and its slopes are.
+// The branch that a formula's `where` does not take contributes 0, whatever its value and
+// derivatives.
 BOOST_AUTO_TEST_CASE(branches_not_taken) {
   struct Case {
     const char* name;
@@ -441,7 +445,7 @@ BOOST_AUTO_TEST_CASE(branches_not_taken) {
        },
        {1000, 0, inf},
        {{1, 1, 1}, {0, 1, 0}, {0, 1, 0}}},
-      // The inner condition is read everywhere, and the logarithm only where x > 0.
+      // The inner condition is read everywhere, the logarithm only where x > 0.
       {"log",
        [](const Tensor& x) {
          return rw::fuse(
@@ -452,7 +456,7 @@ BOOST_AUTO_TEST_CASE(branches_not_taken) {
        },
        {0.5, 1, -4},
        {{0, 0, -1.0 / 16}, {0, 2, -3.0 / 128}, {0, -6, -15.0 / 1024}}},
-      // One term in two branches, of which neither is taken at 0.
+      // One term in two branches, neither of which is taken at 0.
       {"two",
        [](const Tensor& x) {
          return rw::fuse(
@@ -498,7 +502,7 @@ BOOST_AUTO_TEST_CASE(branches_not_taken) {
 }
 
 BOOST_AUTO_TEST_CASE(numbers_that_are_not_chosen_do_not_matter) {
-  // NaN and infinity in padding, also as the factor of something that is differentiated.
+  // NaN and infinity in padding, also as a factor of a differentiated value.
   rw::Tape tape;
   const Tensor mask = Tensor::from<double>({3}, {1, 0, 0});
   const Tensor x = tape.watch(Tensor::from<double>({3}, {2, nan_value, inf}));

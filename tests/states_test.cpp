@@ -1,5 +1,4 @@
-// What runs hand on: the summary that a state holds, the names of its tensors, and states in
-// checkpoints.
+// What runs pass on: the summary in a state, the names of its tensors, and states in checkpoints.
 
 #include <boost/test/unit_test.hpp>
 
@@ -60,13 +59,13 @@ constexpr std::int64_t input = 3;
 constexpr std::int64_t hidden = 4;
 constexpr std::int64_t batch = 3;
 
-/// A sequence of 6 steps and one padded before or after.
+/// A sequence of 6 steps without padding, one padded at the end and one padded at the beginning.
 std::vector<Sequence> sequences(Rng& rng, std::int64_t width = input) {
   const Tensor x = rng.normal({6, batch, width}, 0, 1, DType::float64);
   return {x, {x, integers({6, 1, 4})}, {x, integers({2, 6, 5}), Padding::before}};
 }
 
-/// The states of what runs forward: the last outputs.
+/// In the states of layers that run forward, the outputs are the last ones.
 template <class Net>
 void check_forward(const char* name, const Net& net, Rng& rng, std::int64_t width = input) {
   BOOST_TEST_CONTEXT(name) {
@@ -85,7 +84,7 @@ void check_forward_network(const char* name, Rng& rng) {
   }
 }
 
-/// Each sequence by itself, the other way round.
+/// A sequence with its steps in reverse order.
 Tensor reversed(const Sequence& x) {
   TensorList steps;
   const std::int64_t length = x.steps.size(0);
@@ -146,14 +145,14 @@ BOOST_AUTO_TEST_CASE(of_deep_bidirectional_networks) {
         const Tensor expected = merge_directions(merge, state[top].h, state[top + 1].h);
         BOOST_TEST((numbers(final_output(state)) == numbers(expected)));
         BOOST_TEST((final_output(state).shape() == Shape{batch, net.output_size()}));
-        // A state that went through other hands still knows.
+        // After other functions have handled the state, it still knows.
         const auto chosen = select_rows(detach(state), integers({2, 0}));
         BOOST_TEST((numbers(final_output(chosen)) ==
                     numbers(index_select(final_output(state), integers({2, 0})))));
       }
     }
   }
-  // One sequence is as it is alone, whatever its padding.
+  // A sequence gives what it gives alone, whatever its padding.
   const GRU net(small_options<GRU>(input, hidden), {.bidirectional = true}, rng);
   const Sequence padded = sequences(rng)[1];
   const Tensor all = final_output(net(padded).second);
@@ -185,7 +184,7 @@ BOOST_AUTO_TEST_CASE(that_the_state_does_not_hold_are_refused) {
                            "final_output: the last layer adds its input to its output (residual)");
   check_throws<UsageError>([&] { static_cast<void>(final_output(LSTM::State{})); },
                            "final_output: got 0 states");
-  // One layer adds nothing.
+  // A residual network of one layer adds nothing.
   const GRU one(small_options<GRU>(input, hidden), {.residual = true}, rng);
   const auto [y, state] = one(x);
   BOOST_TEST((numbers(final_output(state)) == numbers(last_step(y))));
@@ -197,7 +196,7 @@ BOOST_AUTO_TEST_SUITE(checkpoints)
 
 namespace {
 
-/// Saves a random state of `net` and loads it into an initial one, which others share memory with.
+/// Saves a random state of `net` and loads it into an initial state that shares its memory.
 template <class Net>
 void check_saved(const char* name, const Net& net, const std::vector<std::string>& paths) {
   BOOST_TEST_CONTEXT(name) {
@@ -291,7 +290,7 @@ BOOST_AUTO_TEST_CASE(of_another_shape_change_nothing) {
                                   "state/0/h is [2, 4], expected [3, 4]");
   BOOST_TEST(state[0].h.same_as(h));
   tape.backward(sum(square(state[0].h)));
-  // A state of other parts lists them.
+  // A state of other parts lists the names of those.
   LSTM lstm(small_options<LSTM>(input, hidden), rng);
   auto other = lstm.initial_state(2);
   check_throws<io::StateMismatch>([&] { io::load(folder / "a.h5", "state", other, "model", net); },

@@ -1,4 +1,4 @@
-// What backward and gradient give: sums over uses, views, seeds, derivatives of any order.
+// The results of backward and gradient: sums over uses, views, seeds, derivatives of any order.
 #include <cmath>
 #include <memory>
 
@@ -70,18 +70,18 @@ BOOST_AUTO_TEST_CASE(returned_gradients_share_no_memory) {
       BOOST_TEST(d[i].data<double>()[0] == 100);
     }
   }
-  // A copy carries the gradient on.
+  // Gradients flow through a copy.
   Tape tape;
   const Tensor x = tape.watch(matrix({1, 2, 3, 4}, 2, 2));
   const Tensor z = square(x);
   const auto d = tape.gradient(sum(z * z), {z, x, z}, {.create_graph = true});
-  const Tensor second = tape.gradient(sum(d[2]), {x})[0];  // 2 z, by x
+  const Tensor second = tape.gradient(sum(d[2]), {x})[0];  // the gradient of 2 z
   BOOST_TEST(second.to_vector<double>() == (std::vector<double>{4, 8, 12, 16}),
              boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_gradient_is_written_over_the_one_that_it_comes_from) {
-  // Unless somebody still wants that one, as `middle` and what both operands share here.
+  // Unless something still needs it, as with `middle` and the value that both operands share here.
   const std::int64_t n = 1000;
   Tape tape;
   const Tensor x = tape.watch(full({n}, 1.0, DType::float64));
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_gradient_is_written_over_the_one_that_it_comes_from) {
 
 namespace {
 
-/// Small whole numbers, with which every order of summation gives the same.
+/// Small integers, whose sum is the same in every order.
 Tensor whole_numbers(const Shape& shape, int seed) {
   std::vector<float> values;
   for (std::int64_t i = 0; i < shape.elements(); ++i) {
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(too_many_tapes_at_once_are_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(a_weight_met_again_is_read_as_it_is_then) {
-  // Rows of 4 KiB and more are read from a copy of another layout (Note [Packed weights]).
+  // Rows of 4 KiB and more are read from packed copies (Note [Packed weights]).
   for (const Shape& shape : {Shape{24, 512}, {24, 1024}, {24, 2048}, {512, 40}}) {
     Parameter w(whole_numbers(shape, 3));
     const Tensor x = whole_numbers({20, shape[0]}, 1);
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_weight_met_again_is_read_as_it_is_then) {
 }
 
 BOOST_AUTO_TEST_CASE(sums_with_rows_of_4_kib_have_exact_gradients) {
-  // Note [Rows of a multiple of 4 KiB]. Both orders of gradients, in place and not; float64 has no
+  // Note [Rows of a multiple of 4 KiB]. Gradients in both orders, in place and not; float64 has no
   // such rows.
   const auto gradients = [](DType dtype, std::int64_t rows, std::int64_t columns, bool bias) {
     const Tensor x = whole_numbers({rows, 3}, 1).to(dtype);
@@ -282,8 +282,9 @@ BOOST_AUTO_TEST_CASE(a_gradient_penalty_trains_parameters) {
 }
 
 BOOST_AUTO_TEST_CASE(columns_beside_each_other_that_leave_some_of_their_rows) {
-  // A formula of two slices writes their gradients and clears what it leaves; another one adds to
-  // that later, or nothing does. Against products that pick the same columns.
+  // A formula of two slices writes their gradients and clears the other columns. Then another
+  // formula accumulates into these, or nothing does. Compared with products that pick the same
+  // columns.
   const std::int64_t columns = 19;
   const auto picked = [&](const Tensor& z, std::int64_t begin, std::int64_t end, bool by_slice) {
     if (by_slice) {
@@ -318,8 +319,8 @@ BOOST_AUTO_TEST_CASE(columns_beside_each_other_that_leave_some_of_their_rows) {
 }
 
 BOOST_AUTO_TEST_CASE(views_in_any_order_and_overlap_give_the_gradients_of_copies) {
-  // Each function takes x [4, 6] apart through views; with `copy` every part is cloned by an
-  // operation first.
+  // Each function takes x [4, 6] apart through views; with `copy`, every part is first cloned by an
+  // operation.
   using Function = std::function<Tensor(const Tensor&, bool)>;
   const auto part = [](const Tensor& t, bool copy) { return copy ? t * 1.0 : t; };
   const std::vector<Function> functions{
@@ -342,7 +343,7 @@ BOOST_AUTO_TEST_CASE(views_in_any_order_and_overlap_give_the_gradients_of_copies
         return sum(fuse([](auto i, auto j, auto k) { return sin(i) * j + k * k * i; },
                         part(a, copy), part(b, copy), part(c, copy)));
       },
-      [&](const Tensor& x, bool copy) {  // gates of rows, then the whole once more
+      [&](const Tensor& x, bool copy) {  // gates of rows, then the whole again
         const Tensor top = slice(x, 0, 0, 2);
         const auto [a, b] = split<2>(top);
         return sum(part(a, copy) * part(b, copy)) + sum(x * x * x);

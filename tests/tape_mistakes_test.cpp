@@ -1,4 +1,4 @@
-// Every way to use a tape wrongly is refused by name, and what only looks wrong is not.
+// Every wrong use of a tape is refused by name, and what only looks wrong is not.
 #include <cmath>
 #include <limits>
 #include <thread>
@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(a_saved_tensor_that_was_changed) {
   BOOST_TEST(!other.has_grad());
 }
 
-// The advice of the message above.
+// The advice in the message above works.
 BOOST_AUTO_TEST_CASE(a_clone_may_be_saved_and_its_original_changed) {
   Parameter w(matrix({1, 2, 3, 4}, 2, 2));
   Tape tape;
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(a_rule_that_throws_changes_no_gradient) {
   BOOST_CHECK_THROW(tape.backward(sum(bad) + sum(v * v) + sum(w * 2.0)), std::bad_alloc);
   BOOST_TEST(w.grad().to_vector<double>() == before, boost::test_tools::per_element());
   BOOST_TEST(!v.has_grad());
-  // The tape and the parameters stay usable.
+  // The tape and the parameters remain usable.
   tape.backward(sum(v * v));
   BOOST_TEST(v.grad().to_vector<double>()[0] == 2.0);
 }
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(anomaly_mode_names_the_first_bad_operation) {
   Tape tape;
   const auto forward = message_of<NonFiniteError>([&] { static_cast<void>(sum(log(w) * 2.0)); });
   BOOST_TEST(contains(forward, "'log'"));
-  const Tensor root = sqrt(w);  // finite, with an infinite slope at 0
+  const Tensor root = sqrt(w);  // finite, with an infinite gradient at 0
   const auto backward = message_of<NonFiniteError>([&] { tape.backward(sum(root)); });
   BOOST_TEST(contains(backward, "'sqrt'"));
   BOOST_TEST(contains(backward, "gradient"));
@@ -216,7 +216,7 @@ BOOST_AUTO_TEST_CASE(anomaly_mode_names_the_input_that_brought_a_nan) {
              of_input);
   const auto of_number = message_of<NonFiniteError>([&] { static_cast<void>(x + infinity); });
   BOOST_TEST(contains(of_number, "its input 1, a number, is inf"), of_number);
-  // Made before the mode began, found on the way back.
+  // Recorded before the mode began, found in the backward pass.
   Parameter v(matrix({1, 2, 3, 4}, 2, 2));
   v.set_name("v");
   Tape tape;

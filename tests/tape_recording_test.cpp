@@ -1,4 +1,4 @@
-// What a tape records, what it releases, how it draws itself, and how several tapes end.
+// What a tape records, what it releases, how it is drawn, and how several tapes end.
 #include <memory>
 
 #include <boost/test/unit_test.hpp>
@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(everything_is_released_with_the_tape) {
       {
         Tape tape;
         if (off_the_path) {
-          tanh(matmul(w, w)) * w;  // recorded, but the root does not depend on it
+          tanh(matmul(w, w)) * w;  // recorded, but the loss does not depend on it
         }
         const Tensor loss = sum(tanh(w * w));
         if (backward) {

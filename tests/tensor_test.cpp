@@ -1,4 +1,4 @@
-// A tensor by itself: how it prints, converts, copies, and is handed over.
+// A tensor by itself: how it is printed, converted, copied and moved.
 #include <cmath>
 #include <limits>
 #include <sstream>
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(rows_are_aligned_in_nested_brackets) {
              "\n"
              " [[4, 5],\n"
              "  [6, 7]]]");
-  // A view of columns, whose rows lie apart.
+  // A view of columns, whose rows are not adjacent.
   BOOST_TEST(to_string(slice(reshape(arange(6), {2, 3}), 1, 1, 3)) ==
              "int64 [2, 2]\n"
              "[[1, 2],\n"
@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(long_axes_are_shortened) {
 }
 
 BOOST_AUTO_TEST_CASE(numbers_that_are_none_and_tensors_without_elements) {
-  // Arithmetic makes a NaN with a sign.
+  // Arithmetic gives a NaN with a sign.
   const Tensor x = Tensor::from<float>({4}, {0, 1, -1, 2}) / Tensor::from<float>({4}, {0, 0, 0, 4});
   BOOST_TEST(to_string(x) == "float32 [4] [ nan,  inf, -inf,  0.5]");
   BOOST_TEST(to_string(-x).find("-nan") == std::string::npos);
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(gradients_flow_through_copies_and_between_floating_types) {
   BOOST_TEST((w.grad().dtype() == DType::float32));
   BOOST_TEST(w.grad().to_vector<float>() == (std::vector<float>{2, -8, 24}),
              boost::test_tools::per_element());
-  // Cubes, so that there are three orders.
+  // Cubes, so that there are derivatives of three orders.
   const auto cube = [&](const Tensor& x) {
     const Tensor wide = x.to(DType::float64);
     return sum(wide * wide * wide).to(DType::float32);
@@ -192,13 +192,13 @@ BOOST_AUTO_TEST_CASE(a_transposed_temporary_is_held) {
   BOOST_TEST(max(abs(matmul(x, held) - right)).item() == 0);
   BOOST_TEST(max(abs(matmul(x, copied) - right)).item() == 0);
   BOOST_TEST(max(abs(matmul(x, plain) - matmul(x, slice(wide, 1, 1, 4)))).item() == 0);
-  // A named one is referred to, which costs nothing.
+  // A named tensor is referred to, at no cost.
   BOOST_TEST(&transposed(wide).tensor == &wide);
   const Parameter w(wide);
   BOOST_TEST(&transposed(w).tensor == &w.value());
 }
 
-// A const tensor cannot be taken over: std::move of one would copy it without a word.
+// A const tensor cannot be taken over: std::move of one would silently copy it.
 template <class C>
 concept AddmmTakes = requires(const Tensor& a) {
   addmm(std::declval<C>(), a, a);

@@ -1,5 +1,5 @@
-// The code of docs/tensors.md. tests/lint/guide.sh sees to it that each line of the page stands
-// here; what the page leaves out, such as data, stands around it.
+// The code of docs/tensors.md. tests/lint/guide.sh checks that each line of the page is here. What
+// the page leaves out, such as data, is added around it.
 #include <iostream>
 #include <sstream>
 

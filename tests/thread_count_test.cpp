@@ -1,4 +1,4 @@
-// The number of threads that work may use, and what becomes of it in a child of fork().
+// The number of threads that work may use, and what happens to it in a child of fork().
 
 #include <algorithm>
 #include <atomic>
@@ -32,7 +32,7 @@ using namespace rw::testing;
 
 namespace {
 
-/// Parts of a task that is shared among all threads.
+/// The number of parts of a task that is shared among all threads.
 int parts() {
   std::atomic<int> count{0};
   rw::detail::run_in_parts(1000, 1, threads(), [&](std::int64_t, std::int64_t) { ++count; });
@@ -43,7 +43,7 @@ int parts() {
 bool child_succeeds(const std::function<bool()>& work) {
   const pid_t child = fork();
   if (child == 0) {
-    alarm(20);  // ends a child that waits for ever
+    alarm(20);  // ends a child that would wait forever
     _exit(work() ? 0 : 1);
   }
   int status = -1;
@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(a_child_computes_what_its_parent_does) {
   BOOST_TEST(child_succeeds([&] { return large_product().to_vector<float>()[7] == expected; }));
   BOOST_TEST(child_succeeds(
       [&] { return threads() == 1 && std::abs(loss_after_training() - loss) < 1e-5 * loss; }));
-  // The parent goes on with its threads.
+  // The parent continues with its threads.
   BOOST_TEST(threads() == 2);
   BOOST_TEST(large_product().to_vector<float>()[7] == expected);
 }
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_batch_of_one_takes_nothing_from_the_heap_with_two_threads
 
 BOOST_AUTO_TEST_CASE(every_broadcast_gives_the_same_bits_on_several_threads) {
   Rng rng(7);
-  // Rows and columns, and axes between them that broadcast.
+  // Rows and columns, with broadcast axes between them.
   for (const Shape& other : {Shape{64, 6, 256}, Shape{256}, Shape{64, 1, 256}, Shape{6, 1},
                              Shape{64, 1, 1}, Shape{1, 6, 256}}) {
     const Tensor x = rng.normal({64, 6, 256}, 0, 1);

@@ -1,6 +1,6 @@
-// What users may do with threads: read one tensor from several, hand tensors over, train models of
-// their own beside each other, end tapes and guards in any order and anywhere. Run under the thread
-// sanitizer too.
+// What users may do with threads: read one tensor on several, pass tensors between them, train a
+// model on each, end tapes and guards in any order and on any thread. Also runs under the thread
+// sanitizer.
 
 #include <atomic>
 #include <condition_variable>
@@ -31,7 +31,7 @@
 namespace rw {
 namespace {
 
-// The three end when the program does, after the thread's own variables.
+// These three are destroyed at the end of the program, after the thread's own variables.
 std::vector<std::unique_ptr<Tape>> static_tapes;
 Tensor static_tensor;
 Tensor static_tensor_of_another_thread;
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(what_the_owner_drops_first_lives_on_elsewhere) {
   std::thread maker([&] {
     for (int i = 0; i < 200; ++i) {
       Tensor made = full({3}, i);
-      channel.put(made);                  // one handle goes, one stays
+      channel.put(made);                  // passes one handle on, keeps one
       channel.put(slice(made, 0, 1, 2));  // a view
     }
   });
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(batches_of_short_lived_threads_take_bounded_memory) {
   BOOST_TEST(after.pooled_bytes <= before.pooled_bytes + (1 << 18));
   BOOST_TEST(after.live_bytes >= 0);
   std::async(std::launch::async,
-             [] {  // this thread has the pool of those before
+             [] {  // this thread gets the pool of the earlier ones
                const auto theirs = memory_statistics();
                if (theirs.live_bytes + theirs.pooled_bytes > 1 << 20) {
                  throw std::runtime_error("memory was not given back");
@@ -192,7 +192,8 @@ BOOST_AUTO_TEST_CASE(batches_of_short_lived_threads_take_bounded_memory) {
 }
 
 BOOST_AUTO_TEST_CASE(a_view_outlives_the_threads_that_made_it_and_what_it_shows) {
-  // The last of it is released while what two threads left behind is settled, one by the other.
+  // The last handle is released while two other threads settle what they left behind, one for the
+  // other.
   for (int i = 0; i < 20; ++i) {
     Tensor whole;
     Tensor part;
@@ -238,7 +239,7 @@ BOOST_AUTO_TEST_CASE(batches_of_a_loader_thread_take_bounded_memory) {
   }
   thread.join();
   BOOST_TEST(loader.live_bytes >= 0);
-  BOOST_TEST(loader.peak_bytes < 1 << 21);  // some sixteen batches, of 64 KiB each
+  BOOST_TEST(loader.peak_bytes < 1 << 21);  // about sixteen batches of 64 KiB each
 }
 
 BOOST_AUTO_TEST_CASE(a_tape_may_end_on_another_thread) {

@@ -26,7 +26,7 @@ struct Table {
   }
 };
 
-/// An embedding whose table is the output's weight too.
+/// An embedding whose table is also the output's weight.
 struct Tied {
   Table embedding{Parameter(rw::full({4, 3}, 2))};
   Parameter bias{rw::zeros({4})};
@@ -35,11 +35,11 @@ struct Tied {
     visit("embedding", embedding);
     visit("output/bias", bias);
     visit("output/weight", embedding.table);
-    visit("decoder", embedding);  // a whole layer twice
+    visit("decoder", embedding);  // one whole layer under two names
   }
 };
 
-/// The same without tying.
+/// The same without tied weights.
 struct Apart {
   Table embedding{Parameter(rw::full({4, 3}, 5))};
   Parameter bias{rw::ones({4})};
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(is_saved_once_and_loaded) {
   rw::io::load(path, "model", restored);
   BOOST_CHECK(restored.embedding.table.value().to_vector<float>() == std::vector<float>(12, 3));
 
-  // Neither form is taken for the other in silence.
+  // Neither form silently loads as the other.
   Apart apart;
   BOOST_CHECK_THROW(rw::io::load(path, "model", apart), rw::io::StateMismatch);
   rw::io::save(path, "model", apart);

@@ -1,8 +1,8 @@
-// RNN, LSTM and GRU against LibTorch on hundreds of random configurations: stacked, bidirectional,
-// projected, with and without biases. From the same weights, inputs and initial states both must
+// RNN, LSTM and GRU against LibTorch in hundreds of random configurations: stacked, bidirectional,
+// projected, with and without biases. From the same weights, inputs and initial states, both must
 // give the same outputs, final states and gradients: in float32 to 1e-5 of the largest number of a
-// kind (outputs, gradients of inputs, gradients of weights), in float64 to 1e-10. Says that it is
-// skipped where LibTorch is missing.
+// kind (outputs, gradients of inputs, gradients of weights), in float64 to 1e-10. If LibTorch is
+// missing, prints that the test is skipped.
 #include <array>
 
 #include <boost/test/unit_test.hpp>
@@ -28,9 +28,9 @@ using Numbers = std::vector<double>;
 
 Numbers turned(const Tensor& matrix) { return numbers(transpose(matrix, 0, 1)); }
 
-/// Rewind's weights in LibTorch's layout. Its matrices are transposed; its second bias is zero, but
-/// for the part of a GRU's that the reset gate multiplies. The parameters of a cell come in the
-/// order w_x, w_h, (w_r,) (bias, (bias_h)).
+/// Rewind's weights in LibTorch's layout. LibTorch's matrices are transposed. Its second bias is
+/// zero except for the part of a GRU's that the reset gate multiplies. The parameters of a cell are
+/// in the order w_x, w_h, (w_r,) (bias, (bias_h)).
 std::vector<Numbers> in_torch_layout(const std::vector<NamedTensor>& ours) {
   std::vector<Numbers> theirs;
   for (std::size_t i = 0; i < ours.size();) {
@@ -58,7 +58,8 @@ std::vector<Numbers> in_torch_layout(const std::vector<NamedTensor>& ours) {
   return theirs;
 }
 
-/// Every other one of `tensors`, one after another: the h of all layers, or with `first` = 1 the c.
+/// Every `stride`th of `tensors`, joined: with stride 2 the h of all layers, or the c if `first` is
+/// 1.
 Numbers joined(const std::vector<Tensor>& tensors, std::size_t first, std::size_t stride) {
   Numbers all;
   for (std::size_t i = first; i < tensors.size(); i += stride) {
@@ -86,7 +87,7 @@ double largest(const std::vector<Numbers>& group) {
   return result;
 }
 
-/// The largest difference, relative to the largest number of the group; the worst so far is kept.
+/// Checks differences relative to the largest number of the group, and updates the worst so far.
 void compare(const char* what, const std::vector<Numbers>& ours, const std::vector<Numbers>& theirs,
              double tolerance, double& worst) {
   const double scale = largest(theirs);
@@ -103,7 +104,7 @@ void compare(const char* what, const std::vector<Numbers>& ours, const std::vect
   }
 }
 
-/// A GRU's gradient of the second bias is compared where Rewind has one.
+/// A GRU's gradient of the second bias is compared only in the part that Rewind has.
 void leave_out_what_we_lack(std::vector<Numbers>& theirs, const std::vector<Numbers>& ours,
                             const TorchProblem& problem) {
   if (!problem.bias) {
@@ -203,7 +204,7 @@ BOOST_AUTO_TEST_CASE(recurrent_networks_agree_with_libtorch) {
           check<LSTM>(TorchKind::lstm, c, options_of<LstmOptions>(c, DType::float32), rng, worst);
           break;
         case 3: {
-          c.hidden = std::max<std::int64_t>(c.hidden, 2);  // LibTorch projects to fewer only
+          c.hidden = std::max<std::int64_t>(c.hidden, 2);  // LibTorch projects only to fewer units
           auto options = options_of<ProjectedLstmOptions>(c, DType::float32);
           options.projection = 1 + rng.integer(c.hidden - 1);
           check<ProjectedLSTM>(TorchKind::lstm, c, options, rng, worst);

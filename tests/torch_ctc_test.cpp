@@ -1,5 +1,5 @@
-// ctc_loss against LibTorch's on hundreds of random batches, in float64. Says that it is skipped
-// where LibTorch is missing.
+// ctc_loss against LibTorch's on hundreds of random batches, in float64. If LibTorch is missing,
+// prints that the test is skipped.
 #include <algorithm>
 #include <cmath>
 
@@ -22,14 +22,14 @@ namespace {
 
 constexpr int problems = 400;
 
-/// Labels may repeat, be none, or be too many for the steps that there are.
+/// Labels may repeat, be empty, or be too many for the steps.
 TorchCtcProblem draw_problem(Rng& rng) {
   TorchCtcProblem p;
   p.steps = 1 + rng.integer(24);
   p.batch = 1 + rng.integer(5);
   p.classes = 2 + rng.integer(9);
   p.blank = rng.integer(p.classes);
-  p.zero_infinity = true;  // LibTorch's gradient of an infinite loss is not NaN throughout
+  p.zero_infinity = true;  // without it, LibTorch's gradient of an infinite loss is partly NaN
   for (std::int64_t i = 0; i < p.steps * p.batch * p.classes; ++i) {
     p.logits.push_back(3 * rng.normal());
   }

@@ -1,5 +1,5 @@
-// The Trainer stays usable whatever happens on the way: exceptions, numbers that are not finite,
-// the end of the process.
+// The Trainer stays usable whatever happens during training: exceptions, non-finite numbers, the
+// end of the process.
 
 #include <forward_list>
 #include <limits>
@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(a_loss_that_is_not_finite_touches_nothing) {
     BOOST_TEST(slope.value() == 1.0 - 7 - 1);
     BOOST_TEST(slope.optimizer.steps() == 4);
     BOOST_TEST(trainer.epochs_done() == 1);
-    fit();  // the second epoch again, from its first batch
+    fit();  // repeats the second epoch from its first batch
     BOOST_TEST(trainer.epochs_done() == 5);
     BOOST_TEST(slope.value() == 1.0 - 5 * 7 - 1);
     BOOST_TEST(trainer.history()["loss"].size() == 5U);
@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(a_gradient_that_is_not_finite_touches_nothing) {
     Parameter w(Tensor::from<double>({}, {0.0}));
     rw::Sgd optimizer(rw::ParameterList{{"w", &w}}, {.learning_rate = 1.0});
     Trainer trainer(optimizer, silent({.clip_norm = clip}));
-    // The slope of a square root at 0.
+    // The gradient of a square root at 0.
     const std::string message = message_of<rw::NonFiniteError>(
         [&] { trainer.fit(std::vector{1}, [&](int) { return rw::sqrt(w.value()); }); });
     check_contains(message, {"trainer: epoch 1, batch 1, step 1", "'w'"});
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(an_exception_in_the_step_leaves_everything_usable) {
   BOOST_CHECK_THROW(trainer.fit(std::vector<double>{1, 3, 5, 7}, step), std::runtime_error);
   BOOST_TEST(rw::Tape::active() == nullptr);
   BOOST_TEST(slope.value() == 1.0 - 2);
-  // The gradient of the third batch, whose update never came, must not be added to the next.
+  // The gradient of the third batch, which was never applied, must not be added to the next.
   trainer.fit(std::vector<double>{1, 3, 5, 7}, step);
   BOOST_TEST(slope.value() == 1.0 - 2 - 2 * (2 + 6));
   BOOST_TEST(trainer.history()["loss"].size() == 2U);

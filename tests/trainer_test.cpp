@@ -1,5 +1,5 @@
-// The Trainer does what a loop written by hand does, bit for bit, with any batches, and what each
-// option says.
+// The Trainer does the same as a hand-written loop, bit for bit, with any batches, and each option
+// does what it says.
 
 #include <algorithm>
 #include <cstdio>
@@ -23,7 +23,7 @@ using rw::Adam;
 using rw::Minibatches;
 using rw::Trainer;
 
-/// What a function writes to a file that it is given.
+/// What a function writes to the file that it receives.
 std::string written_by(const std::function<void(std::FILE*)>& body) {
   std::FILE* const file = std::tmpfile();
   body(file);
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(equals_the_loop_written_by_hand_bit_for_bit) {
         rw::clip_by_norm(weights, 0.5);
         rate = optimizer.scheduled_learning_rate();
         optimizer.step();
-        sum += static_cast<double>(batch.elements()) * loss.item();  // 8, the last time 2
+        sum += static_cast<double>(batch.elements()) * loss.item();  // 8, and 2 in the last
       }
       history.add("loss", epoch, sum / 50.0);
       history.add("validation", epoch, by_hand.validate());
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(accumulated_batches_are_one_large_batch) {
   Task small;
   const auto train = [](Task& task, std::int64_t batch, std::int64_t accumulate) {
     rw::Sgd optimizer(rw::parameters(task.model), {.learning_rate = 0.1});
-    // 40 of the 50: whole batches, so that the means weigh the same.
+    // 40 of the 50: full batches only, so that the means have equal weights.
     Minibatches batches(40, {.batch = batch, .shuffle = false}, 5);
     Trainer trainer(optimizer, silent({.epochs = 5, .clip_norm = 0.5, .accumulate = accumulate}));
     trainer.fit(batches, task.step());
@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(the_last_update_of_an_epoch_may_have_fewer_batches) {
 }
 
 BOOST_AUTO_TEST_CASE(smaller_batches_weigh_less) {
-  // The mean of (w - y)^2 over 1, 1, 1, 1, 6: at w = 0 its value is 8 and its slope -4.
+  // The mean of (w - y)^2 over 1, 1, 1, 1, 6: at w = 0 it is 8, with gradient -4.
   const Tensor y = Tensor::from<double>({5}, {1, 1, 1, 1, 6});
   const auto loss_of = [&](const Slope& slope, const Tensor& examples) {
     return rw::mean(rw::square(slope.w.value() - rw::index_select(y, examples)));
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(smaller_batches_weigh_less) {
     BOOST_TEST(std::abs(slope.value() - 4) < 1e-14);
     BOOST_TEST(std::abs(trainer.history().last("loss") - 8) < 1e-14);
   }
-  // Of each update, and of the epoch: the last batch is an update of its own here.
+  // Means of each update and of the epoch: here the last batch is an update by itself.
   Slope slope;
   slope.w.assign(Tensor::from<double>({}, {0.0}));
   Minibatches batches(5, {.batch = 2, .shuffle = false}, 1);
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(the_weight_of_a_batch_is_its_number_of_examples) {
   const auto weight_of = [](auto batch) { return rw::detail::weight_of(batch); };
   BOOST_TEST(weight_of(std::vector<int>(7)) == 7.0);
   BOOST_TEST(weight_of(rw::zeros({3}, DType::int64)) == 3.0);
-  // Which axis of these counts nobody knows.
+  // It is not known which axis of these counts examples.
   BOOST_TEST(weight_of(rw::zeros({3, 2})) == 1.0);
   BOOST_TEST(weight_of(rw::zeros({})) == 1.0);
   BOOST_TEST(weight_of(std::pair(1, 2)) == 1.0);
@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(the_weight_of_a_batch_is_its_number_of_examples) {
   BOOST_TEST(weight_of(chunks.next()) == 4.0);
   BOOST_TEST(weight_of(chunks.next()) == 2.0);
 
-  // A mean over batches is that over all examples.
+  // A mean over batches equals the mean over all examples.
   const Task task;
   const double expected = task.validate();
   Minibatches batches(50, {.batch = 16}, 5);
@@ -249,7 +249,7 @@ BOOST_AUTO_TEST_CASE(without_validation_the_training_loss_counts) {
   int best = 0;
   Trainer trainer(slope.optimizer, silent({.epochs = 3, .on_best = [&] { ++best; }}));
   trainer.fit(std::vector<double>{1}, slope.step());
-  BOOST_TEST(best == 3);  // w falls without end
+  BOOST_TEST(best == 3);  // w decreases forever
   BOOST_TEST(trainer.best() == -1.0);
   BOOST_TEST(!trainer.history().contains("validation"));
 }
@@ -319,7 +319,7 @@ std::vector<int> epochs_in(const std::string& text) {
 }
 
 BOOST_AUTO_TEST_CASE(the_best_epochs_have_a_line) {
-  // Falls until 4, and for a moment at 7 and 31.
+  // Decreases until epoch 4, and briefly at 7 and 31.
   const auto validation = [](std::int64_t epoch) {
     return epoch == 31  ? 1.0
            : epoch == 7 ? 2.0

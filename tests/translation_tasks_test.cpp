@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(characters_there_and_back) {
 
 BOOST_AUTO_TEST_CASE(attention_is_drawn_whatever_the_characters) {
   const TemporaryFolder folder;
-  // Two columns more than characters: padding.
+  // Two more columns than characters: padding.
   const auto draw = [](const std::string& where, const std::string& read,
                        const std::vector<std::string>& rows, const rw::Tensor& values) {
     examples::plot_heat_map(where, "attention.png",
@@ -154,6 +154,6 @@ BOOST_AUTO_TEST_CASE(attention_is_drawn_whatever_the_characters) {
     BOOST_TEST(start == "\x89PNG\r\n\x1a\n");
   }
   draw("", "abc", {"d", "e"}, rw::ones({2, 3}));               // in the terminal
-  draw("", std::string(250, 'x'), {"d"}, rw::ones({1, 250}));  // in a third of the columns
+  draw("", std::string(250, 'x'), {"d"}, rw::ones({1, 250}));  // pooled to a third of the columns
   draw("", "", {}, rw::zeros({0, 0}));
 }

@@ -33,7 +33,7 @@ struct Fixture {
   Tensor x = rng.normal({steps, batch, input}, 0, 1, DType::float64);
   Tensor target = rng.normal({steps, batch, hidden}, 0, 1, DType::float64);
 
-  /// Different at every step, and summed, so that windows add up.
+  /// Different at every step, and a sum, so that the losses of windows add up.
   auto loss() const {
     return [this](const Tensor& y, const TimeSteps& at) { return sum(square(y - at.of(target))); };
   }
@@ -45,7 +45,7 @@ struct Fixture {
     zero_grad(lstm);
     return all;
   }
-  /// A small step down the gradient, so that each window has other weights.
+  /// A small step of gradient descent, so that each window has other weights.
   void descend() {
     for (const NamedParameter& entry : parameters(lstm)) {
       entry.parameter->assign((entry.parameter->value() - 0.01 * entry.parameter->grad()).detach());
@@ -61,7 +61,7 @@ double difference(const GradientValues& a, const GradientValues& b) {
   double largest = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double difference = largest_difference(a[i], b[i]);
-    largest = difference <= largest ? largest : difference;  // a NaN stays
+    largest = difference <= largest ? largest : difference;  // keeps a NaN
   }
   return largest;
 }
@@ -199,7 +199,7 @@ BOOST_FIXTURE_TEST_CASE(a_window_of_all_steps_is_the_full_gradient, Fixture) {
   const auto start = lstm.initial_state(batch);
   for (const std::int64_t every : {1, 3, 11}) {
     TruncatedBptt bptt(start, {.every = every, .back = steps + every});
-    bptt.run(lstm, x, loss(), [](const Tensor&) {});  // gradients add up
+    bptt.run(lstm, x, loss(), [](const Tensor&) {});  // accumulates gradients
     BOOST_TEST(difference(take(), full) < 1e-12);
   }
   const auto [total, last] = truncated_backward(lstm, x, start, steps, loss());
@@ -273,7 +273,7 @@ BOOST_FIXTURE_TEST_CASE(a_stream_begins_anew, Fixture) {
   BOOST_TEST(difference(run(), once) > 1e-3);
   bptt.restart(lstm.initial_state(batch));
   BOOST_TEST(difference(run(), once) == 0);
-  // Single sequences.
+  // Rows of single sequences.
   const auto last = bptt.carried();
   bptt.restart(reset_rows(last, Tensor::from<std::int64_t>({1}, {1}), lstm.initial_state(batch)));
   BOOST_TEST((values(select(bptt.carried()[0].h, 0, 0)) == values(select(last[0].h, 0, 0))));

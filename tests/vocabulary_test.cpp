@@ -1,4 +1,4 @@
-// Texts as numbers and back, and splits that stay.
+// Texts as numbers and back, and stable splits.
 
 #include <map>
 #include <string>
@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(the_most_frequent_come_first_and_then_the_order_of_bytes) {
 }
 
 BOOST_AUTO_TEST_CASE(characters_are_code_points) {
-  // One of each length, and the first and last of each, but for the surrogates.
+  // One of each length in bytes, and the first and last of each, next to the surrogates too.
   const std::string text = "\u007f\u0080\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff\u03b1 a";
   const Vocabulary vocabulary(text);
   BOOST_TEST(vocabulary.size() == 12);
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_byte_order_mark_in_front_is_no_token) {
   BOOST_TEST((tokens_of(characters) == Texts{"\n", "\r", "a"}));
   BOOST_TEST((characters.encode(mark + "a") == Numbers{2}));
   BOOST_TEST(Vocabulary(mark).size() == 0);
-  // Anywhere else it is a character as any other, a second one too.
+  // Anywhere else it is a character like any other, even a second one at the beginning.
   BOOST_TEST((tokens_of(Vocabulary(mark + mark + "a")) == Texts{"a", mark}));
   BOOST_TEST((tokens_of(Vocabulary("a" + mark)) == Texts{"a", mark}));
   BOOST_CHECK_EXCEPTION(words.encode(mark + "the cow"), rw::UsageError,

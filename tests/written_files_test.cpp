@@ -1,5 +1,5 @@
 // What holds for every file that Rewind writes: the old file stays until the new one is complete,
-// and then gives it its name, owner and mode.
+// and then passes on its name, owner and mode.
 
 #include <csignal>
 #include <filesystem>
@@ -38,7 +38,7 @@ struct stat status_of(const std::string& path) {
 
 mode_t mode_of(const std::string& path) { return status_of(path).st_mode & 07777; }
 
-/// What the error says; empty without one, or when it is of another type.
+/// The error message; empty if there is no error, or one of another type.
 std::string message_of_failure(const KindOfFile& kind, const std::string& path) {
   try {
     kind.write(path);
@@ -50,7 +50,7 @@ std::string message_of_failure(const KindOfFile& kind, const std::string& path) 
   return "";
 }
 
-/// A file system of 64 KiB in a folder, where it can be mounted.
+/// A file system of 64 KiB in a folder, if mounting is allowed.
 struct SmallFileSystem {
   explicit SmallFileSystem(fs::path folder)
       : path(std::move(folder)),
@@ -64,7 +64,7 @@ struct SmallFileSystem {
   bool is_mounted;
 };
 
-/// Each kind of file is written while `gnuplot` is a program that draws at once.
+/// Writes each kind of file while `gnuplot` is a program that draws at once.
 struct AllKinds {
   const FakeGnuplot fake{FakeGnuplot::draws()};
   const std::vector<KindOfFile> kinds = kinds_of_files();
@@ -206,12 +206,12 @@ BOOST_AUTO_TEST_CASE(a_user_who_may_not_give_files_away_gets_the_file) {
     BOOST_TEST(content_of(path) == "new");
     return status_of(path);
   };
-  // In the group, but not the owner: only the group stays, and no program runs as another user.
+  // In the group, but not the owner: only the group is kept, and the set-user-ID bit is dropped.
   struct stat status = replaced_as(06750, {somebody});
   BOOST_TEST(status.st_uid == nobody);
   BOOST_TEST(status.st_gid == somebody);
   BOOST_TEST((status.st_mode & 07777) == 0750U);
-  // Neither: what the group might do is not for the members of another one.
+  // Neither owner nor in the group: the group's rights do not go to another group.
   status = replaced_as(0664, {});
   BOOST_TEST(status.st_uid == nobody);
   BOOST_TEST(status.st_gid == nobody);
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(symbolic_links_are_followed) {
     BOOST_TEST_CONTEXT(kind.name) {
       for (const char* const path :
            {"link", "links/link", "absolute", "folder/file", "folder/../links/.././link"}) {
-        kind.write(folder / path);  // to a file that is not there yet
+        kind.write(folder / path);  // to a file that does not exist yet
         BOOST_TEST(fs::is_regular_file(fs::symlink_status(folder / "runs/file")));
         put(folder / "runs/file", "old");
         kind.write(folder / path);
@@ -285,7 +285,7 @@ BOOST_AUTO_TEST_CASE(a_link_that_somebody_else_planted_is_refused) {
     }
     return content_of(folder / "precious") == "new";
   };
-  // Not everybody's, or not sticky, where anybody may replace anything anyhow.
+  // Not writable for everybody, or not sticky, where anybody may replace anything anyway.
   for (const mode_t mode : {01775U, 0777U, 0755U}) {
     BOOST_REQUIRE(::chmod(shared.c_str(), mode) == 0);
     BOOST_TEST(follows(shared + "/link"));
@@ -293,7 +293,7 @@ BOOST_AUTO_TEST_CASE(a_link_that_somebody_else_planted_is_refused) {
   BOOST_REQUIRE(::chmod(shared.c_str(), 01777) == 0);
   BOOST_TEST(!follows(shared + "/link"));
   BOOST_REQUIRE(::chown(shared.c_str(), somebody, somebody) == 0);
-  BOOST_TEST(follows(shared + "/link"));  // of the folder's owner
+  BOOST_TEST(follows(shared + "/link"));  // belongs to the folder's owner
 }
 
 BOOST_AUTO_TEST_CASE(own_links_in_a_shared_folder_are_followed) {
@@ -316,7 +316,7 @@ BOOST_AUTO_TEST_CASE(own_links_in_a_shared_folder_are_followed) {
     });
   };
   BOOST_TEST(code(nobody) == 7);
-  BOOST_TEST(code(0) == 7);  // of the folder's owner
+  BOOST_TEST(code(0) == 7);  // belongs to the folder's owner
   BOOST_TEST(code(somebody) == 8);
 }
 

@@ -14,14 +14,14 @@ struct Bar {
   std::string name, title;
 };
 
-/// How many times as fast as oneDNN, for gnuplot.
+/// How many times as fast as oneDNN, as text for gnuplot.
 std::string speed(const NetworkResult& result, const std::string& name) {
   const Timing* const t = result.find(name, 1);
   const Timing* const onednn = result.find("onednn", 1);
   return t == nullptr || onednn == nullptr ? "NaN" : fmt::format("{}", times_as_fast(*t, *onednn));
 }
 
-/// All but oneDNN, which is the line at 1.
+/// All bars but oneDNN's, which is the line at 1.
 std::vector<Bar> all_bars() {
   std::vector<Bar> bars{{"rewind", "Rewind"}};
   for (const Peer& peer : peers()) {
@@ -49,7 +49,7 @@ void write_chart(const Report& report, const std::string& path) {
       if (results.empty()) {
         continue;
       }
-      // Only who took part: gnuplot draws no column without numbers.
+      // Only contestants that took part: gnuplot draws no column without numbers.
       std::vector<Bar> bars;
       for (const Bar& bar : all_bars()) {
         if (std::any_of(results.begin(), results.end(),

@@ -1,6 +1,6 @@
 // checkpoint_bench [--check] [--rounds N] FOLDER MEBIBYTES...: times io::save against writing the
 // same bytes and flushing them to disk, io::load against reading them into new memory, and
-// io::list; and counts the memory that each takes beside the state. The file lies in FOLDER.
+// io::list. Also measures how much memory each takes on top of the state. The file is in FOLDER.
 
 #include <algorithm>
 #include <chrono>
@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::int64_t mebibyte = 1 << 20;
 
-/// What is promised, and what of it was measured.
+/// A promised figure, and what was measured.
 struct Figure {
   std::string what;
   double measured;
@@ -47,12 +47,12 @@ double status_bytes(const std::string& key) {
 
 struct Cost {
   double seconds;
-  double bytes;  // of memory, at its peak, beyond what was taken before
+  double bytes;  // of memory at its peak, beyond what was in use before
 };
 
 Cost measure(const std::function<void()>& work) {
   rw::trim_memory();
-  std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew
+  std::ofstream("/proc/self/clear_refs") << "5";  // resets the peak
   const double before = status_bytes("VmRSS");
   const auto start = std::chrono::steady_clock::now();
   work();
@@ -114,7 +114,7 @@ std::vector<Figure> measure_size(const std::string& folder, std::int64_t mebibyt
   }
   std::vector<double> write, save, read, load, list, save_memory, load_memory;
   for (int round = 0; round < rounds; ++round) {
-    // Both files are new: to free an old one takes time too.
+    // Both files must be new, because freeing an old one takes time too.
     std::filesystem::remove(plain);
     std::filesystem::remove(path);
     write.push_back(measure([&] { write_plainly(plain, state); }).seconds);

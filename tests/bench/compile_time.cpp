@@ -1,5 +1,5 @@
-// Not part of the benchmark's program: tests/bench/run measures how long this takes to compile. It
-// is what a user writes who has a cell of his own.
+// Not part of the benchmark's program: tests/bench/run measures how long this file takes to
+// compile. It is the code of a user with a cell of their own.
 #include "minimal_gated_unit.hpp"
 
 double train_one_step(rw::Recurrent<bench::MinimalGatedUnit>& network, rw::Adam& optimizer,

@@ -15,7 +15,7 @@ V load(const float* from) { return V::load_unaligned(from); }
 void store(V value, float* to) { value.store_unaligned(to); }
 V sigmoid(V x) { return rw::simd::sigmoid(x); }
 V tanh(V x) { return rw::simd::tanh(x); }
-/// Slope of sigmoid and of tanh where they have the value y.
+/// Derivatives of sigmoid and tanh as functions of their value y.
 V sigmoid_slope(V y) { return y * (V(1) - y); }
 V tanh_slope(V y) { return V(1) - y * y; }
 

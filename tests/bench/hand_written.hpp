@@ -1,7 +1,7 @@
 #pragma once
-// What one would write by hand for a cell's pointwise work: loops over xsimd registers, forward and
-// backward, with the vectorised functions that Rewind uses too, so that a comparison shows what
-// deriving the loops from a formula costs. `n` (hidden) must be a multiple of the register's width.
+// Hand-written code for the pointwise work of cells: loops over xsimd registers, forward and
+// backward, with the same vectorised functions as Rewind. So a comparison shows the cost of
+// deriving the loops from a formula. `n` (hidden) must be a multiple of the register's width.
 
 #include <cstdint>
 
@@ -10,7 +10,7 @@ namespace bench {
 /// z [rows, 4 n] = [i f g o], c [rows, n] -> h and c' [rows, n].
 void lstm_forward_by_hand(const float* z, const float* c, std::int64_t rows, std::int64_t n,
                           float* h, float* c_next);
-/// Gradients of z and c where only h has one; the gates are computed again.
+/// Gradients of z and c, if only h has a gradient; the gates are recomputed.
 void lstm_backward_by_hand(const float* z, const float* c, const float* dh, std::int64_t rows,
                            std::int64_t n, float* dz, float* dc);
 

@@ -4,7 +4,7 @@
 
 namespace bench {
 
-/// Allocations from the heap through operator new since the program began, by whatever library.
+/// Heap allocations through operator new since the program began, by all libraries.
 std::int64_t heap_allocations();
 
 }  // namespace bench

@@ -13,8 +13,8 @@ torch::Tensor copied(const std::vector<float>& values, std::vector<std::int64_t>
   return torch::from_blob(const_cast<float*>(values.data()), shape).clone();
 }
 
-/// PyTorch's gates for a GRU are reset, update, candidate, and for an LSTM input, forget,
-/// candidate, output, as ours. Its matrices are transposed, and it has a second bias.
+/// PyTorch's gates are in the same order as ours: reset, update, candidate for a GRU; input,
+/// forget, candidate, output for an LSTM. Its matrices are transposed, and it has a second bias.
 template <class Network>
 class TorchContestant : public Contestant {
  public:
@@ -42,8 +42,8 @@ class TorchContestant : public Contestant {
     dy_ = copied(problem.dy, {s.steps, s.batch, s.output()});
     x_.set_requires_grad(mode == Mode::training);
     // Note [LSTM without gradients]: in inference mode LibTorch 2.6 with oneDNN 3.7 computes wrong
-    // outputs of an LSTM unless its units fill blocks of 32. The forward pass of training computes
-    // right ones; it records nothing where no weight asks for a gradient.
+    // outputs of an LSTM unless its units fill blocks of 32. The forward pass of training is
+    // correct; it records nothing if no weight requires a gradient.
     inference_mode_ = problem.kind != Kind::lstm || s.hidden % 32 == 0;
     for (torch::Tensor& weight : network_->parameters()) {
       weight.set_requires_grad(mode == Mode::training);
@@ -101,7 +101,7 @@ std::unique_ptr<Contestant> make(const Problem& problem, Mode mode, int) {
 }
 
 std::string version() {
-  // What is mapped, because the build knows only that there is some libblas.so.3.
+  // Looks at what is mapped, because the build only knows that there is some libblas.so.3.
   std::ifstream maps("/proc/self/maps");
   std::string line, blas = "BLAS unknown";
   while (std::getline(maps, line)) {

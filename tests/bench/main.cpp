@@ -23,7 +23,7 @@ struct Settings {
   std::string folder = ".";
   std::vector<std::string> filters;
 
-  /// Every word must occur in the name.
+  /// Whether the name contains every word.
   bool wants(const std::string& name) const {
     for (const std::string& word : filters) {
       if (name.find(word) == std::string::npos) {

@@ -22,7 +22,7 @@ double median_of(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-/// Collects the time of one run of each entry, in the order of the entries' running.
+/// Collects the time of one run of each entry, in the order in which the entries run.
 class Collector : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context&) override { return true; }
@@ -35,7 +35,7 @@ class Collector : public benchmark::BenchmarkReporter {
   std::vector<double> seconds;
 };
 
-/// Seconds of one run, after one to warm up, and how many runs make a sample.
+/// Seconds of one run after one warm-up run, and how many runs make a sample.
 std::pair<double, std::int64_t> calibrate(const Entry& entry, const Effort& effort) {
   set_threads(entry.threads);
   entry.run();

@@ -13,8 +13,8 @@ struct Entry {
   std::function<void()> run;
 };
 
-/// Seconds a run, one sample for each round. Sample i of every entry of a group was taken in the
-/// same round.
+/// Seconds per run, one sample per round. Sample i of every entry of a group was taken in the same
+/// round.
 struct Timing {
   std::string name;
   int threads = 1;
@@ -27,11 +27,12 @@ struct Effort {
   int least_rounds = 7;
   int most_rounds = 31;
   double seconds_per_sample = 4e-3;
-  double seconds_per_group = 1.0;  // unless the least number of rounds takes longer
+  double seconds_per_group = 1.0;  // more if the minimum number of rounds takes longer
 };
 
-/// Times the entries by Google Benchmark in rounds: each entry once a round, each round beginning
-/// with another entry, so that what slows the machine slows all alike. Warm-up is apart.
+/// Times the entries with Google Benchmark in rounds. Each entry runs once per round, and each
+/// round begins with another entry, so that a slow phase of the machine affects all alike. Warm-up
+/// is not counted.
 std::vector<Timing> measure(const std::vector<Entry>& entries, const Effort& effort);
 
 /// Median over the rounds of seconds(slow) / seconds(fast): how many times as fast `fast` is.

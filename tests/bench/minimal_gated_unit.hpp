@@ -5,8 +5,8 @@
 
 namespace bench {
 
-/// The minimal gated unit (Zhou et al. 2016) as a user would write it, which a benchmark and a
-/// timed compilation use. Also takes options, to be stacked like the ready-made cells.
+/// The minimal gated unit (Zhou et al. 2016) as a user would write it, for a benchmark and a timed
+/// compilation. It is also made from options, so that it can be stacked like the ready-made cells.
 struct MinimalGatedUnit {
   using State = rw::HiddenState;
   using Options = rw::LstmOptions;

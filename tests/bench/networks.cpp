@@ -16,7 +16,7 @@ namespace bench {
 
 namespace {
 
-/// Largest difference relative to the largest number, or infinity where counts differ or NaN shows.
+/// Largest difference relative to the largest number; infinity if counts differ or there is a NaN.
 double difference(const std::vector<float>& a, const std::vector<float>& b) {
   double largest = 1, apart = 0;
   bool comparable = a.size() == b.size();
@@ -61,7 +61,7 @@ double compare(const Problem& problem, const std::string& peer, Contestant& ours
   return apart;
 }
 
-/// Null where the peer takes no part.
+/// Null if the peer does not take part.
 std::unique_ptr<Contestant> make(const Peer& peer, const Problem& problem, Mode mode, int threads) {
   return peer.make == nullptr ? nullptr : peer.make(problem, mode, threads);
 }
@@ -106,8 +106,8 @@ NetworkResult measure_network(Kind kind, Mode mode, const Sizes& sizes, const Ef
   const Problem problem = make_problem(kind, sizes);
   std::vector<std::unique_ptr<Contestant>> contestants;
   std::vector<Entry> entries;
-  // With two threads right after one: no other library's threads, waiting for work by spinning, are
-  // in the way then.
+  // The runs with two threads directly follow those with one, before threads of other libraries can
+  // spin while they wait for work.
   const auto add = [&](const std::string& name, const auto& make_for) {
     for (const int threads : {1, 2}) {
       set_threads(threads);

@@ -9,8 +9,8 @@ namespace bench {
 std::vector<Sizes> all_sizes();
 std::vector<Sizes> quick_sizes();
 
-/// Compares what the contestants compute on small problems, outputs and gradients, prints the
-/// largest differences and throws std::runtime_error where one is above 1e-4.
+/// Compares the contestants' outputs and gradients on small problems, prints the largest
+/// differences and throws std::runtime_error if one is above 1e-4.
 void check_agreement();
 
 /// Times all contestants on one problem with one and with two threads.

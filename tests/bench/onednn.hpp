@@ -1,5 +1,5 @@
 #pragma once
-// oneDNN as the benchmark uses it, and what differs between its versions 2 and 3.
+// The part of oneDNN that the benchmark uses, for its versions 2 and 3.
 
 #include <stdexcept>
 #include <utility>
@@ -16,7 +16,7 @@ inline memory::desc describe(memory::dims dims, Tag tag) {
   return {std::move(dims), memory::data_type::f32, tag};
 }
 
-/// Has oneDNN choose an implementation of what `told` tells of the primitive.
+/// Lets oneDNN choose an implementation of the primitive that `told` describes.
 template <class Primitive, class... Told>
 typename Primitive::primitive_desc choose(const dnnl::engine& engine, const Told&... told) {
 #if DNNL_VERSION_MAJOR >= 3
@@ -37,7 +37,7 @@ typename Primitive::primitive_desc choose_backward(const dnnl::engine& engine, c
 #endif
 }
 
-/// A primitive and its arguments, prepared once, so that a step does nothing but execute.
+/// A primitive and its arguments, prepared once, so that a step only has to execute it.
 class Call {
  public:
   Call() = default;

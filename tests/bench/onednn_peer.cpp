@@ -17,7 +17,8 @@ class OneDnnContestant : public Contestant {
  public:
   OneDnnContestant(const Problem& problem, Mode mode) : mode_(mode) {
     const Sizes& s = problem.sizes;
-    // A primitive takes several layers where all have inputs of one width; else it is one a layer.
+    // One primitive computes several layers if all have inputs of the same width; otherwise there
+    // is one per layer.
     const bool together = s.directions() == 1 && s.input == s.hidden;
     const std::int64_t layers = together ? s.layers : 1;
     for (std::int64_t layer = 0; layer < s.layers; layer += layers) {

@@ -6,7 +6,7 @@ namespace bench::onednn {
 
 namespace {
 
-/// `beginning`: the activation and the direction, as far as that cell asks for them. `forms`: of
+/// `beginning`: the activation and the direction, if the cell has these arguments. `forms`: of
 /// inputs, weights and outputs, in the order of the cell's arguments.
 template <class Forward, class Backward, class Beginning, class AllForms>
 Primitives choose_cell(Mode mode, const Beginning& beginning, const AllForms& forms,
@@ -22,7 +22,7 @@ Primitives choose_cell(Mode mode, const Beginning& beginning, const AllForms& fo
   p.w_x = forward.weights_layer_desc();
   p.w_h = forward.weights_iter_desc();
   if (mode == Mode::training) {
-    // Gradients have the forms of what they belong to.
+    // A gradient has the form of its tensor.
     const auto backward = std::apply(
         [&](const auto&... told) {
           return choose_backward<Backward>(engine, forward, dnnl::prop_kind::backward, told...);
@@ -41,7 +41,7 @@ Primitives choose_cell(Mode mode, const Beginning& beginning, const AllForms& fo
 }  // namespace
 
 Primitives choose_primitives(Kind kind, Mode mode, const Forms& f, const dnnl::engine& engine) {
-  const memory::desc none;  // no final states are asked for
+  const memory::desc none;  // no final states are requested
   const auto beginning = std::tuple(f.direction);
   const auto forms = std::tuple(f.x, f.state, f.w_x, f.w_h, f.bias, f.y, none);
   switch (kind) {

@@ -41,7 +41,7 @@ Stage::Stage(Kind kind, Mode mode, const Extent& extent, const Weights* weights,
   forms.w_x = describe(w_x, Tag::any);
   forms.w_h = describe(w_h, Tag::any);
   forms.bias = describe({layers, directions, bias_rows, hidden}, Tag::ldgo);
-  // Note [Initial states]: in training oneDNN gets zeros as initial state, because without any
+  // Note [Initial states]: in training oneDNN gets zeros as the initial state, because without one
   // version 2.6.3 computes a wrong gradient of the recurrent weights.
   if (mode == Mode::training) {
     forms.state = describe({layers, directions, batch, hidden}, Tag::ldnc);
@@ -122,7 +122,7 @@ void Stage::forward(dnnl::stream& stream) const { forward_.run(stream); }
 
 void Stage::backward(dnnl::stream& stream) const {
   run_all(pack_back_, stream);
-  // The primitive adds to the gradients of weights.
+  // The primitive accumulates into the gradients of weights.
   for (const memory* gradient : {&back_dw_x_, &back_dw_h_, &dbias_}) {
     set_zero(*gradient);
   }
@@ -144,8 +144,8 @@ void Stage::append_gradients(std::vector<Weights>& list) const {
   }
 }
 
-/// oneDNN's place for Rewind's gate: a GRU's gates are reset, update, candidate here, and update,
-/// reset, candidate there.
+/// oneDNN's index of Rewind's gate: a GRU's gates are reset, update, candidate in Rewind, and
+/// update, reset, candidate in oneDNN.
 std::int64_t Stage::place(std::int64_t gate) const {
   const bool is_gru = kind_ == Kind::gru || kind_ == Kind::gru_reset_before;
   return is_gru && gate < 2 ? 1 - gate : gate;

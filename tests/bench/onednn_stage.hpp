@@ -4,7 +4,7 @@
 
 namespace bench::onednn {
 
-/// Layers that one primitive computes.
+/// The layers that one primitive computes.
 struct Extent {
   std::int64_t steps, batch, input, hidden, layers, directions;
 };
@@ -18,7 +18,7 @@ class Stage {
   const memory& output() const { return y_; }
   const memory& input_gradient() const { return dx_; }
 
-  /// Prepares the calls for these inputs and, in training, these gradients of the outputs.
+  /// Prepares the calls for these inputs, and in training for these gradients of the outputs.
   void connect(const memory& x, const memory& dy);
 
   void pack(dnnl::stream& stream) const;

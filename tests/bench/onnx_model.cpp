@@ -12,7 +12,7 @@ namespace {
 using Dims = std::vector<std::int64_t>;
 using Names = std::vector<std::string>;
 
-// The numbers below are those of onnx.proto.
+// The field numbers below are from onnx.proto.
 
 constexpr int float_type = 1, int64_type = 7;
 
@@ -26,7 +26,7 @@ Message tensor(const std::string& name, const Dims& dims, const std::vector<Numb
   return m.bytes(9, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(Number)});
 }
 
-/// A named place for a tensor of float32: an input or output of the model.
+/// An input or output of the model: a name and a float32 shape.
 Message place(const std::string& name, const Dims& dims) {
   Message shape;
   for (const std::int64_t size : dims) {
@@ -66,9 +66,9 @@ Message node(const std::string& operation, const Names& inputs, const std::strin
   return m;
 }
 
-/// ONNX's gates in its own order, each as the place that Rewind has it at: of an LSTM, whose gates
-/// are input, forget, candidate, output here, input, output, forget, candidate; of a GRU, whose
-/// gates are reset, update, candidate here, update, reset, candidate.
+/// ONNX's gates in its own order, each as Rewind's index of it. LSTM: input, forget, candidate,
+/// output in Rewind; input, output, forget, candidate in ONNX. GRU: reset, update, candidate in
+/// Rewind; update, reset, candidate in ONNX.
 std::vector<std::int64_t> order_of(Kind kind) {
   switch (kind) {
     case Kind::rnn:
@@ -84,7 +84,7 @@ std::vector<std::int64_t> order_of(Kind kind) {
   throw std::logic_error("bench: ONNX has no such cell");
 }
 
-/// Appends [rows, gates hidden] transposed, its gates in ONNX's order.
+/// Appends [rows, gates hidden] transposed, with the gates in ONNX's order.
 void append_transposed(std::vector<float>& to, const std::vector<float>& from, std::int64_t rows,
                        std::int64_t hidden, const std::vector<std::int64_t>& order) {
   const auto width = static_cast<std::int64_t>(order.size()) * hidden;

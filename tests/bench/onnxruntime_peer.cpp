@@ -10,9 +10,9 @@ namespace bench {
 
 namespace {
 
-/// Shuts standard error. Where ONNX's own library has registered the operators already, as Debian's
-/// has, onnxruntime complains of each of them, and that is all (its pull request 32353). Errors are
-/// thrown.
+/// Closes standard error. If ONNX's own library has already registered the operators, as on Debian,
+/// onnxruntime complains about each of them, without consequences (its pull request 32353). Errors
+/// are thrown.
 class Silence {
  public:
   Silence() {
@@ -31,14 +31,14 @@ class Silence {
   int shown_ = dup(STDERR_FILENO);
 };
 
-/// Weights are packed beforehand by default.
+/// Weights are packed beforehand, which is the default.
 Ort::SessionOptions options(int threads) {
   Ort::SessionOptions o;
   o.SetIntraOpNumThreads(threads);
   o.SetInterOpNumThreads(1);
   o.SetExecutionMode(ORT_SEQUENTIAL);
   o.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
-  // Its threads would go on spinning for the next run, beside the next contestant.
+  // Without this, its threads would keep spinning beside the next contestant.
   o.AddConfigEntry(kOrtSessionOptionsConfigForceSpinningStop, "1");
   return o;
 }
@@ -49,7 +49,7 @@ Ort::Session load(const std::string& model, int threads) {
   return {environment, model.data(), model.size(), options(threads)};
 }
 
-/// Input and output lie where they are from the beginning.
+/// Inputs and outputs stay in the same memory from the beginning.
 class OnnxRuntimeContestant : public Contestant {
  public:
   OnnxRuntimeContestant(const Problem& problem, int threads)

@@ -61,7 +61,8 @@ void expect_same(const Tensor& ours, const Tensor& by_hand) {
   }
 }
 
-/// Forward; then forward and backward with everything that a tape does round one operation.
+/// Times the forward pass; then forward and backward with everything that a tape does around one
+/// operation.
 template <class Forward>
 std::function<void()> on_tape(Forward forward, std::vector<Parameter*> leaves, const Tensor& seed) {
   return [=] {
@@ -114,8 +115,8 @@ void measure_fused_lstm(const SingleRun& run) {
   compare(run, "fused lstm gates 32 x 128, forward and backward", train, back_by_hand);
 }
 
-/// The sums of GruCell::project: candidate, reset gate, update gate, the candidate's product with
-/// the state.
+/// The sums of GruCell::project: candidate, reset gate, update gate, and the candidate's product
+/// with the state.
 void measure_fused_gru(const SingleRun& run) {
   rw::Rng rng(3);
   Parameter z(rng.normal({rows, 4 * hidden}, 0, 1)), h(rng.normal({rows, hidden}, 0, 1));

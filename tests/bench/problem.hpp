@@ -1,5 +1,5 @@
 #pragma once
-// What every contestant is given, in plain numbers. C++17, as LibTorch's headers want.
+// The input of every contestant, as plain numbers. C++17, which LibTorch's headers require.
 
 #include <cstdint>
 #include <memory>
@@ -23,14 +23,14 @@ struct Sizes {
   std::int64_t output() const { return hidden * directions(); }
 };
 
-/// Weights of one layer and direction as Rewind keeps them: w_x [input, gates hidden], w_h [hidden,
-/// gates hidden], bias [gates hidden], bias_h [hidden] or empty. The custom cell has none here.
+/// Weights of one layer and direction in Rewind's layout: w_x [input, gates hidden], w_h [hidden,
+/// gates hidden], bias [gates hidden], bias_h [hidden] or empty. Empty for the custom cell.
 struct Weights {
   std::vector<float> w_x, w_h, bias, bias_h;
 };
 
-/// One network and one batch: x [T, B, input], dy [T, B, output] the gradient of the outputs.
-/// `weights` go layer by layer, forward before backward.
+/// One network and one batch: x [T, B, input], and dy [T, B, output], the gradient of the outputs.
+/// `weights` are listed layer by layer, forward before backward.
 struct Problem {
   Kind kind;
   Sizes sizes;
@@ -38,14 +38,14 @@ struct Problem {
   std::vector<Weights> weights;
 };
 
-/// One way to do the work: all outputs in inference; outputs, gradients of all weights and of x in
-/// training.
+/// One way to do the work. Inference: all outputs. Training: outputs, gradients of all weights and
+/// of x.
 class Contestant {
  public:
   virtual ~Contestant() = default;
   virtual void run() = 0;
 
-  // What the last run() gave, laid out as in Problem.
+  // Results of the last run(), laid out as in Problem.
   virtual std::vector<float> output() const { return {}; }
   virtual std::vector<float> input_gradient() const { return {}; }
   virtual std::vector<Weights> weight_gradients() const { return {}; }
@@ -84,7 +84,7 @@ inline const char* name_of(Kind kind) {
 
 inline const char* name_of(Mode mode) { return mode == Mode::training ? "training" : "inference"; }
 
-/// "T B I H layers", with "x2" after the layers where there are two directions.
+/// "T B I H layers", followed by "x2" if bidirectional.
 inline std::string name_of(const Sizes& s) {
   return std::to_string(s.steps) + " " + std::to_string(s.batch) + " " + std::to_string(s.input) +
          " " + std::to_string(s.hidden) + " " + std::to_string(s.layers) +

@@ -10,7 +10,7 @@ namespace bench {
 
 namespace {
 
-/// One form of product, `count` times over successive rows of a and of c.
+/// One form of product, `count` times over consecutive rows of a and of c.
 class Task {
  public:
   Task(const ProductForm& form, std::int64_t count, int threads)
@@ -74,7 +74,7 @@ class ProductBound : public Contestant {
     const Sizes& s = problem.sizes;
     const std::int64_t rows = s.steps * s.batch, hidden = s.hidden;
     const std::int64_t all = gates_of(problem.kind) * hidden;
-    // Some cells take the product of a gated state apart from the others.
+    // Some cells compute the product of a gated state separately.
     std::vector<std::int64_t> widths{all};
     if (problem.kind == Kind::gru_reset_before || problem.kind == Kind::custom) {
       widths = {all - hidden, hidden};

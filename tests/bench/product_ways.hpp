@@ -5,8 +5,8 @@
 
 namespace bench {
 
-/// c = op(a) op(b) of one form, without adding to c: a is stored [k, m] where transposed, else [m,
-/// k], b likewise.
+/// c = op(a) op(b) of one form, without accumulating into c. a is stored [k, m] if transposed,
+/// otherwise [m, k]; b likewise.
 struct ProductForm {
   std::int64_t m, n, k;
   bool a_transposed = false, b_transposed = false;
@@ -16,13 +16,13 @@ struct ProductForm {
 class ProductWay {
  public:
   virtual ~ProductWay() = default;
-  /// A way that packs b beforehand uses the numbers that it packed.
+  /// If b is packed beforehand, the packed numbers are used.
   virtual void run(const float* a, const float* b, float* c) = 0;
 };
 
 /// dnnl_sgemm.
 std::unique_ptr<ProductWay> make_sgemm(const ProductForm& form);
-/// A dnnl::matmul primitive that chose the layout of b, which has been brought into it.
+/// A dnnl::matmul primitive that chose the layout of b; b has been packed in that layout.
 std::unique_ptr<ProductWay> make_packed_matmul(const ProductForm& form);
 
 }  // namespace bench

@@ -5,8 +5,8 @@
 
 namespace bench {
 
-/// A message of protocol buffers, in which ONNX models are kept: fields are numbers or bytes, each
-/// after a key of its number and its kind. A field that is given again is a list's next item.
+/// A message of protocol buffers, the format of ONNX models. Fields are numbers or bytes, each
+/// after a key of its number and kind. A repeated field is a list.
 class Message {
  public:
   Message& number(int field, std::int64_t value) {
@@ -24,7 +24,7 @@ class Message {
   const std::string& bytes() const { return bytes_; }
 
  private:
-  /// Seven bits a byte, the lowest first; the eighth says that more follow.
+  /// Seven bits per byte, lowest first; the eighth bit says that more follow.
   void varint(std::uint64_t value) {
     for (; value >= 128; value >>= 7) {
       bytes_ += static_cast<char>(value | 128);

@@ -21,7 +21,7 @@ std::string percent(const std::optional<double>& value) {
   return value ? fmt::format("{:.0f} %", 100 * *value) : "-";
 }
 
-/// One column a peer, of what `cell` says of its name.
+/// One column per peer, with what `cell` returns for its name.
 template <class Cell>
 std::string peer_columns(Cell&& cell) {
   std::string columns;

@@ -1,5 +1,5 @@
-// The figures that Rewind promises (ratios of one run; one thread unless said), and what was
-// measured of them. What was not measured, such as a peer that is missing, is left out.
+// The figures that Rewind promises (ratios of one run; with one thread unless stated), and what was
+// measured. What was not measured, such as a missing peer, is left out.
 #include <algorithm>
 #include <functional>
 
@@ -45,7 +45,7 @@ void require_mean(std::vector<Requirement>& list, const std::string& what, const
   }
 }
 
-/// One line for the worst shape, or one for each that falls short.
+/// One line for the worst shape, or one for each shape that falls short.
 void require_each(std::vector<Requirement>& list, const std::string& what, const Ratios& ratios,
                   double bound) {
   if (ratios.empty()) {
@@ -111,7 +111,7 @@ void share_of_bound(std::vector<Requirement>& list, const Report& report) {
   require("H >= 200", 200, 1 << 20, 0.88);
 }
 
-/// Asked where the peer is of this version at least: older ones are slower.
+/// Required only of these or later versions of the peer: older ones are slower.
 void against_modern_peers(std::vector<Requirement>& list, const Report& report) {
   const auto require = [&](const char* name, Mode mode, Kind kind, double each, double mean) {
     const std::string what =

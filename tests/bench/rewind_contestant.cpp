@@ -39,8 +39,8 @@ auto with_network(Kind kind, const Sizes& sizes, Body&& body) {
   throw std::logic_error("bench: no such kind of network");
 }
 
-/// Sorts tensors of parameters by what their paths end with; a path "<layer>/w_x" begins a new
-/// layer or direction.
+/// Sorts tensors of parameters by the ends of their paths; a path "<layer>/w_x" begins a new layer
+/// or direction.
 template <class TensorOf>
 std::vector<Weights> sorted(const rw::ParameterList& list, TensorOf&& tensor_of) {
   std::vector<Weights> weights;

@@ -6,8 +6,8 @@
 
 namespace bench {
 
-/// Figures that are not about a whole network, one thread. `wanted` says which of the names to
-/// measure; each is given to `report` when it is known.
+/// Figures that are not about a whole network, with one thread. `wanted` says which names to
+/// measure; `report` receives each figure once it is known.
 struct SingleRun {
   Effort effort;
   std::function<bool(const std::string&)> wanted;

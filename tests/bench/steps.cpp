@@ -19,7 +19,8 @@ using rw::Tensor;
 
 constexpr int steps_measured = 1000;
 
-/// 1,000 steps as `examples/echo.cpp` trains: chunks of 20 steps of 5 streams, the state going on.
+/// 1,000 steps of training as in `examples/echo.cpp`: chunks of 20 steps of 5 streams, the state
+/// carried over.
 void measure_echo(const SingleRun& run, const std::string& cell, std::int64_t hidden) {
   const std::string name = fmt::format("1,000 training steps of echo, {} {}", cell, hidden);
   if (!run.wanted(name)) {
@@ -48,7 +49,8 @@ void measure_echo(const SingleRun& run, const std::string& cell, std::int64_t hi
   });
 }
 
-/// 1,000 steps as `examples/sequence_classification.cpp` trains: batches of 32 of level easy.
+/// 1,000 steps of training as in `examples/sequence_classification.cpp`: batches of 32 at level
+/// easy.
 void measure_classification(const SingleRun& run, const std::string& cell, std::int64_t hidden) {
   const std::string name =
       fmt::format("1,000 training steps of sequence classification, {} {}", cell, hidden);
@@ -109,7 +111,7 @@ void measure_allocations(const SingleRun& run) {
   }
 }
 
-/// Time a step of the sequence; a cost that grows as the length does leaves it level.
+/// Time per step of the sequence, which stays the same if the cost is linear in the length.
 void measure_length(const SingleRun& run) {
   const std::string prefix = "training, lstm batch 4, 16 units, time a step";
   if (!run.wanted(prefix)) {
@@ -130,8 +132,8 @@ void measure_length(const SingleRun& run) {
   }
 }
 
-/// A training step over sequences of all lengths from 1 to T, against one over full ones: the time
-/// that padding would waste.
+/// A training step over sequences of all lengths from 1 to T, compared with one over sequences of
+/// length T: the time that padding would waste.
 template <class Network>
 void measure_padding(const SingleRun& run, const char* cell, bool bidirectional) {
   const std::string name = fmt::format("mean length T/2 against full, {}{} 100 32 64 128", cell,

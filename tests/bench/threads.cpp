@@ -1,6 +1,6 @@
 #include "threads.hpp"
 
-// Of libgomp, which oneDNN and LibTorch run on.
+// From libgomp, on which oneDNN and LibTorch run.
 extern "C" void omp_set_num_threads(int threads);
 
 namespace bench {

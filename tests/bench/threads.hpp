@@ -2,7 +2,7 @@
 
 namespace bench {
 
-/// Number of OpenMP threads that the calling thread's work may use.
+/// Number of OpenMP threads that work of the calling thread may use.
 void set_threads(int threads);
 
 }  // namespace bench

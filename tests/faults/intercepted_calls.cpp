@@ -27,7 +27,7 @@ struct Plan {
 };
 Plan plan;
 
-/// Whether this call is to act otherwise.
+/// Whether this call is to misbehave.
 bool strikes(Call call) {
   if (!plan.armed.load(std::memory_order_acquire) || plan.call != call) {
     return false;
@@ -55,7 +55,7 @@ Function* real(const char* name) {
   return function;
 }
 
-// What dlsym itself allocates before malloc is found.
+// Memory for dlsym's own allocations before malloc is found.
 constexpr std::size_t early_bytes = 16384;
 alignas(64) std::array<std::byte, early_bytes> early;
 std::size_t early_used = 0;
@@ -242,7 +242,7 @@ void* malloc(std::size_t bytes) {
 
 void* calloc(std::size_t count, std::size_t bytes) {
   if (!faults::found_allocators()) {
-    return faults::allocate_early(count * bytes);  // static memory is 0 already
+    return faults::allocate_early(count * bytes);  // static memory is already 0
   }
   return faults::allocated([&] { return faults::allocators.calloc(count, bytes); });
 }

@@ -1,6 +1,6 @@
 #pragma once
-// System calls and allocations of this process that fail on demand. The functions of the C library
-// are defined again in intercepted_calls.cpp, so that those of all libraries come by.
+// System calls and allocations of this process that fail on demand. intercepted_calls.cpp redefines
+// the functions of the C library, so that calls from all libraries pass through it.
 
 #include <cstdint>
 
@@ -9,7 +9,7 @@ namespace faults {
 enum class Call {
   open,
   write,
-  read,  // pread too
+  read,  // and pread
   fsync,
   close,
   rename,
@@ -23,16 +23,16 @@ const char* name_of(Call call);
 
 enum class Action {
   fail,       // with `error`
-  part,       // writes or reads one byte less than half, which is no failure
+  part,       // transfers one byte less than half, which is no failure
   nothing,    // writes 0 bytes
   interrupt,  // fails with EINTR
   kill,       // SIGKILL to this process
 };
 
-/// From now on, call number `number` (from 1) of that kind acts so; with `repeat`, each later one
-/// too.
+/// From now on, call number `number` (from 1) of that kind performs `action`; with `repeat`, so
+/// does every later one.
 void arm(Call call, std::int64_t number, Action action, int error, bool repeat);
-/// All calls work again. Returns how many of that kind there were since arm().
+/// Makes all calls work again. Returns how many of that kind there were since arm().
 std::int64_t disarm();
 
 }  // namespace faults

@@ -1,5 +1,5 @@
-// Checkpoints under faults: each case is tried many times, and counts what went wrong. Fails when
-// anything did, or when a case was tried less often than it has to be.
+// Checkpoints under faults: each case is tried many times, and counts what went wrong. Fails if
+// anything did, or if a case was tried less often than required.
 
 #include <cstdlib>
 #include <functional>
@@ -17,7 +17,7 @@ namespace {
 
 struct Case {
   std::string name;
-  std::int64_t least;  // tries
+  std::int64_t least;  // minimum number of tries
   std::function<faults::Count()> run;
 };
 
@@ -47,7 +47,7 @@ std::vector<Case> cases(bool full) {
        [] { return faults::failing_allocations_of_loads(true); }},
   };
   if (full) {
-    // libhdf5 crashes in some of these, or works no more in that process: not for every run.
+    // libhdf5 may crash here, or stop working in this process, so these do not run by default.
     all.push_back({"an allocation of a save fails", 100,
                    [] { return faults::failing_allocations_of_saves(false, 1); }});
     all.push_back({"all further allocations of a save fail", 100,

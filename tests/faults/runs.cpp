@@ -1,4 +1,4 @@
-// Trainings in processes that are killed at any moment.
+// Trainings in processes that are killed at random moments.
 
 #include "runs.hpp"
 
@@ -24,7 +24,7 @@ namespace {
 using namespace rw;
 
 constexpr int steps_between_saves = 5;
-/// Trainings from this number on do not save their generator.
+/// Trainings with this number or above do not save their generator.
 constexpr int forgetful = 1000;
 
 template <class Rule>
@@ -40,7 +40,7 @@ constexpr std::int64_t batch = 4;
 constexpr std::int64_t features = 3;
 constexpr std::int64_t epochs = 25;
 
-/// Two layers with dropout, their optimiser and averages: what all trainings have.
+/// What all trainings have: two layers with dropout, their optimiser and averages.
 class Training {
  public:
   Training(int number, const std::string& folder)
@@ -53,7 +53,7 @@ class Training {
     optimizer->set_schedule(warm_up(10) * cosine_decay(200));
   }
 
-  /// Mean squared error of the next value, with the state at the end.
+  /// Mean squared error of predicting the next value, and the state at the end.
   template <class State>
   std::pair<Tensor, State> loss(const Tensor& x, const Tensor& y, const State& state) {
     auto [h, next] = lstm(x, state, has_dropout_ ? OptionalRng(rng) : OptionalRng(std::nullopt));
@@ -75,7 +75,7 @@ class Training {
     lookahead_.update();
   }
 
-  /// `more` is what a kind of training has beside that: pairs of name and object.
+  /// `more` is what this kind of training has besides: pairs of name and object.
   template <class... More>
   void save(More&&... more) {
     directory_.save("lstm", lstm, "head", head, "optimizer", *optimizer, "average", average_,
@@ -132,7 +132,7 @@ void by_trainer(Training& training) {
   training.resume("trainer", *trainer, "batches", batches, "history", history);
   trainer->set_history(std::move(history));
   trainer->fit(batches, [&](const Tensor& indices) {
-    training.update_averages();  // after the step before
+    training.update_averages();  // of the previous step
     return training.loss(index_select(data, indices, 1));
   });
   training.finish("trainer", *trainer, "batches", batches, "history", trainer->history());
@@ -186,7 +186,7 @@ std::string content_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// A new process that trains. After `lifetime`, unless that is empty, it is killed.
+/// A new process that trains. After `lifetime`, unless it is empty, the process is killed.
 Ending train_in_new_process(int number, const std::string& folder,
                             std::optional<std::chrono::microseconds> lifetime) {
   const std::string text = std::to_string(number);
@@ -195,20 +195,20 @@ Ending train_in_new_process(int number, const std::string& folder,
       itimerval timer = {};
       timer.it_value.tv_sec = lifetime->count() / 1'000'000;
       timer.it_value.tv_usec = lifetime->count() % 1'000'000;
-      ::setitimer(ITIMER_REAL, &timer, nullptr);  // outlives exec; SIGALRM, not handled, kills
+      ::setitimer(ITIMER_REAL, &timer, nullptr);  // survives exec; unhandled SIGALRM kills
     }
     ::execl("/proc/self/exe", "faults", "--train", text.c_str(), folder.c_str(), nullptr);
     return 98;
   });
 }
 
-/// What a training leaves.
+/// The result of a training.
 struct End {
-  std::string content;                 // empty where it leaves nothing
+  std::string content;                 // empty if it leaves nothing
   std::chrono::microseconds duration;  // of the last process
 };
 
-/// Trains, and is killed so often at some moment of the time that a training takes.
+/// Trains, and is killed `kills` times, each at a random moment of the time that a training takes.
 End end_of(Count& count, int number, int kills, std::chrono::microseconds duration,
            std::mt19937& random) {
   const Folder folder;
@@ -218,7 +218,7 @@ End end_of(Count& count, int number, int kills, std::chrono::microseconds durati
     Ending ending =
         train_in_new_process(number, folder.path, std::chrono::microseconds(moment(random)));
     if (ending.signal == SIGALRM) {
-      ending.signal = 0;  // as it should be
+      ending.signal = 0;  // expected
     }
     count.add(ending);
   }

@@ -25,7 +25,7 @@ namespace {
 constexpr std::array saving_calls = {Call::open,   Call::write, Call::fsync,  Call::close,
                                      Call::rename, Call::stat,  Call::unlink, Call::chmod};
 
-/// What has to hold after a save of generation 2 over generation 1 that reported success or not.
+/// What must hold after a save of generation 2 over generation 1 that reported success or failure.
 int check_after(const Folder& folder, bool reported_success) {
   const std::int64_t found = load(folder.file());
   if (found != 2 && (reported_success || found != 1)) {
@@ -38,8 +38,8 @@ int check_after(const Folder& folder, bool reported_success) {
   return folder.temporaries() == 0 ? 0 : left;
 }
 
-/// Saves generation 2, in a child, while call `number` acts otherwise. Returns whether there was
-/// such a call.
+/// Saves generation 2, in a child, while call `number` misbehaves. Returns whether there was such a
+/// call.
 bool try_call(Count& count, Call call, std::int64_t number, Action action, int error, bool repeat) {
   const Folder folder;
   save(folder.file(), 1);

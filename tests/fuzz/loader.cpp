@@ -1,6 +1,6 @@
-// What libFuzzer feeds to the loader of checkpoints: files whose sizes and digests fit, so that all
-// that is behind these checks is reached. The input is the index, and the number of bytes behind
-// the user block in its first two bytes.
+// The function that libFuzzer calls. It makes checkpoints with matching sizes and digests, so that
+// the code behind these checks is reached. The first two bytes of the input are the number of bytes
+// behind the user block; the rest is the index.
 
 #include <algorithm>
 #include <bit>
@@ -25,7 +25,7 @@ namespace {
 using namespace rw;
 using namespace rw::io::detail;
 
-// Where the fields of the header stand: docs/checkpoints.md.
+// Where the fields of the header begin: docs/checkpoints.md.
 constexpr std::size_t user_block_bytes_at = 12;
 constexpr std::size_t index_bytes_at = 16;
 constexpr std::size_t file_bytes_at = 24;
@@ -40,7 +40,7 @@ void put(std::vector<std::byte>& bytes, std::size_t at, T value) {
 std::vector<std::byte> file_around(std::span<const std::uint8_t> index, std::size_t bytes_behind) {
   const std::size_t user_block =
       std::max<std::size_t>(512, std::bit_ceil(header_bytes + index.size()));
-  // A file that Rewind writes begins like this one.
+  // Files that Rewind writes begin like this one.
   static const std::vector<std::byte> start = [] {
     Index empty;
     empty.user_block_bytes = empty.file_bytes = user_block_bytes_of(empty);
@@ -52,7 +52,7 @@ std::vector<std::byte> file_around(std::span<const std::uint8_t> index, std::siz
   put(file, user_block_bytes_at, static_cast<std::uint32_t>(user_block));
   put(file, index_bytes_at, static_cast<std::uint64_t>(index.size()));
   put(file, file_bytes_at, static_cast<std::uint64_t>(file.size()));
-  // Of the rest: right where no tensor lies in it.
+  // The digest of the rest: correct if no tensor lies in it.
   put(file, rest_at, digest_of(std::span(file).subspan(user_block)));
   put(file, digest_at, digest_of(std::span(file).first(user_block)));
   return file;
@@ -93,7 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     io::read_attributes(memory.path());
     io::load(memory.path(), state, {.allow_missing = true});
   } catch (const CheckpointError&) {
-    // refused, as it should be
+    // refused, as expected
   }
   return 0;
 }

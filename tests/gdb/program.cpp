@@ -1,4 +1,4 @@
-// What tests/gdb/run looks at through gdb.
+// The program that tests/gdb/run examines with gdb.
 #include <limits>
 
 #include <rewind/autograd/operations/views.hpp>

@@ -1,6 +1,6 @@
-// Compiled by instruction_sets.sh, never run: everything that is written for registers, as code. A
-// function template that nobody calls is not compiled at all, and some of xsimd 8.1's only fail
-// where the optimiser is off.
+// Compiled by instruction_sets.sh, never run: instantiates everything that is written for
+// registers. A function template that is never called is not compiled at all, and some of xsimd
+// 8.1's only fail to compile without optimisation.
 
 #include <array>
 

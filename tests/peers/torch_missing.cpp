@@ -1,4 +1,4 @@
-// Takes the place of torch_peer.cpp where LibTorch is not installed.
+// Used instead of torch_peer.cpp if LibTorch is not installed.
 #include <stdexcept>
 
 #include "torch_peer.hpp"

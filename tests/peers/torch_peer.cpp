@@ -41,7 +41,7 @@ void set_weights(Network& network, const TorchProblem& problem) {
   }
 }
 
-/// The sum whose gradient by the outputs is what arrives there.
+/// The sum whose gradient with respect to the outputs is `gradient`.
 torch::Tensor weighted(const torch::Tensor& output, const std::vector<double>& gradient,
                        const TorchProblem& problem) {
   return (output * tensor_of(gradient, output.sizes(), problem)).sum();

@@ -7,8 +7,9 @@
 
 namespace rw::testing {
 
-/// The same values as columns 2 to n + 2 of a tensor of n + 5, whose other columns hold
-/// `elsewhere`: rows lie apart. A tensor of rank 0 has no columns and is returned as it is.
+/// The same values as columns 2 to n + 2 of a tensor with n + 5 columns, so that rows are not
+/// adjacent. The other columns hold `elsewhere`. A tensor of rank 0 has no columns and is returned
+/// unchanged.
 inline Tensor as_columns(const Tensor& x, double elsewhere = 77) {
   if (x.rank() == 0) {
     return x;

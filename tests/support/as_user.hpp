@@ -1,5 +1,5 @@
 #pragma once
-// Tests of what belongs to other users, which only root can make.
+// Helpers for tests with files of other users, which only root can create.
 
 #include <exception>
 #include <functional>
@@ -16,7 +16,7 @@ namespace rw::testing {
 
 inline constexpr uid_t nobody = 65534;
 
-/// Whether this is root. Says so where it is not and a test is left out.
+/// Whether this is root. If not, prints that a test is skipped.
 inline bool is_root() {
   const bool is = ::geteuid() == 0;
   if (!is) {
@@ -25,7 +25,7 @@ inline bool is_root() {
   return is;
 }
 
-/// The exit code of a child that runs `work`; 99 where it throws.
+/// The exit code of a child that runs `work`; 99 if it throws.
 inline int code_of_child(const std::function<int()>& work) {
   const pid_t child = ::fork();
   BOOST_REQUIRE(child >= 0);
@@ -44,7 +44,7 @@ inline int code_of_child(const std::function<int()>& work) {
   return WEXITSTATUS(status);
 }
 
-/// The same as user and group `nobody`, who is in `groups` too.
+/// The same as user and group `nobody`, also as a member of `groups`.
 inline int code_as_nobody(const std::function<int()>& work, const std::vector<gid_t>& groups = {}) {
   return code_of_child([&] {
     if (::setgroups(groups.size(), groups.data()) != 0 ||

@@ -1,5 +1,5 @@
 #pragma once
-// Tensors to the last bit.
+// Tensors as bytes, to be compared to the last bit.
 
 #include <string>
 

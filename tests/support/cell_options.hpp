@@ -6,7 +6,7 @@
 
 namespace rw::testing {
 
-/// The sizes that options of cells hold. Each cell takes those that it has.
+/// The sizes in the options of cells. Each cell takes those that it has.
 struct CellSizes {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
@@ -38,7 +38,7 @@ Options options_of_sizes(const CellSizes& sizes, DType dtype) {
   return options;
 }
 
-/// Small options of any cell or network, with the sizes that only this one has.
+/// Small options of any cell or network, with the sizes that only this cell has.
 template <class C>
 typename C::Options small_options(std::int64_t input, std::int64_t hidden,
                                   DType dtype = DType::float64) {

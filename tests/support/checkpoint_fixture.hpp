@@ -48,7 +48,7 @@ inline StateList zeros_like(const StateList& state) {
 }
 
 inline void write(const std::string& path, std::string_view bytes) {
-  fs::remove(path);  // some file systems flush to disk at once what replaces a truncated file
+  fs::remove(path);  // some file systems flush to disk at once if a truncated file is rewritten
   std::ofstream(path, std::ios::binary | std::ios::trunc)
       .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }

@@ -1,5 +1,5 @@
 #pragma once
-// How far apart two lists of numbers, or two tensors, are.
+// How far apart two lists of numbers or two tensors are.
 
 #include <algorithm>
 #include <cmath>
@@ -16,7 +16,7 @@ namespace rw::testing {
 
 inline const Numbers& numbers(const Numbers& x) { return x; }
 
-/// Equal, or NaN both.
+/// Equal, or both NaN.
 inline bool same_number(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
 /// Equal shapes and elements.
@@ -24,9 +24,9 @@ inline bool same(const Tensor& a, const Tensor& b) {
   return a.shape() == b.shape() && numbers(a) == numbers(b);
 }
 
-/// Checks got[i] against expected[i] for each i, which may be off by tolerance * unit(expected[i]);
-/// infinities and NaN must be the same. `got` and `expected` are tensors or numbers, two tensors of
-/// equal shapes.
+/// Checks that each got[i] differs from expected[i] by at most tolerance * unit(expected[i]);
+/// infinities and NaN must be the same. `got` and `expected` are tensors or lists of numbers; two
+/// tensors must have equal shapes.
 template <class Got, class Expected, class Unit>
 void check_within(const Got& got, const Expected& expected, double tolerance, Unit unit,
                   const std::string& what) {
@@ -71,7 +71,7 @@ inline void check_values(const Tensor& got, const std::vector<float>& expected) 
   BOOST_TEST(got.to_vector<float>() == expected, boost::test_tools::per_element());
 }
 
-/// The largest |a_i - b_i|; NaN where one of them is NaN.
+/// The largest |a_i - b_i|; NaN if one of them is NaN.
 inline double largest_difference(const Numbers& a, const Numbers& b) {
   BOOST_REQUIRE_EQUAL(a.size(), b.size());
   double largest = 0;

@@ -1,6 +1,6 @@
 #pragma once
-// Replaces the global operators new and delete of the one program that includes this, to count what
-// is taken from the heap.
+// Replaces the global operators new and delete of the program that includes this, to count heap
+// allocations.
 
 #include <atomic>
 #include <cstddef>
@@ -20,7 +20,7 @@ inline void* counted_allocation(std::size_t bytes, std::size_t alignment) {
 
 }  // namespace rw::testing
 
-// Inlined, these would look to GCC like calls of free() for what operator new returned.
+// If these were inlined, GCC would take them for calls of free() on memory from operator new.
 [[gnu::noinline]] void* operator new(std::size_t bytes) {
   return rw::testing::counted_allocation(bytes, alignof(std::max_align_t));
 }

@@ -1,5 +1,5 @@
 #pragma once
-// All paths of a small problem of connectionist temporal classification, one by one.
+// All paths of a small problem of connectionist temporal classification, enumerated.
 
 #include <algorithm>
 #include <cstdint>

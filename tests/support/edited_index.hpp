@@ -16,8 +16,8 @@
 
 namespace rw::testing {
 
-/// The index of a checkpoint, to be changed and written back with digests that fit. It must not
-/// need another size.
+/// The index of a checkpoint, to be changed and written back with matching digests. Its size must
+/// stay the same.
 struct EditedIndex {
   explicit EditedIndex(std::string file)
       : path(std::move(file)), index(io::detail::CheckpointReader(path).index()) {}

@@ -9,7 +9,7 @@
 
 namespace rw::testing {
 
-/// As long as it lives, `gnuplot` is a shell script; other programs are found as before.
+/// As long as it exists, `gnuplot` is a shell script; other programs are found as before.
 class FakeGnuplot {
  public:
   explicit FakeGnuplot(const std::string& commands) {
@@ -23,11 +23,11 @@ class FakeGnuplot {
   FakeGnuplot& operator=(const FakeGnuplot&) = delete;
   ~FakeGnuplot() { ::setenv("PATH", path_.c_str(), 1); }
 
-  /// Commands that write a PNG file, though one without a picture.
+  /// Commands that write a PNG file, although without a picture.
   static std::string draws() {
     return "cat > /dev/null; printf '\\211PNG\\r\\n\\032\\n a picture IEND\\256B`\\202'";
   }
-  /// The same, and keep the script that they read in a file.
+  /// The same commands, which also copy the script that they read to a file.
   static std::string draws_and_keeps(const std::string& file) {
     return "tee '" + file + "' | { " + draws() + "; }";
   }

@@ -1,7 +1,7 @@
 #pragma once
-// What the files tests/data/*.h5 hold: a small model, its optimiser and a generator, with each
-// type, an empty tensor and a single number. These values never change: the files must load for
-// ever.
+// The content of the files tests/data/*.h5: a small model, its optimiser and a generator, with
+// every type, an empty tensor and a single number. These values never change, because the files
+// must always load.
 
 #include <cstdint>
 #include <limits>
@@ -10,7 +10,7 @@
 
 namespace rw::testing::golden {
 
-/// 1/3, 2/3, ... of a floating type; for int64 numbers beyond 2^53.
+/// 1/3, 2/3, ... of a floating-point type; for int64, numbers beyond 2^53.
 inline rw::Tensor numbers(const rw::Shape& shape, rw::DType dtype = rw::DType::float32) {
   rw::Tensor x = rw::zeros(shape, dtype);
   rw::dispatch(dtype, [&](auto type) {

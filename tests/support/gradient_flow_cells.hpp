@@ -1,5 +1,5 @@
 #pragma once
-// The cells and the loss that the tests of gradient flow look at.
+// The cells and the loss of the tests of gradient flow.
 
 #include <array>
 #include <cmath>
@@ -31,7 +31,7 @@ inline Tensor draw(const Shape& shape, std::uint64_t seed, DType dtype = DType::
   return Rng(seed).normal(shape, 0, 1, dtype);
 }
 
-/// A number that feels every output, and every part of the last state, differently.
+/// A loss that depends on each output and each part of the last state in a different way.
 template <class State>
 Tensor loss_of(const Tensor& y, const State& last) {
   Tensor loss = sum(sin(y * 1.3) * draw(y.shape(), 91, y.dtype()));
@@ -41,8 +41,8 @@ Tensor loss_of(const Tensor& y, const State& last) {
   return loss;
 }
 
-/// A user's cell: no name, no projection, a state of two tensors of different sizes, one of which
-/// only goes through while the step reads it, and an output that is not its state.
+/// A user's cell: no name, no projection, and an output that is not its state. The state has two
+/// tensors of different sizes; the step reads one of them and passes it on unchanged.
 struct SlowCell {
   struct State {
     Tensor slow, fixed;
@@ -89,7 +89,7 @@ struct Cells {
   }
 };
 
-/// The parts of all steps sum to what a backward pass gives.
+/// Checks that the parts of all steps sum to the gradient of a backward pass.
 template <class Layer>
 void check_contributions(Layer& layer, const Sequence& x, Rng* rng = nullptr) {
   Tape tape;

@@ -7,10 +7,10 @@
 
 namespace rw::testing {
 
-/// A function of one tensor that is differentiated.
+/// A function of one tensor, to be differentiated.
 using Loss = std::function<Tensor(const Tensor&)>;
 
-/// Gradient of the sum of f(x), by the rules that run at once or by those that are recorded.
+/// Gradient of the sum of f(x), by the rules that run at once or by the recorded ones.
 inline Tensor gradient_of(const Tensor& x, const Loss& f, bool recorded = false) {
   Tape tape;
   const Tensor watched = tape.watch(x);

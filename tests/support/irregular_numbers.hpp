@@ -6,7 +6,7 @@
 
 namespace rw::testing {
 
-/// `count` numbers from -0.5 to 0.5, the same each time, none equal to one near it.
+/// `count` numbers from -0.5 to 0.5, always the same, with no equal numbers close to each other.
 inline std::vector<float> irregular_numbers(std::int64_t count) {
   std::vector<float> all(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < all.size(); ++i) {

@@ -1,5 +1,5 @@
 #pragma once
-// Everything that Rewind writes, for tests of what holds for all of it.
+// Every kind of file that Rewind writes, for tests of what they have in common.
 
 #include <functional>
 #include <string>
@@ -18,7 +18,7 @@ struct KindOfFile {
   std::function<void(const std::string& path)> write;
 };
 
-/// Needs a FakeGnuplot that draws.
+/// Requires a FakeGnuplot that draws.
 inline std::vector<KindOfFile> kinds_of_files() {
   static const History history = [] {
     History made;

@@ -1,5 +1,5 @@
 #pragma once
-// The logarithm of the softmax in long double, and the gradients of losses by both kinds of rules.
+// The logarithm of the softmax in long double, and the gradients of losses by both rules.
 
 #include <algorithm>
 #include <cmath>
@@ -20,7 +20,7 @@ constexpr float nan_value = std::numeric_limits<float>::quiet_NaN();
 constexpr float largest = std::numeric_limits<float>::max();
 }  // namespace extremes
 
-/// How near to the reference a loss of float32 or float64 must come.
+/// The allowed error of a loss in float32 or float64.
 inline double tolerance_of(const Tensor& x) { return x.dtype() == DType::float32 ? 1e-6 : 1e-13; }
 
 inline bool all_nan(const Tensor& x) {
@@ -51,8 +51,7 @@ inline Numbers log_softmax_rows(const Tensor& x) {
   return y;
 }
 
-/// The gradient of sum(f(x) seed): by the fused rule, which first writes and then adds; and by the
-/// recorded rule.
+/// The gradient of sum(f(x) seed), by the rule that runs at once and by the recorded rule.
 struct GradientPair {
   Tensor now;
   Tensor recorded;

@@ -1,5 +1,5 @@
 #pragma once
-// What tests ask of the words of an error.
+// Checks of error messages.
 
 #include <exception>
 #include <functional>
@@ -23,7 +23,7 @@ inline void check_contains(const std::string& text, const std::vector<std::strin
   }
 }
 
-/// What the error says that `call` must throw.
+/// The message of the error that `call` must throw.
 template <class Kind = Error>
 std::string message_of(const std::function<void()>& call) {
   try {
@@ -35,7 +35,7 @@ std::string message_of(const std::function<void()>& call) {
   return "no exception";
 }
 
-/// For BOOST_CHECK_EXCEPTION: whether the message holds `part`.
+/// For BOOST_CHECK_EXCEPTION: whether the message contains `part`.
 inline auto says(const std::string& part) {
   return [part](const std::exception& error) {
     const bool found = contains(error.what(), part);
@@ -44,7 +44,7 @@ inline auto says(const std::string& part) {
   };
 }
 
-/// `call` must throw `Kind` with `part` in its message.
+/// Checks that `call` throws `Kind` with `part` in its message.
 template <class Kind, class Call>
 void check_throws(Call&& call, const std::string& part) {
   BOOST_CHECK_EXCEPTION(call(), Kind, says(part));

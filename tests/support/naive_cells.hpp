@@ -1,6 +1,6 @@
 #pragma once
-// Cells written out as plain loops over the features of one sequence, in float64 and with nothing
-// of the library but the values of the parameters: what the cells of the library must give.
+// Cells written as plain loops over the features of one sequence, in float64, using nothing of the
+// library but the values of the parameters: the reference for the library's cells.
 
 #include <algorithm>
 #include <cmath>
@@ -45,7 +45,7 @@ inline Row values(const Parameter& p) {
   return p.defined() ? p.value().to_vector<double>() : Row{};
 }
 
-/// x W + b, b being left out where it is empty.
+/// x W + b, without b if it is empty.
 inline Row affine_row(const Row& x, const Parameter& w, const Parameter& b = {}) {
   const Row matrix = values(w);
   Row y(static_cast<std::size_t>(w.shape()[1]));
@@ -78,10 +78,11 @@ inline Row normalised(const Row& x, double epsilon) {
 }
 
 /// One step of one sequence: changes the state's rows and returns the output. `state` holds h, and
-/// c where there is one.
+/// c if there is one.
 using NaiveStep = std::function<Row(const Row& x, std::vector<Row>& state)>;
 
-/// Makes a step of `formula(k, z, c)` -> {output gate, c'}, z being the preactivations of unit k.
+/// Makes a step from `formula(k, z, c)` -> {output gate, c'}, where z are the preactivations of
+/// unit k.
 inline NaiveStep naive_gated(
     const Parameter& w_x, const Parameter& w_h, const Parameter& bias,
     const std::function<std::pair<double, double>(std::size_t, const Row&, double)>& formula,

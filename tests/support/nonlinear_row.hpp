@@ -11,8 +11,8 @@
 
 namespace rw::testing {
 
-/// A row of samples whose results go through a sine: operations that only move elements get a
-/// second derivative by it.
+/// A row of samples whose results go through a sine, which gives operations that only move elements
+/// a second derivative.
 class NonlinearRow {
  public:
   explicit NonlinearRow(const char* name) : values_(71), row_{name, {}} {}
@@ -22,7 +22,7 @@ class NonlinearRow {
                             {values_.uniform(shape, -1, 1)}});
     return *this;
   }
-  /// On a column slice, on a product of its argument, on two views of one base.
+  /// Samples on a column slice, on a product of its argument, on two views of one base.
   NonlinearRow& add_slices(const UnaryFunction& f) {
     add({3, 6}, [f](const Tensor& x) { return f(slice(x, 1, 1, 5)); });
     add({3, 4}, [f](const Tensor& x) { return f(x * x) + sum(x); });

@@ -14,7 +14,7 @@ using Numbers = std::vector<double>;
 /// All elements of a tensor of any type.
 inline Numbers numbers(const Tensor& x) { return x.to(DType::float64).to_vector<double>(); }
 
-/// [n], as vector_of<float>({1, 2}).
+/// [n], as in vector_of<float>({1, 2}).
 template <class T>
 Tensor vector_of(const std::vector<T>& values) {
   return Tensor::from<T>({static_cast<Size>(values.size())}, values);

@@ -1,5 +1,5 @@
 #pragma once
-// The padding of sequences [T, B, ...], seen from outside.
+// The padding of sequences [T, B, ...], for tests.
 
 #include <algorithm>
 #include <cstdint>
@@ -35,7 +35,7 @@ Tensor spoiled(const Tensor& x, const std::vector<Size>& lengths, Value value,
   return result;
 }
 
-/// Sequence b by itself, a constant: [length, 1, ...].
+/// Sequence b alone, as a constant: [length, 1, ...].
 inline Tensor alone(const Tensor& x, Size b, Size length, Padding padding = Padding::after) {
   const Size first = padding == Padding::after ? 0 : x.size(0) - length;
   return slice(slice(x.detach(), 0, first, first + length), 1, b, b + 1);

@@ -1,6 +1,6 @@
 #pragma once
-// Arrays for tests that compute what an operation must give by the plainest loops: row-major values
-// and an index for each axis.
+// Arrays for tests that compute the result of an operation with the plainest loops: row-major
+// values, and an index for each axis.
 
 #include <array>
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace rw::testing {
 
 using Index = std::array<std::int64_t, Shape::max_rank>;
 
-/// Calls `body(index)` for every index of `shape`, the last axis running fastest.
+/// Calls `body(index)` for every index of `shape`; the last axis changes fastest.
 template <class Body>
 void for_each_index(const Shape& shape, Body body) {
   for (std::int64_t i = 0; i < shape.elements(); ++i) {
@@ -48,7 +48,7 @@ struct PlainArray {
   }
 };
 
-/// Different small numbers, the same at every call.
+/// Different small numbers, always the same.
 template <class T>
 Tensor numbered(const Shape& shape) {
   std::vector<T> values(static_cast<std::size_t>(shape.elements()));

@@ -13,19 +13,19 @@ namespace rw::testing {
 
 using Real = long double;
 
-/// A function of one number, what it should give, and how far it may be off.
+/// A function of one number, its expected result, and the allowed error.
 struct Unary {
   const char* name;
   Tensor (*function)(const Tensor&);
   Real (*oracle)(Real);
-  double low;  // where random arguments are drawn
+  double low;  // lower end of the range of random arguments
   double high;
-  std::optional<double> bound = {};  // in units in the last place; none: what simd.hpp states
+  std::optional<double> bound = {};  // in ulp; none: the bound in simd.hpp
   bool against_argument =
-      false;  // measured in units of the argument's last place, where the result cancels
+      false;  // measured in units of the argument's last place, because the result cancels
 };
 
-/// How far a row may be off in T.
+/// The allowed error of a row in type T.
 template <class T, class Row>
 double bound_of(const Row& row) {
   return row.bound.has_value() ? *row.bound : stated_bound(row.name, dtype_of<T>).ulp;
@@ -79,7 +79,7 @@ inline const Unary unary_operations[] = {
     {"clamp", [](const Tensor& x) { return clamp(x, -0.5, 1.0); }, clamp_oracle, -3, 3, 0},
 };
 
-/// The same of two numbers.
+/// The same for two numbers.
 struct Binary {
   const char* name;
   Tensor (*function)(const Tensor&, const Tensor&);

@@ -1,6 +1,5 @@
 #pragma once
-// Random parameters and states for layers, so that nothing is tested at special values such as
-// zero.
+// Random parameters and states for layers, so that tests do not use special values such as zero.
 
 #include <cstdint>
 
@@ -10,7 +9,7 @@
 
 namespace rw::testing {
 
-/// Moves every parameter by a random number.
+/// Changes every parameter by random numbers.
 template <class Layer>
 void shake(Layer& layer, Rng& rng) {
   for (const NamedParameter& entry : parameters(layer)) {
@@ -19,7 +18,7 @@ void shake(Layer& layer, Rng& rng) {
   }
 }
 
-/// The same for biases, gains and peepholes only: matrices are random from the start.
+/// The same for biases, gains and peepholes only: matrices are already random.
 template <class Layer>
 void shake_vectors(Layer& layer, Rng& rng) {
   for (const NamedParameter& entry : parameters(layer)) {
@@ -38,7 +37,7 @@ auto random_state(const Net& net, std::int64_t batch, Rng& rng) {
   return state;
 }
 
-/// Gives `to` the values of `from`, whose type may be another.
+/// Copies the values of `from` into `to`, which may have another type.
 template <class From, class To>
 void copy_parameters(From& from, To& to) {
   const ParameterList source = parameters(from);

@@ -20,7 +20,7 @@
 namespace rw::testing {
 namespace {
 
-/// Choices that follow from a seed alone.
+/// Choices that depend on a seed alone.
 class Choices {
  public:
   explicit Choices(std::uint64_t seed) : engine_(seed) {}
@@ -42,10 +42,10 @@ class Choices {
   std::mt19937_64 engine_;
 };
 
-/// `x`, a view, or a copy of it: the plain way has no views.
+/// A view `x`, or a copy of it if the program runs without views.
 Tensor viewed(Way way, const Tensor& x) { return way == Way::plain ? x * 1.0 : x; }
 
-/// addmm or addmm_columns, to which the handle is given away as written.
+/// addmm or addmm_columns; as written, the handle c is moved in.
 Tensor add_product(Way way, Tensor& c, const Tensor& a, const Tensor& b,
                    std::optional<std::int64_t> first = {}) {
   if (way == Way::plain) {
@@ -54,13 +54,13 @@ Tensor add_product(Way way, Tensor& c, const Tensor& a, const Tensor& b,
   return first.has_value() ? addmm_columns(std::move(c), a, b, *first) : addmm(std::move(c), a, b);
 }
 
-/// A user's cell: it reads its projected input in some ways and then moves it on.
+/// A user's cell: it reads its projected input in some ways, then moves it on.
 struct DrawnCell {
   using State = HiddenState;
 
   Way way = Way::as_written;
   std::uint64_t seed = 0;
-  bool gated = false;  // two column slices, each with a product added
+  bool gated = false;  // two column slices, and a product added to each
   Parameter w_x;       // [input, width], width = hidden or 2 hidden
   Parameter w_h;       // [hidden, hidden]
   Parameter v;         // [hidden, hidden]
@@ -113,7 +113,7 @@ struct DrawnCell {
   }
 
  private:
-  /// Something of the same shape that reads `x`, most often without saving it.
+  /// Something of the same shape that reads `x`, usually without saving it.
   static Tensor read(const Tensor& x, Choices& choices) {
     switch (choices.below(8)) {
       case 0:
@@ -218,7 +218,7 @@ class ProgramRun {
     values_.push_back({std::move(tensor), is_view, false});
   }
 
-  /// A parameter of `shape`: now and then one that there is already.
+  /// A parameter of `shape`: sometimes an existing one.
   Tensor parameter(const Shape& shape) {
     if (choices_.chance(0.3)) {
       for (std::size_t i = 0; i < next_parameter_; ++i) {
@@ -241,7 +241,7 @@ class ProgramRun {
     return program_.parameters_[next_parameter_++];
   }
 
-  /// A value that is still there and for which `fits` holds.
+  /// A value that has not been moved and for which `fits` holds.
   template <class Fits>
   std::optional<std::size_t> find(const Fits& fits) {
     const auto n = static_cast<std::int64_t>(values_.size());
@@ -420,14 +420,14 @@ class ProgramRun {
     add("matmul", matmul(x, parameter({x.columns(), size()})), false);
   }
 
-  /// c + a w, with c given away as written.
+  /// c + a w; as written, c is moved in.
   void product_in_place() {
     const auto i = find_matrix();
     if (!i) return;
     Value& c = values_[*i];
     const Shape shape = c.tensor.shape();
     const auto j = find([&](const Tensor& x) { return x.rank() == 2 && x.rows() == shape[0]; });
-    if (choices_.chance(0.3) && shape[1] >= 2) {  // split, then a product into each part
+    if (choices_.chance(0.3) && shape[1] >= 2) {  // split, then a product added to each part
       const std::int64_t first = choices_.below(shape[1] + 1);
       note("split in place", {*i});
       std::array<Tensor, 2> parts;
@@ -488,7 +488,7 @@ class ProgramRun {
         false);
   }
 
-  /// One handle fewer: what it was given to is then alone with the memory.
+  /// Drops one handle, so that the operation that read it holds the memory exclusively.
   void forget() {
     const auto i = find([](const Tensor&) { return true; });
     if (!i || values_.size() < 2) return;
@@ -508,7 +508,8 @@ class ProgramRun {
     const std::int64_t hidden = 1 + choices_.below(9);
     const Tensor x = parameter({steps, batch, input});
     const bool backwards = choices_.chance(0.3);
-    // A layer has parameters of its own: its copies read the program's.
+    // A layer has its own parameters; with this guard, they are copies that share the program's
+    // values.
     const detail::CopiesShareValues guard;
     cell.w_x = new_parameter({input, cell.gated ? 2 * hidden : hidden});
     cell.w_h = new_parameter({hidden, hidden});

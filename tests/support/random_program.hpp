@@ -1,6 +1,6 @@
 #pragma once
-// Random programs: some ten operations on shared tensors, views and moved handles, as users write
-// them. The same program can be run in a plain way, without moves and views, to compare with.
+// Random programs: about ten operations on shared tensors, views and moved handles, as users write
+// them. For comparison, the same program can run without moves and views.
 
 #include <cstdint>
 #include <string>
@@ -10,26 +10,26 @@
 
 namespace rw::testing {
 
-/// How a program's text is executed.
+/// How a program is run.
 enum class Way {
   as_written,  // handles are moved, views share memory, Recurrent runs cells
   plain,       // nothing is moved, every view is copied, time loops are written by hand
 };
 
-/// A program that is drawn while it runs: all choices follow from the seed and from shapes, never
-/// from values, so that every run of it makes the same ones.
+/// A program that is drawn while it runs. All choices depend on the seed and on shapes, never on
+/// values, so every run makes the same ones.
 class RandomProgram {
  public:
   RandomProgram(std::uint64_t seed, DType dtype);
 
-  /// Runs the program on the parameters below, and returns the loss, a single number. The first run
+  /// Runs the program on the parameters below and returns the loss, a single number. The first run
   /// makes the parameters.
   Tensor run(Way way);
 
   std::vector<Parameter>& parameters() { return parameters_; }
-  /// Results of operations of the last run whose gradient may be asked for.
+  /// Results of operations of the last run whose gradients may be requested.
   const std::vector<Tensor>& kept() const { return kept_; }
-  /// The operations of the last run, a line each.
+  /// The operations of the last run, one per line.
   const std::string& text() const { return text_; }
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
-// Random configurations of recurrent networks, for the tests that compare two computations of the
-// same network, and what such a network gives.
+// Random configurations of recurrent networks, for tests that compare two computations of the same
+// network; and the results of such a network.
 
 #include <algorithm>
 #include <array>
@@ -25,7 +25,7 @@
 
 namespace rw::testing {
 
-/// Around the vector lengths, the blocks of products and the powers of two.
+/// Sizes around the vector lengths, the blocks of products and the powers of two.
 inline constexpr std::array<std::int64_t, 12> sizes{1, 2, 7, 15, 16, 17, 31, 32, 33, 64, 65, 128};
 
 struct Configuration {
@@ -33,7 +33,7 @@ struct Configuration {
   std::int64_t batch = 1;
   std::int64_t input = 1;
   std::int64_t hidden = 1;
-  std::int64_t extra = 1;  // outputs, projection or inner layer of the cells that have one
+  std::int64_t extra = 1;  // output size, projection or inner layer of the cells that have one
   std::int64_t layers = 1;
   bool bidirectional = false;
   bool bias = true;
@@ -41,7 +41,7 @@ struct Configuration {
   std::vector<std::int64_t> lengths = {};  // empty: all sequences have T steps
   Padding padding = Padding::after;
 
-  /// About the multiplications of a forward pass of one gate.
+  /// The approximate number of multiplications of one gate's forward pass.
   double work() const {
     const std::int64_t in = layers == 1 ? input : std::max(input, 2 * hidden);
     return static_cast<double>(steps * batch * layers * hidden * (in + hidden) *
@@ -61,9 +61,9 @@ T any_of(const std::array<T, N>& choices, Rng& rng) {
   return choices[static_cast<std::size_t>(rng.integer(static_cast<std::int64_t>(N)))];
 }
 
-/// Sizes from the list, T up to 64. Large ones times large ones times large ones would take all
-/// the time, so that the product has a limit, which is itself drawn: every size occurs often, and
-/// now and then they occur together.
+/// Sizes from the list, T up to 64. If all sizes were large together, they would take all the time.
+/// So their product has a limit, which is drawn too: every size occurs often, and sometimes large
+/// ones occur together.
 inline Configuration draw_configuration(Rng& rng) {
   constexpr std::array<std::int64_t, 7> corners{1, 2, 3, 31, 32, 33, 64};
   constexpr std::array<std::int64_t, 9> batches{1, 2, 3, 4, 5, 8, 15, 17, 33};
@@ -83,8 +83,8 @@ inline Configuration draw_configuration(Rng& rng) {
   return c;
 }
 
-/// Gives the sequences lengths from 0 to T of their own; the first has one step at least, because
-/// the gradient of nothing cannot be asked for.
+/// Gives each sequence its own length from 0 to T. The first has at least one step, because there
+/// must be something to differentiate.
 inline void draw_lengths(Configuration& c, Rng& rng) {
   c.lengths.clear();
   for (std::int64_t b = 0; b < c.batch; ++b) {
@@ -93,7 +93,7 @@ inline void draw_lengths(Configuration& c, Rng& rng) {
   c.padding = rng.bernoulli(0.5) ? Padding::after : Padding::before;
 }
 
-/// The options of any kind of cell.
+/// The options of a cell of any kind.
 template <class Options>
 Options options_of(const Configuration& c, DType dtype) {
   auto options =
@@ -113,14 +113,14 @@ struct NamedTensor {
   Tensor value;
 };
 
-/// All that a run gives, in the groups whose members are of one kind of magnitude.
+/// All results of a run, in groups of numbers of similar magnitude.
 struct RunResult {
   std::vector<NamedTensor> outputs;              // y and the final states
-  std::vector<NamedTensor> input_gradients;      // by x and the initial states
-  std::vector<NamedTensor> parameter_gradients;  // by every parameter
+  std::vector<NamedTensor> input_gradients;      // of x and the initial states
+  std::vector<NamedTensor> parameter_gradients;  // of every parameter
 };
 
-/// Inputs and the gradients that arrive at the outputs.
+/// Inputs, and the gradients of the outputs.
 struct RunData {
   Sequence x;
   std::vector<Tensor> state;  // empty: the initial state
@@ -156,7 +156,7 @@ RunData draw_data(const Net& net, const Configuration& c, Rng& rng, DType dtype 
   return data;
 }
 
-/// Runs `net` forward and back.
+/// Runs `net` forward and backward.
 template <class Net>
 RunResult run(Net& net, const RunData& data) {
   Tape tape;

@@ -1,5 +1,5 @@
 #pragma once
-// A signal every 100 microseconds, as a profiler sends them.
+// A signal every 100 microseconds, as from a profiler.
 
 #include <atomic>
 #include <csignal>
@@ -12,8 +12,8 @@ namespace rw::testing {
 /// Signals handled since the program began.
 inline std::atomic<std::int64_t> handled_signals{0};
 
-/// While it lives, a timer interrupts the process. The handler runs on the stack of the thread that
-/// it interrupts: that is what code must bear which a profiler or a Ctrl-C interrupts.
+/// While it exists, a timer interrupts the process. The handler runs on the stack of the
+/// interrupted thread: code must bear that, because profilers and Ctrl-C interrupt it the same way.
 class SignalStorm {
  public:
   explicit SignalStorm(std::int64_t microseconds = 100) {
@@ -34,14 +34,14 @@ class SignalStorm {
   ~SignalStorm() {
     timer_delete(timer_);
     struct sigaction ignore = {};
-    ignore.sa_handler = SIG_IGN;  // discards one that still waits
+    ignore.sa_handler = SIG_IGN;  // discards a pending one
     sigaction(signal(), &ignore, nullptr);
     sigaction(signal(), &before_, nullptr);
   }
   SignalStorm(const SignalStorm&) = delete;
   SignalStorm& operator=(const SignalStorm&) = delete;
 
-  /// Nobody else's.
+  /// A signal that nothing else uses.
   static int signal() { return SIGRTMIN + 1; }
 
  private:
@@ -49,7 +49,7 @@ class SignalStorm {
   timer_t timer_{};
 };
 
-/// Keeps the storm from the calling thread while it lives: other threads get the signals.
+/// While it exists, the calling thread is not interrupted: other threads get the signals.
 class ShelteredThread {
  public:
   ShelteredThread() {

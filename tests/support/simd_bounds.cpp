@@ -8,7 +8,7 @@
 namespace rw::testing {
 namespace {
 
-// Parts of functions, which give no result by themselves.
+// Parts of functions, which have no result of their own.
 const std::set<std::string> parts = {"power_of_two", "log_everywhere"};
 
 std::vector<SimdFunction> functions_of(const std::string& path) {
@@ -20,7 +20,7 @@ std::vector<SimdFunction> functions_of(const std::string& path) {
     throw std::runtime_error("simd_functions: cannot read " + path);
   }
   std::vector<SimdFunction> all;
-  // The line at hand and the two before it: the statement, template <class V>, the function.
+  // The current line and the two before it: the statement, template <class V>, the function.
   std::string first;
   std::string second;
   for (std::string line; std::getline(file, line); first = second, second = line) {

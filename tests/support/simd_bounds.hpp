@@ -1,6 +1,6 @@
 #pragma once
-// The error bounds that autograd/kernels/simd.hpp states above its functions, read from there, so
-// that they stand in one place. The line above each is
+// The error bounds that autograd/kernels/simd.hpp states above its functions. They are read from
+// that file, so that they are written in one place only. The line above each function is one of
 //
 //     /// Max error: float 1.1 ulp, double 1.1 ulp. Valid range: all.
 //     /// Max error: float 2 ulp, double 2 ulp. Valid range: float [-87, inf], double [-708, inf].
@@ -23,14 +23,14 @@ struct ErrorBound {
 /// A function of one or two registers of numbers.
 struct SimdFunction {
   std::string name;
-  std::optional<ErrorBound> single = {};   // float32; missing where the header states none
+  std::optional<ErrorBound> single = {};   // float32; missing if the header states none
   std::optional<ErrorBound> precise = {};  // float64
 };
 
-/// All of them, in the order of the header.
+/// All SIMD functions, in the order of the header.
 const std::vector<SimdFunction>& simd_functions();
 
-/// What the header states of `name`.
+/// The bound that the header states for `name`.
 ErrorBound stated_bound(const std::string& name, DType dtype);
 
 }  // namespace rw::testing

@@ -1,5 +1,5 @@
 #pragma once
-// A small model and gradients for it: what the tests of optimisers and of clipping share.
+// A small model and gradients for it, for the tests of optimisers and of clipping.
 
 #include <cmath>
 #include <limits>
@@ -39,13 +39,13 @@ struct Model {
   }
 };
 
-/// The gradient that the t-th step gets for the i-th element of a parameter with value w: a pull
-/// towards a moving target.
+/// The gradient in step t of a parameter's i-th element with value w: it pulls w towards a moving
+/// target.
 inline double gradient_at(double w, std::size_t i, int t) {
   return 0.5 * w - 0.8 * std::cos(0.3 * t + static_cast<double>(i)) + 0.1;
 }
 
-/// Sets the gradients of step t, from the values as they are.
+/// Sets the gradients of step t from the current values.
 inline void set_gradients(const ParameterList& list, int t) {
   for (const auto& entry : list) {
     Parameter& p = *entry.parameter;
@@ -61,7 +61,7 @@ inline void set_gradient(Parameter& p, double value) {
   p.set_grad(full(p.shape(), value, p.dtype()));
 }
 
-/// Sets one element of a gradient that is there.
+/// Sets one element of an existing gradient.
 inline void poke(Parameter& p, std::int64_t i, double value) {
   dispatch_floating(p.dtype(), [&](auto type) {
     using T = decltype(type);

@@ -11,7 +11,7 @@
 
 namespace rw::testing {
 
-/// An empty folder of its own for each test, which goes away with it.
+/// A new empty folder for each test, removed with this object.
 struct TemporaryFolder {
   std::filesystem::path path;
 
@@ -29,7 +29,7 @@ struct TemporaryFolder {
   /// The path of a file in it.
   std::string operator/(const std::string& name) const { return (path / name).string(); }
   bool empty() const { return std::filesystem::is_empty(path); }
-  /// The names of what is in it.
+  /// The names of the files in it.
   std::vector<std::string> files() const {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(path)) {

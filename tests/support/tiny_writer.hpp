@@ -1,5 +1,5 @@
 #pragma once
-// A small recurrent model that writes tokens, and everything that it can write, enumerated.
+// A small recurrent model that writes tokens, and an enumeration of everything that it can write.
 
 #include <algorithm>
 #include <cmath>
@@ -52,7 +52,7 @@ inline Start start(Size batch, std::uint64_t seed, const TinyWriter& model) {
   return {rng.normal({batch, 4}, 0, 1, DType::float64), Tensor::from<Size>({batch}, first)};
 }
 
-/// Row b of a start alone.
+/// Row b of a start, alone.
 inline Start alone(const Start& all, Size b) {
   return {slice(all.state, 0, b, b + 1), slice(all.first, 0, b, b + 1)};
 }
@@ -72,7 +72,7 @@ inline std::vector<double> next_of(const TinyWriter& model, const Start& from,
   }
 }
 
-/// All that the model can write in at most `max_steps`, best first.
+/// Everything that the model can write in at most `max_steps`, best first.
 inline std::vector<BeamDecoded> enumerate(const TinyWriter& model, const Start& from, bool ends,
                                           Size max_steps, double alpha) {
   std::vector<BeamDecoded> all;

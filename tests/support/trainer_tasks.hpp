@@ -1,5 +1,5 @@
 #pragma once
-// Two small things to train, for the tests of the Trainer.
+// Two small tasks for the tests of the Trainer.
 
 #include <cstdint>
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace rw::testing {
 
-/// A small network and what it learns: the sine of a sum.
+/// A small network and its task: the sine of a sum.
 struct Task {
   FullyConnected model;
   Tensor x;

@@ -16,8 +16,8 @@ double ulp_of(T x) {
                              Limits::digits);
 }
 
-/// How far `got` is from the exact result, in units of its last place: 0 for two NaN, infinity when
-/// only one is NaN or infinite after rounding.
+/// The error of `got` in units of the exact result's last place: 0 if both are NaN; infinity if
+/// only one is NaN, or infinite after rounding.
 template <class T>
 double ulp_distance(T got, long double want) {
   if (std::isnan(want) || std::isnan(got)) {

@@ -9,7 +9,7 @@
 
 namespace rw::testing {
 
-/// Reproducible float64 tensors to test with.
+/// Reproducible float64 tensors for tests.
 class Values {
  public:
   explicit Values(std::uint64_t seed) : engine_(seed) {}
@@ -28,8 +28,8 @@ class Values {
     return filled(shape,
                   [&] { return (engine_() & 1) != 0 ? magnitude(engine_) : -magnitude(engine_); });
   }
-  /// Multiples of 0.2 plus `offset`, all different and in random order: differences change sign
-  /// nowhere near.
+  /// Multiples of 0.2 plus `offset`, all different and in random order, so that no difference is
+  /// near 0.
   Tensor spread(const Shape& shape, double offset = 0.0) {
     std::vector<double> values;
     for (std::int64_t i = 0; i < shape.elements(); ++i) {

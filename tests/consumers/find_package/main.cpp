@@ -1,4 +1,4 @@
-// A program that trains a model and has formulas of its own, with every operation there is.
+// A program that trains a model and has its own formulas, with every operation there is.
 #include <cmath>
 #include <cstdio>
 

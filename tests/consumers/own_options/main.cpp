@@ -1,5 +1,5 @@
-// A formula of the program's own runs through loops that are compiled in the program, a model
-// through those of the library: the two may be compiled for different instruction sets.
+// The program's own formula runs through loops compiled in the program, a model through loops of
+// the library. The two may be compiled for different instruction sets.
 #include <cmath>
 #include <cstdio>
 
@@ -26,7 +26,7 @@ int main() {
   }
 #endif
 
-  // Rows that are no multiple of any register's length; stretched arguments; sums of gradients.
+  // Rows that are no multiple of any register's length; broadcast arguments; accumulated gradients.
   Rng rng(3);
   Parameter bias(rng.normal({37}, 0, 1));
   Parameter scale(rng.normal({5, 1}, 0, 1));

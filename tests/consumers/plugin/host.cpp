@@ -1,4 +1,4 @@
-// Loads plug-ins that train, on the first thread and on others, and unloads them.
+// Loads plug-ins, trains in them on the first thread and on others, and unloads them.
 #include <cstdio>
 #include <thread>
 

@@ -1,5 +1,5 @@
-// A program and a module that it loads stand on the same shared Rewind: one active tape, exceptions
-// that are caught on the other side, an orderly end.
+// A program and a module that it loads use the same shared Rewind: one active tape, exceptions that
+// the other side can catch, an orderly end.
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -29,7 +29,7 @@ bool throws_shape_error(Call&& call) {
   return false;
 }
 
-// Ends after main() and after the variables of the first thread.
+// Destroyed after main() and after the variables of the first thread.
 rw::Tensor kept;
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #define SHOWN extern "C" [[gnu::visibility("default")]]
 
-/// The tape that is active as this module sees it.
+/// The active tape, as this module sees it.
 SHOWN rw::Tape* active_tape() { return rw::Tape::active(); }
 
 /// Records an operation of this module on the program's tape.
@@ -12,7 +12,7 @@ SHOWN void squared(const rw::Tensor& x, rw::Tensor& y) {
       "squared", [](auto a) { return a * a; }, x);
 }
 
-/// Throws a ShapeError that was made here, or one by the library.
+/// Throws a ShapeError created here, or one created by the library.
 SHOWN void fail(bool here) {
   rw::check_shape(!here, "module: got nothing, expected something");
   static_cast<void>(rw::ones({2}) + rw::ones({3}));
