@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""hostile_checkpoints.py FOLDER: writes HDF5 files that no checkpoint may be, one for each reason,
-and some that are good ones, whose names begin so."""
+"""hostile_checkpoints.py FOLDER: writes HDF5 files that are no valid checkpoints, one for each
+reason, and some valid ones, whose names begin with "good"."""
 
 import os
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""seeds.py FOLDER FILE...: the indexes of checkpoints, as the fuzzer takes them."""
+"""seeds.py FOLDER FILE...: writes the indexes of checkpoints as inputs for the fuzzer."""
 import pathlib
 import struct
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that every C++ file is laid out as .clang-format says; `format.sh --fix` lays them out.
+# Checks that every C++ file is formatted by .clang-format; `format.sh --fix` formats them.
 set -euo pipefail
 source "$(dirname "$0")/sources.sh"
 

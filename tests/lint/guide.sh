@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that every line of code on a page of docs/ stands in the test of that page, which runs it.
+# Checks that every line of code on a page of docs/ is also in the test of that page, which runs it.
 set -euo pipefail
 source "$(dirname "$0")/sources.sh"
 

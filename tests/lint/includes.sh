@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks which file includes what: the direction between the folders, one spelling, the libraries
-# that may be seen by one file only, and that shared libraries hide what internal headers declare.
+# Checks which file includes what: the direction between the folders, one spelling, libraries that
+# only one file may include, and that shared libraries hide what internal headers declare.
 set -euo pipefail
 source "$(dirname "$0")/sources.sh"
 
@@ -10,7 +10,7 @@ fail() {
   failures=$((failures + 1))
 }
 
-# Every include of the project, one a line: "file:line:included".
+# Every include of the project, one per line: "file:line:included".
 includes=$(cpp_files | xargs -r grep -nE '^[[:space:]]*#[[:space:]]*include' /dev/null |
   sed -E 's/^([^:]+:[0-9]+):[^<"]*([<"][^>"]+[>"]).*/\1:\2/')
 
@@ -22,7 +22,7 @@ forbid() {
   done < <(grep -E "^($1)[^:]*:[0-9]+:$2" <<<"$includes" || true)
 }
 
-# only_one INCLUDED [EXCEPT]: exactly one file at most, not counting EXCEPT, may include it.
+# only_one INCLUDED [EXCEPT]: at most one file, not counting EXCEPT, may include it.
 only_one() {
   local users
   users=$(grep -E ":[<\"](.*/)?$1[>\"]\$" <<<"$includes" | cut -d: -f1 | grep -vxF "${2:-}" |
@@ -31,7 +31,7 @@ only_one() {
     fail "$1 is included by more than one file: ${users//$'\n'/, }"
 }
 
-# The folders, and the rooms of autograd: each knows those before it.
+# The folders, and the rooms of autograd: each may include from those before it.
 forbid 'autograd/' '<rewind/(layers|optim|io|rewind)' 'autograd includes no other folder'
 forbid 'layers/' '<rewind/(optim|io|rewind)' 'layers includes autograd only'
 forbid 'optim/' '<rewind/(layers|io|rewind)' 'optim includes autograd only'
@@ -43,13 +43,13 @@ for ((i = 0; i < ${#rooms[@]}; ++i)); do
     "${rooms[i]} comes before this room: ${rooms[*]}"
 done
 
-# What lies in a detail/ is for its own room or folder.
+# Files in a detail/ are only for its own room or folder.
 while IFS= read -r hit; do
   [[ -z $hit ]] || fail "$hit: a detail/ of another room"
 done < <(sed -nE 's#^((autograd/[a-z]+|layers|optim|io)/[^:]*:[0-9]+):<rewind/((autograd/[a-z]+|layers|optim|io)/detail/[^>]*)>#\2 \4 \1 \3#p' \
   <<<"$includes" | awk '$1 != $2 { print $3 ":" $4 }')
 
-# Every part of autograd has its room.
+# Every file of autograd is in a room.
 while IFS= read -r file; do
   fail "$file: stands in none of the rooms ${rooms[*]}"
 done < <(cpp_files | grep '^autograd/' | grep -vE "^autograd/($(IFS='|' && echo "${rooms[*]}"))/" || true)
@@ -57,7 +57,7 @@ done < <(cpp_files | grep '^autograd/' | grep -vE "^autograd/($(IFS='|' && echo 
 forbid 'autograd/|layers/|optim/|io/' '"' 'write <rewind/folder/header.hpp>'
 forbid 'examples/|tests/' '["<](\.\./)*(autograd|layers|optim|io)/' 'write <rewind/folder/header.hpp>'
 
-# The benchmark measures oneDNN's own recurrent primitives beside the library.
+# The benchmark also measures oneDNN's own recurrent primitives.
 only_one dnnl.hpp tests/bench/onednn.hpp
 only_one hdf5.h
 only_one xxhash.h
@@ -66,8 +66,8 @@ while IFS= read -r header; do
   [[ $(head -n 1 "$header") == '#pragma once' ]] || fail "$header: line 1 is not #pragma once"
 done < <(cpp_files | grep '\.hpp$')
 
-# The headers that belong to the API: rewind.hpp lists them, such a one includes them, or another
-# folder does. All others are internal, and hidden (cmake/library.cmake).
+# The headers of the API: those that rewind.hpp lists, and those that such a header or another
+# folder includes. All others are internal, and hidden (cmake/library.cmake).
 shown=$({
   sed -nE 's|^#include <rewind/(.*)>$|rewind rewind.hpp \1|p' cmake/rewind.hpp.in
   sed -nE 's|^(([a-z]+)/[^:]+):[0-9]+:<rewind/(.*)>$|\2 \1 \3|p' <<<"$includes"

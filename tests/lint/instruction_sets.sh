@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# instruction_sets.sh INCLUDE_FOLDER: compiles what is written for registers for every instruction
-# set, without optimisation, by g++ and, where it is installed, by clang.
+# instruction_sets.sh INCLUDE_FOLDER: compiles all SIMD code for every instruction set, without
+# optimisation, with g++ and, if it is installed, with clang.
 set -euo pipefail
 source "$(dirname "$0")/sources.sh"
 
@@ -9,7 +9,7 @@ options=(-std=c++20 -ffp-contract=off -Wall -Wextra -Wconversion -Wsign-conversi
   -Wno-uninitialized "-I$include" -c -o /dev/null)
 files=(tests/lint/instruction_sets.cpp autograd/kernels/strided_copy.cpp)
 
-# One "compiler instruction-set optimisation file" a line.
+# One "compiler instruction-set optimisation file" per line.
 jobs() {
   local compiler level file
   for compiler in g++ clang++; do

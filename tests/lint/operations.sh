@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Checks that the table of operations in docs/tensors.md names every public function that the
-# headers below declare, with its header, and no other.
+# Checks that the table of operations in docs/tensors.md lists exactly the public functions that the
+# headers below declare, each with its header.
 set -euo pipefail
 source "$(dirname "$0")/sources.sh"
 
 headers=(autograd/tape/view.hpp autograd/fuse/{broadcast,math,pointwise}.hpp
   autograd/operations/*.hpp autograd/losses/*.hpp)
 
-# "header name" of each function that stands in namespace rw itself: what comes before the first
-# parenthesis of a declaration there. Operators go by their sign.
+# "header name" of each function in namespace rw itself: the name before the first parenthesis of a
+# declaration. Operators are listed by their symbol.
 declared=$(for header in "${headers[@]}"; do
   awk -v header="${header#autograd/}" '
     function finish() {
@@ -44,7 +44,7 @@ declared=$(for header in "${headers[@]}"; do
     }' "$header"
 done | sort -u)
 
-# The rows of that table are those whose last column is a header of autograd: "header name" of each
+# The rows of that table are those whose last column is a header of autograd: "header name" for each
 # name in backticks in the first column.
 listed=$(awk -F ' *[|] *' '
   NF >= 4 && $(NF - 1) ~ /^`[a-z]+\/[a-z_]+\.hpp`$/ {

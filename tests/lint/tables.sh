@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that each network the library makes ready has a row for its cell in tests/cell_table.hpp,
-# which the tests of cells walk, and that what has options or a state is in the tests of these.
+# Checks that each ready-made network has a row for its cell in tests/cell_table.hpp, over which the
+# tests of cells iterate, and that everything with options or a state is in the tests of these.
 set -euo pipefail
 source "$(dirname "$0")/sources.sh"
 
@@ -16,7 +16,7 @@ done < <(sed -n 's/^extern template class RecurrentNetwork<\(.*\)>;$/\1/p' layer
 listed() {
   while IFS= read -r header; do
     if ! grep -qhF "<rewind/$header>" $2; then
-      echo "tables: $2 lacks what has $3 in $header" >&2
+      echo "tables: none of $2 includes $header, which has $3" >&2
       failed=1
     fi
   done < <(grep -lE "$1" autograd/*/*.hpp layers/*.hpp optim/*.hpp io/*.hpp | grep -v '/layer_options\.hpp$')

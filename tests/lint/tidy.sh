@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs clang-tidy over the C++ sources that differ from the last commit, or, with --all, over all of
-# them. Needs a configured release build (tests/run makes one).
+# Runs clang-tidy over the C++ sources that differ from the last commit, or over all with --all.
+# Needs a configured release build (tests/run makes one).
 set -euo pipefail
 source "$(dirname "$0")/sources.sh"
 

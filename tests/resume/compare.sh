@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# compare.sh PROGRAM [OPTIONS]: runs an experiment alone, and again with --checkpoint, interrupted by
-# each signal that stops training and then killed, and resumed each time in a new process. Fails
-# where the result differs but for the seconds, or where an interrupted process does not say how to
-# go on.
+# compare.sh PROGRAM [OPTIONS]: runs an experiment alone, and again with --checkpoint, interrupted
+# by each signal that stops training and then killed, and each time resumed in a new process. Fails
+# if the results differ in more than the seconds, or if an interrupted process does not print how to
+# resume.
 set -euo pipefail
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 checkpoints=$folder/run
 
-# result: what the last line says, which is for programs.
+# result: the last line, which is for programs, without the seconds.
 result() { grep '^result' "$1" | sed -E 's/ seconds=[^ ]*//'; }
 
 fail() {
@@ -29,7 +29,7 @@ for signal in INT TERM HUP KILL; do
   before=$(ls "$checkpoints" 2>/dev/null | tail -1 || true)
   "${next[@]}" </dev/null >"$folder/output" 2>&1 &
   process=$!
-  # After the first checkpoint of this process, if it saves one in time.
+  # Waits for the first checkpoint of this process, if it saves one in time.
   for ((i = 0; i < 200; i++)); do
     kill -0 "$process" 2>/dev/null || break
     [[ $(ls "$checkpoints" 2>/dev/null | tail -1 || true) == "$before" ]] || break
@@ -40,7 +40,7 @@ for signal in INT TERM HUP KILL; do
   wait "$process" || code=$?
   if ((code == 128 + $(kill -l "$signal"))); then
     interruptions=$((interruptions + 1))
-    [[ $signal == KILL ]] || grep -q -- '--resume' "$folder/output" || fail "no word on how to go on"
+    [[ $signal == KILL ]] || grep -q -- '--resume' "$folder/output" || fail "it does not print how to resume"
   elif ((code != 0)); then
     fail "exit code $code after SIG$signal"
   fi

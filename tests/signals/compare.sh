@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # compare.sh LIBRARY PROGRAM [OPTIONS]: runs a program alone, and again while LIBRARY, preloaded,
-# interrupts it every 100 microseconds. Fails where the second run ends or computes otherwise: its
-# "result" lines but for the seconds, or where there are none, all that it prints.
+# interrupts it every 100 microseconds. Fails if the second run ends differently or prints other
+# results: its "result" lines without the seconds or, if there are none, its whole output.
 set -euo pipefail
 
 library=$1
 shift
 
-# what_counts: reads what a program printed.
+# what_counts: the results in the output of a program.
 what_counts() {
   local text
   text=$(cat)
