@@ -255,4 +255,3 @@ autosave.finish();
   BOOST_TEST(directory.best()->score.value() == loss);
   std::filesystem::remove_all(folder);
 }
-

@@ -14,6 +14,7 @@
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/io/minibatches.hpp>
 
+#include "support/bare_state.hpp"
 #include "support/messages.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -261,9 +262,9 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_of_other_data_is_refused) {
   Minibatches larger(23, {.batch = 6}, 1);
   BOOST_CHECK_THROW(rw::io::load(file, "batches", larger), rw::io::StateMismatch);
   // Of a list of tensors nothing but the numbers is known.
-  rw::io::load(file, rw::io::collect("batches", fewer.state()));
+  rw::io::load(file, rw::testing::bare_state("batches", fewer.state()));
   BOOST_CHECK_EXCEPTION(fewer.next(), rw::UsageError, says("examples = 23, but made with 22"));
-  rw::io::load(file, rw::io::collect("batches", larger.state()));
+  rw::io::load(file, rw::testing::bare_state("batches", larger.state()));
   BOOST_CHECK_THROW(larger.next(), rw::UsageError);
 }
 

@@ -4,6 +4,7 @@
 # where the result differs but for the seconds, or where an interrupted process does not say how to
 # go on.
 set -euo pipefail
+set -m  # without job control, programs in the background ignore SIGINT
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
