@@ -274,6 +274,14 @@ const std::vector<Wrong> wrong_options{
     {{"--load", "a.h5", "--seed", "3"}, "--seed"},
     {{"--load", "a.h5", "--save", "b.h5"}, "--save"},
     {{"--save", "/nowhere/at/all/model.h5"}, "--save: cannot write"},
+    {{"--save", ""}, "--save: the name is empty"},
+    {{"--save", "/tmp"}, "--save: cannot write /tmp"},
+    {{"--save", "/dev/null"}, "which is no file"},
+    {{"--save", "/tmp/" + std::string(300, 'x')}, "File name too long"},
+    {{"--resume"}, "--resume: name the folder"},
+    {{"--checkpoint", "/tmp", "--load", "a.h5"}, "--checkpoint and --load exclude each other"},
+    {{"--checkpoint", "", "--resume"}, "--checkpoint: the name is empty"},
+    {{"--checkpoint", "runs", "--resume", "--delay", "3"}, "--resume takes this from the file"},
     {{"--plot", "/dev/null/plots"}, "--plot: cannot make the folder"},
 };
 BOOST_DATA_TEST_CASE(wrong_options_end_with_code_2, wrong_options, wrong) {
@@ -297,6 +305,30 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_brings_its_settings) {
   BOOST_TEST(loaded.rate == 0.001);
   BOOST_TEST(loaded.line.seed == 42U);
   BOOST_TEST((loaded.line.attributes() == saved.line.attributes()));
+}
+
+BOOST_AUTO_TEST_CASE(a_run_goes_on_with_its_settings) {
+  const TemporaryFolder folder;
+  const std::string run = folder / "runs/1";
+  Fixture first;
+  first.parse({"--delay", "7", "--checkpoint", run});
+  BOOST_CHECK_EXCEPTION(Fixture().parse({"--checkpoint", run, "--resume"}), Stop,
+                        [](const Stop& stop) { return contains(stop.text, "leave out --resume"); });
+  rw::io::CheckpointDirectory directory(run, {.attributes = first.line.attributes()});
+  directory.save("x", rw::ones({2}));
+  directory.save("x", rw::ones({2}));
+  Fixture resumed;
+  resumed.parse({"--checkpoint", run, "--resume"});
+  BOOST_TEST(resumed.delay == 7);
+  BOOST_TEST(resumed.hidden == 14);
+  // Not into the same folder by mistake.
+  BOOST_CHECK_EXCEPTION(Fixture().parse({"--checkpoint", run}), Stop, [](const Stop& stop) {
+    return stop.code == 2 && contains(stop.text, "add --resume");
+  });
+  fs::resize_file(directory.generations()[1].path, 10);
+  Fixture fallback;
+  fallback.parse({"--checkpoint", run, "--resume"});
+  BOOST_TEST(fallback.delay == 7);
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_checkpoint_is_refused) {

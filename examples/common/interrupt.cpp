@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace examples {
@@ -12,19 +13,26 @@ namespace examples {
 namespace {
 volatile std::sig_atomic_t received = 0;  // the first signal
 
+/// What is still written to a file that nobody reads any more goes nowhere, and does not fail.
+void redirect(int file, int nowhere) {
+  struct stat status = {};
+  if (::fstat(file, &status) == 0 && (S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode))) {
+    ::dup2(nowhere, file);
+  }
+}
+
 void note(int signal) {
   if (received == 0) {
     received = signal;
   }
   if (signal == SIGPIPE || signal == SIGHUP) {
-    // Nobody reads further output.
     std::signal(SIGPIPE, SIG_IGN);
     const int saved_error = errno;
     const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (nowhere >= 0) {
-      ::dup2(nowhere, STDOUT_FILENO);
+      redirect(STDOUT_FILENO, nowhere);
       if (signal == SIGHUP) {
-        ::dup2(nowhere, STDERR_FILENO);
+        redirect(STDERR_FILENO, nowhere);
       }
       ::close(nowhere);
     }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <rewind/autograd/tensor/error.hpp>
+#include <rewind/autograd/tensor/printable.hpp>
 #include <rewind/io/checkpoint_directory.hpp>
 
 namespace examples {
@@ -164,6 +165,11 @@ std::vector<std::string> checkpoints_in(const std::string& folder) {
 }  // namespace
 
 void CommandLine::check_combinations() const {
+  for (const char* const option : {"--save", "--load", "--checkpoint", "--plot"}) {
+    if (app_->count(option) > 0 && app_->get_option(option)->as<std::string>().empty()) {
+      refuse(fmt::format("{}: the name is empty", option));
+    }
+  }
   if (!save.empty() && !load.empty()) {
     refuse("--save and --load exclude each other");
   }
@@ -216,7 +222,7 @@ void CommandLine::take_settings_from(const std::string& file) {
   rw::check<rw::CheckpointError>(
       saved["experiment"] == name_,
       "{}: {} is not one of this program's checkpoints: its attribute \"experiment\" is \"{}\"",
-      name_, file, saved["experiment"]);
+      name_, file, rw::detail::printable(saved["experiment"]));
   // Checks the saved texts like those of a command line.
   std::vector<std::string> arguments;
   for (const Setting& setting : settings_) {
@@ -229,7 +235,8 @@ void CommandLine::take_settings_from(const std::string& file) {
   try {
     app_->parse(arguments);
   } catch (const CLI::ParseError& error) {
-    throw rw::CheckpointError(fmt::format("{}: {}: {}", name_, file, error.what()));
+    throw rw::CheckpointError(
+        fmt::format("{}: {}: {}", name_, file, rw::detail::printable(error.what(), 1000)));
   }
 }
 

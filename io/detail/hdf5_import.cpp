@@ -170,7 +170,7 @@ InputFile import_hdf5(const InputFile& file, std::uint64_t superblock_at) {
   }
   OutputFile output({FileKind::checkpoint, file.path()}, std::move(memory));
   const ChildLimits limits = {spare_bytes + 3 * file.bytes(), spare_bytes + file.bytes(),
-                              std::chrono::seconds(2 + file.bytes() / (20 << 20))};
+                              std::chrono::seconds(1 + file.bytes() / (20 << 20))};
   const std::string failure =
       ChildProcess(file.path(), limits, [&] { answer(file, output); }).wait();
   if (!failure.empty()) {

@@ -93,8 +93,8 @@ void StagedValues::assign_all() {
   }
 }
 
-if (objects_[i].faults && StagedValues::is_loaded(i)) {
-  std::ranges::move(objects_[i].faults(values_[i]), std::back_inserter(faults));
+bool StagedValues::is_loaded(std::size_t object) const {
+  return std::ranges::find(loaded_[object], true) != loaded_[object].end();
 }
 
 }  // namespace rw::io::detail

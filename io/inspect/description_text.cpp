@@ -27,8 +27,9 @@ std::string first_line(const Description& description) {
         "It has no index: nothing tells what its objects were, nor damage to its values.\n",
         file, bytes_text(info.file_bytes));
   }
-  return fmt::format("{}: a checkpoint of {}, format {}, written by {}\n", file,
-                     bytes_text(info.file_bytes), info.format_version, cut(info.writer, 60));
+  return fmt::format("{}: a checkpoint of {}, format {}\nwritten by {}\n", file,
+                     bytes_text(info.file_bytes), info.format_version,
+                     cut(info.writer, screen_columns - 11));
 }
 
 std::string metadata_text(const io::CheckpointInfo& info) {

@@ -4,6 +4,7 @@
 # if the results differ in more than the seconds, or if an interrupted process does not print how to
 # resume.
 set -euo pipefail
+set -m  # without job control, programs in the background ignore SIGINT
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -7,8 +7,16 @@
 
 namespace rw::detail {
 
-/// Part of the gradient in a slot: `rows` rows of `columns` elements, `row_stride` apart, from
-/// element `offset` on.
+// Note [Parts of a buffer]
+// A part of a buffer is an offset and rows that are a stride apart. Three types describe one, each
+// with the sizes that are known where it lives. A Link is stored in every tensor, whose own shape
+// has the sizes: a second Shape would make each handle 48 bytes larger. A Region is stored by a
+// recorded operation, when that tensor may be gone, and so it has a shape. A Place is what the
+// backward pass computes with: rows and columns, derived once from a region. Gradients::Target is
+// what a rule sees of a place: memory.
+
+/// Part of the gradient in a slot (Note [Parts of a buffer]): `rows` rows of `columns` elements,
+/// `row_stride` apart, from element `offset` on.
 struct Place {
   Slot* slot;
   std::int64_t offset;

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include <rewind/autograd/tensor/state.hpp>
+
+namespace rw::testing {
+
+/// The tensors of an object's state below `name`, without what is known of their values: loading
+/// lets anything through.
+inline StateList bare_state(const std::string& name, const StateList& state) {
+  StateList bare;
+  for (const StateEntry& entry : state) {
+    bare.push_back({name + "/" + entry.path, entry.tensor});
+  }
+  return bare;
+}
+
+}  // namespace rw::testing
