@@ -321,7 +321,7 @@ BOOST_AUTO_TEST_CASE(a_run_goes_on_with_its_settings) {
   resumed.parse({"--checkpoint", run, "--resume"});
   BOOST_TEST(resumed.delay == 7);
   BOOST_TEST(resumed.hidden == 14);
-  // Not into the same folder by mistake.
+  // A new run does not get into the same folder by mistake.
   BOOST_CHECK_EXCEPTION(Fixture().parse({"--checkpoint", run}), Stop, [](const Stop& stop) {
     return stop.code == 2 && contains(stop.text, "add --resume");
   });

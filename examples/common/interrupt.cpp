@@ -13,7 +13,8 @@ namespace examples {
 namespace {
 volatile std::sig_atomic_t received = 0;  // the first signal
 
-/// What is still written to a file that nobody reads any more goes nowhere, and does not fail.
+/// Discards further output to a terminal or pipe that nobody reads any more, so that writing does
+/// not fail.
 void redirect(int file, int nowhere) {
   struct stat status = {};
   if (::fstat(file, &status) == 0 && (S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode))) {

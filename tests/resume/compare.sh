@@ -4,7 +4,7 @@
 # if the results differ in more than the seconds, or if an interrupted process does not print how to
 # resume.
 set -euo pipefail
-set -m  # without job control, programs in the background ignore SIGINT
+set -m  # without job control, background programs ignore SIGINT
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -6,8 +6,8 @@
 
 namespace rw::testing {
 
-/// The tensors of an object's state below `name`, without what is known of their values: loading
-/// lets anything through.
+/// The tensors of an object's state below `name`, without their ranges and options, so that loading
+/// accepts any values.
 inline StateList bare_state(const std::string& name, const StateList& state) {
   StateList bare;
   for (const StateEntry& entry : state) {
