@@ -334,7 +334,7 @@ BOOST_AUTO_TEST_CASE(rows_of_a_state_are_reset_and_chosen) {
   }
   const Tensor x = rng.normal({3, 4, input}, 0, 1, DType::float64);
   auto state = net(x).second;
-  state[0].c.mutable_data<double>()[hidden] = not_a_number;  // of sequence 1, which starts anew
+  state[0].c.mutable_data<double>()[hidden] = not_a_number;  // of sequence 1, which restarts
   const auto fresh = net.initial_state(4);
   const auto next = reset_rows(state, integers({1, 3}), fresh);
   BOOST_TEST(same(slice_rows(next, 0, 1)[0].c, slice_rows(state, 0, 1)[0].c));

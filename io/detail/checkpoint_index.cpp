@@ -168,8 +168,7 @@ class Decoder {
 
   const std::string& name_;
   std::span<const std::byte> left_;
-  std::size_t texts_left_ =
-      max_objects;  // limited, because short texts take more room in memory than in the file
+  std::size_t texts_left_ = max_objects;  // bounds memory: a short text takes more than its bytes
 };
 
 ObjectRecord decode_object(Decoder& from) {

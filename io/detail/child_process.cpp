@@ -76,7 +76,7 @@ void limit(Resource resource, std::uint64_t most) {
 
 std::string describe(int status) {
   if (WIFEXITED(status)) {
-    return WEXITSTATUS(status) == 0 ? "" : "did not end well";
+    return WEXITSTATUS(status) == 0 ? "" : "failed";
   }
   const int signal = WTERMSIG(status);
   return signal == SIGXCPU || signal == SIGKILL ? "took too long or was killed" : ending_of(status);
@@ -96,7 +96,8 @@ ChildProcess::ChildProcess(const std::string& path, const ChildLimits& limits,
   process_ = ::fork();
   if (process_ < 0) {
     throw CheckpointReadError(
-        fmt::format("checkpoint '{}' cannot be read: no process to read a foreign HDF5 file in: {}",
+        fmt::format("checkpoint '{}' cannot be read: cannot start the process that reads foreign "
+                    "HDF5 files: {}",
                     path, std::strerror(errno)));
   }
   if (process_ == 0) {

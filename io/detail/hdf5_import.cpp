@@ -141,7 +141,7 @@ void check_answer(const InputFile& answer) {
   std::string text(std::min<std::uint64_t>(answer.bytes(), max_message_bytes), '\0');
   answer.read(0, std::as_writable_bytes(std::span(text)));
   if (text.empty()) {
-    fail_refused(answer.path(), "reading it ended without an answer");
+    fail_refused(answer.path(), "reading it in a child process gave no answer");
   }
   const auto kind = static_cast<Refusal>(text.front());
   text = rw::detail::printable(text.substr(1), max_message_bytes);

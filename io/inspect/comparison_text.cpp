@@ -126,7 +126,8 @@ std::string last_line(const Comparison& comparison) {
   const std::string where =
       comparison.below.empty() ? "" : fmt::format(" below {}", cut(comparison.below, 40));
   const std::string unknown =
-      comparison.knows_objects ? "" : "; a foreign file tells nothing of kinds and options";
+      comparison.knows_objects ? ""
+                               : "; without kinds and options, which a foreign file does not have";
   if (comparison.equal()) {
     return fmt::format("\nno difference{}: {}{}\n", where,
                        counted(comparison.tensors_in_both, "tensor"), unknown);

@@ -24,7 +24,7 @@ std::string first_line(const Description& description) {
   if (info.is_foreign()) {
     return fmt::format(
         "{}: a foreign HDF5 file of {}\n"
-        "It has no index: nothing tells what its objects were, nor damage to its values.\n",
+        "It has no index: its objects are unknown, and damage to its values cannot be detected.\n",
         file, bytes_text(info.file_bytes));
   }
   return fmt::format("{}: a checkpoint of {}, format {}\nwritten by {}\n", file,

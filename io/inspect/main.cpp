@@ -50,7 +50,7 @@ constexpr const char* footer =
 Request parse(CLI::App& app, int argc, const char* const* argv) {
   Request request;
   app.add_option("FILE", request.file, "A checkpoint")->required()->option_text(" ");
-  app.add_option("OTHER", request.other, "With --diff, another")->option_text(" ");
+  app.add_option("OTHER", request.other, "The file to compare with, for --diff")->option_text(" ");
   app.add_flag("--verify", request.verify,
                "Check every byte against its digest, and that libhdf5 reads the same");
   app.add_flag("--diff", request.diff, "Compare two files");

@@ -150,7 +150,8 @@ int main(int argc, char** argv) {
   std::vector<std::int64_t> sizes;
   CLI::App app("Times checkpoints against plain files of the same bytes");
   app.add_flag("--check", check, "Fail where a promised figure is missed");
-  app.add_option("--rounds", rounds, "Of which the median is taken")->capture_default_str();
+  app.add_option("--rounds", rounds, "Number of rounds, of which the median is taken")
+      ->capture_default_str();
   app.add_option("folder", folder, "Where the files are written")
       ->required()
       ->check(CLI::ExistingDirectory);

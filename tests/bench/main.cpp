@@ -42,8 +42,8 @@ Settings parse(int argc, char** argv) {
   app.add_flag("--check", s.check, "Fail where a promised figure is missed");
   app.add_flag("--quick", s.quick, "Fewer shapes and rounds: under a minute, and less certain");
   app.add_option("--compile-seconds", s.compile_seconds,
-                 "What it took to compile a cell's translation unit, to be reported");
-  app.add_option("--folder", s.folder, "For results.json and results.png")
+                 "Seconds that compiling a cell's translation unit took, to be reported");
+  app.add_option("--folder", s.folder, "Folder for results.json and results.png")
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();
   app.add_option("filters", s.filters,
