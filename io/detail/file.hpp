@@ -41,7 +41,7 @@ class Descriptor {
 
   bool valid() const { return number_ >= 0; }
   int number() const { return number_; }
-  /// Closes now and returns the error, which may be the first sign that a write has failed.
+  /// Closes now. A negative result, with errno, may be the first sign that a write has failed.
   int close();
   /// Leaves closing to the caller.
   int release() { return std::exchange(number_, -1); }

@@ -13,7 +13,7 @@ namespace {
 
 constinit std::mutex mutex;
 
-// Registered when the program begins: a fork during a later registration could lose the handlers.
+// Registered when the program begins: at the first save, a fork could interrupt the registering.
 [[maybe_unused]] const int registered =
     ::pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
 
