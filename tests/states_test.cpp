@@ -290,7 +290,7 @@ BOOST_AUTO_TEST_CASE(of_another_shape_change_nothing) {
                                   "state/0/h is [2, 4], expected [3, 4]");
   BOOST_TEST(state[0].h.same_as(h));
   tape.backward(sum(square(state[0].h)));
-  // A state of other parts lists the names of those.
+  // A state with other parts lists their names.
   LSTM lstm(small_options<LSTM>(input, hidden), rng);
   auto other = lstm.initial_state(2);
   check_throws<io::StateMismatch>([&] { io::load(folder / "a.h5", "state", other, "model", net); },

@@ -21,8 +21,8 @@ class StagedValues {
 
   /// Everything that makes the values impossible for their objects.
   std::vector<std::string> faults(bool require_finite) const;
-  /// Makes the new objects of those that are remade. Throws CheckpointRefused, naming the file
-  /// `path`.
+  /// Makes the new objects that replace those not written in place. Throws CheckpointRefused,
+  /// naming the file `path`.
   void remake(const std::string& path);
   /// Cannot fail.
   void assign_all();
