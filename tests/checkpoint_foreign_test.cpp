@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(hostile_files_are_refused) {
     BOOST_TEST(contains(why, "is refused"), name << ": " << why);
     BOOST_TEST(!contains(why, "the process in which"), name << ": " << why);
   }
-  BOOST_TEST(hostile >= 20);
+  BOOST_TEST(hostile >= 130);
 }
 
 BOOST_AUTO_TEST_CASE(whatever_happens_to_the_child_is_told) {

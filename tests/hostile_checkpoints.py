@@ -49,6 +49,19 @@ def soft_link(file):
     file["x"] = h5py.SoftLink("/y")
 
 
+def dangling_link(file):
+    file["x"] = h5py.SoftLink("/nowhere")
+
+
+def link_to_itself(file):
+    file["x"] = h5py.SoftLink("/x")
+
+
+def link_to_a_group_above(file):
+    good(file)
+    file["group/again"] = h5py.SoftLink("/")
+
+
 def cycle(file):
     good(file)
     file["group/again"] = file["/"]
@@ -56,6 +69,18 @@ def cycle(file):
 
 def external_storage(file):
     file.create_dataset("x", shape=(4, 5), dtype="<f4", external=[(secret, 0, 80)])
+
+
+def external_storage_of_several_files(file):
+    file.create_dataset("x", shape=(4, 5), dtype="<f4",
+                        external=[(secret, 0, 40), (secret, 100, 40)])
+
+
+def virtual_dataset_of_itself(file):
+    file["y"] = values
+    layout = h5py.VirtualLayout(shape=(4, 5), dtype="<f4")
+    layout[:] = h5py.VirtualSource(".", "y", shape=(4, 5))
+    file.create_virtual_dataset("x", layout)
 
 
 def virtual_dataset(file):
@@ -82,6 +107,18 @@ def checksums_twice(file):
         h5py.h5s.ALL, h5py.h5s.ALL, values)
 
 
+def fast_compressed(file):
+    file.create_dataset("x", data=values, compression="lzf")
+
+
+def compressed_with_checksums(file):
+    file.create_dataset("x", data=values, compression="gzip", fletcher32=True)
+
+
+def rounded(file):
+    file.create_dataset("x", data=values.astype("<i8"), scaleoffset=0)
+
+
 def big_endian(file):
     file["x"] = values.astype(">f4")
 
@@ -94,6 +131,65 @@ def unsigned(file):
     file["x"] = values.astype("<u8")
 
 
+def signed_8(file):
+    file["x"] = values.astype("i1")
+
+
+def signed_16(file):
+    file["x"] = values.astype("<i2")
+
+
+def signed_32(file):
+    file["x"] = values.astype("<i4")
+
+
+def unsigned_8(file):
+    file["x"] = values.astype("u1")
+
+
+def big_endian_integers(file):
+    file["x"] = values.astype(">i8")
+
+
+def big_endian_in_chunks(file):
+    file.create_dataset("x", data=values.astype(">f8"), chunks=(2, 5))
+
+
+def long_double(file):
+    file["x"] = values.astype(np.longdouble)
+
+
+def complex_numbers(file):
+    file["x"] = values.astype("<c8")
+
+
+def flags(file):
+    file["x"] = values > 2
+
+
+def enumeration(file):
+    file.create_dataset("x", data=values.astype("<i8"),
+                        dtype=h5py.enum_dtype({"a": 0, "b": 1}, basetype="<i8"))
+
+
+def opaque(file):
+    file["x"] = np.void(b"s" * 80)
+
+
+def lists_of_any_length(file):
+    data = file.create_dataset("x", shape=(2,), dtype=h5py.vlen_dtype(np.dtype("<f4")))
+    data[0] = [1, 2, 3]
+
+
+def arrays_as_elements(file):
+    space = h5py.h5s.create_simple((4,))
+    h5py.h5d.create(file.id, b"x", h5py.h5t.array_create(h5py.h5t.IEEE_F32LE, (5,)), space)
+
+
+def fixed_text(file):
+    file["x"] = np.bytes_(b"s" * 80)
+
+
 def text(file):
     file["x"] = "text"
 
@@ -101,6 +197,11 @@ def text(file):
 def references(file):
     file["y"] = values
     file["x"] = file["y"].ref
+
+
+def references_to_regions(file):
+    file["y"] = values
+    file["x"] = file["y"].regionref[0:2]
 
 
 def compound(file):
@@ -177,6 +278,26 @@ def other_version(file):
     file.attrs["rewind:format_version"] = np.int64(2)
 
 
+def number_as_version(file):
+    good(file)
+    file.attrs["rewind:format_version"] = 1.0
+
+
+def several_versions(file):
+    good(file)
+    file.attrs["rewind:format_version"] = np.array([1, 1], dtype="<i8")
+
+
+def short_version(file):
+    good(file)
+    file.attrs["rewind:format_version"] = np.int32(1)
+
+
+def no_version_at_all(file):
+    good(file)
+    file.attrs["rewind:format_version"] = h5py.Empty("<i8")
+
+
 def text_as_version(file):
     good(file)
     file.attrs["rewind:format_version"] = "1"
@@ -188,10 +309,10 @@ makers = [
 ]
 for maker in makers:
     # Attributes of 64 KB need the newer layout.
-    for libver in ("earliest", "latest"):
+    for libver in ("earliest", ("v108", "v110"), "latest"):
         if maker is long_attribute and libver == "earliest":
             continue
-        path = os.path.join(folder, f"{maker.__name__} {libver}.h5")
+        path = os.path.join(folder, f"{maker.__name__} {''.join(libver)}.h5")
         with h5py.File(path, "w", libver=libver) as file:
             file.attrs["rewind:format_version"] = np.int64(1)
             maker(file)
