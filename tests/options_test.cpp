@@ -2,8 +2,10 @@
 // two objects of the same names and shapes pass for one another.
 
 #include <array>
+#include <cmath>
 #include <concepts>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -272,6 +274,17 @@ void check_optimizer(const Options& base, const std::vector<Number<Options>>& nu
     fields.push_back({name, [member = member](Options& o) { o.*member = !(o.*member); }});
   }
   check_fields(kind, base, fields, 1, make);  // the learning rate is state
+
+  std::vector<Number<Options>> all = numbers;
+  all.push_back({"learning_rate", &Options::learning_rate});
+  all.push_back({"weight_decay", &Options::weight_decay});
+  for (const auto& [name, member] : all) {
+    for (const double bad : {-0.1, std::nan(""), std::numeric_limits<double>::infinity()}) {
+      Options options = base;
+      options.*member = bad;
+      check_contains(message_of<UsageError>([&] { Rule(list, options); }), {kind + ": ", name});
+    }
+  }
 }
 
 }  // namespace
