@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <rewind/optim/ada_belief.hpp>
 #include <rewind/optim/adagrad.hpp>
 #include <rewind/optim/adam.hpp>
 #include <rewind/optim/adamax.hpp>
@@ -241,6 +242,22 @@ BOOST_AUTO_TEST_CASE(adamax_notices_differences_of_gradients_that_overflow) {
     set_gradient(p, sign * 1.8e38);
     BOOST_CHECK_THROW(optimizer.step(), rw::NonFiniteError);
   }
+}
+
+BOOST_AUTO_TEST_CASE(adabelief_notices_squares_of_differences_that_overflow) {
+  Parameter p(rw::full({3}, 0.5));
+  rw::AdaBelief optimizer({{"p", &p}});
+  set_gradient(p, -9e18);
+  for (int t = 0; t < 60; ++t) {
+    optimizer.step();
+  }
+  set_gradient(p, 1.1e19);  // its own square is finite
+  const std::string before = training_bytes({{"p", &p}}, optimizer);
+  BOOST_CHECK_THROW(optimizer.step(), rw::NonFiniteError);
+  BOOST_CHECK(training_bytes({{"p", &p}}, optimizer) == before);
+  set_gradient(p, 9e18);
+  optimizer.step();
+  BOOST_CHECK(std::isfinite(value_of(p)));
 }
 
 BOOST_AUTO_TEST_CASE(a_step_with_a_bad_gradient_changes_nothing) {

@@ -34,6 +34,7 @@
 #include <rewind/layers/sequential.hpp>
 #include <rewind/layers/stacked.hpp>
 #include <rewind/layers/truncated_bptt.hpp>
+#include <rewind/optim/ada_belief.hpp>
 #include <rewind/optim/adadelta.hpp>
 #include <rewind/optim/adagrad.hpp>
 #include <rewind/optim/adam.hpp>
@@ -323,6 +324,12 @@ BOOST_AUTO_TEST_CASE(every_field_of_an_optimizer_shows) {
        {"epsilon", &NAdamOptions::epsilon},
        {"momentum_decay", &NAdamOptions::momentum_decay}},
       {{"decoupled_weight_decay", &NAdamOptions::decoupled_weight_decay}});
+  check_optimizer<AdaBelief, AdaBeliefOptions>(
+      {.beta2 = 0.5},
+      {{"beta1", &AdaBeliefOptions::beta1},
+       {"beta2", &AdaBeliefOptions::beta2},
+       {"epsilon", &AdaBeliefOptions::epsilon}},
+      {{"decoupled_weight_decay", &AdaBeliefOptions::decoupled_weight_decay}});
   check_optimizer<RAdam, RAdamOptions>(
       {.beta2 = 0.5},
       {{"beta1", &RAdamOptions::beta1},
