@@ -12,6 +12,7 @@
 #include <rewind/layers/gated_lstm.hpp>
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/layer_norm_lstm.hpp>
+#include <rewind/layers/light_gru.hpp>
 #include <rewind/layers/lstm.hpp>
 #include <rewind/layers/mgu.hpp>
 #include <rewind/layers/network_cell.hpp>
@@ -70,6 +71,7 @@ void for_each_cell(Body&& body) {
   body(CellRow<GruCell>{"gru, reset before the product", 4, usual, {"w_h"}, [](auto& o) {
                           o.reset = Reset::before;
                         }});
+  body(CellRow<LightGruCell>{"light_gru", 2, usual, {"w_h"}});
   body(CellRow<MguCell>{"mgu", 4, {"w_x", "u_f", "u_n", "bias"}, {"u_f", "u_n"}});
   body(CellRow<NetworkCell<ElmanGates<>>>{"rnn of networks", 5, networks, of_state});
   body(CellRow<NetworkCell<LstmGates>>{"lstm of networks", 5, networks, of_state});

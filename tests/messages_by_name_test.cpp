@@ -9,7 +9,9 @@
 #include <rewind/rewind.hpp>
 
 #include "cell_table.hpp"
+#include "optimizer_table.hpp"
 #include "support/messages.hpp"
+#include "support/pointwise_oracles.hpp"
 
 using namespace rw;
 using namespace rw::testing;
@@ -31,56 +33,18 @@ void expect_name(const std::string& name, const std::function<void()>& call) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(pointwise_functions) {
-#define UNARY(function) expect_name(#function, [] { static_cast<void>(function(whole)); })
-  UNARY(exp);
-  UNARY(expm1);
-  UNARY(log);
-  UNARY(log1p);
-  UNARY(sqrt);
-  UNARY(square);
-  UNARY(abs);
-  UNARY(sign);
-  UNARY(floor);
-  UNARY(round);
-  UNARY(isfinite);
-  UNARY(sin);
-  UNARY(cos);
-  UNARY(sigmoid);
-  UNARY(softplus);
-  UNARY(erf);
-  UNARY(erfc);
-  UNARY(relu);
-  UNARY(leaky_relu);
-  UNARY(elu);
-  UNARY(gelu);
-  UNARY(silu);
-#undef UNARY
-#define BINARY(name, expression)   \
-  expect_name(name, [] {           \
-    const Tensor a = x;            \
-    const Tensor b = wide;         \
-    static_cast<void>(expression); \
-  });                              \
-  expect_name(name, [] {           \
-    const Tensor a = x;            \
-    const Tensor b = ones({4});    \
-    static_cast<void>(expression); \
-  })
-  BINARY("add", a + b);
-  BINARY("sub", a - b);
-  BINARY("mul", a * b);
-  BINARY("div", a / b);
-  BINARY("less", a < b);
-  BINARY("less_equal", a <= b);
-  BINARY("equal", equal(a, b));
-  BINARY("not_equal", not_equal(a, b));
-  BINARY("maximum", maximum(a, b));
-  BINARY("minimum", minimum(a, b));
-  BINARY("pow", pow(a, b));
-  BINARY("where", where(a, a, b));
-  BINARY("mine", fuse(
-                     "mine", [](auto p, auto q) { return p * q; }, a, b));
-#undef BINARY
+  for (const Unary& operation : unary_operations) {
+    expect_name(operation.name, [&] { static_cast<void>(operation.function(whole)); });
+  }
+  for (const Tensor& b : {wide, ones({4})}) {
+    for (const Binary& operation : binary_operations) {
+      expect_name(operation.name, [&] { static_cast<void>(operation.function(x, b)); });
+    }
+    expect_name("mine", [&] {
+      static_cast<void>(fuse(
+          "mine", [](auto p, auto q) { return p * q; }, x, b));
+    });
+  }
 }
 
 BOOST_AUTO_TEST_CASE(reductions_and_order) {
@@ -179,20 +143,9 @@ BOOST_AUTO_TEST_CASE(optimisers) {
   Rng rng(1);
   Linear linear({.input = 2, .output = 2}, rng);
   const ParameterList list = parameters(linear);
-#define OPTIMISER(name, Type)                                      \
-  expect_name(name, [&] { Type(list, {.learning_rate = -1.0}); }); \
-  expect_name(name, [&] { Type(ParameterList{}, {}); });           \
-  expect_name(name, [&] { Type(list, {}).step(); })
-  OPTIMISER("sgd", Sgd);
-  OPTIMISER("adam", Adam);
-  OPTIMISER("adamw", AdamW);
-  OPTIMISER("adamax", Adamax);
-  OPTIMISER("adadelta", Adadelta);
-  OPTIMISER("adagrad", Adagrad);
-  OPTIMISER("asgd", Asgd);
-  OPTIMISER("lamb", Lamb);
-  OPTIMISER("nadam", NAdam);
-  OPTIMISER("radam", RAdam);
-  OPTIMISER("rmsprop", RmsProp);
-#undef OPTIMISER
+  for (const OptimizerRow& row : optimizer_table()) {
+    expect_name(row.name, [&] { row.make_with(list, {.learning_rate_factor = -1}); });
+    expect_name(row.name, [&] { row.make({}); });
+    expect_name(row.name, [&] { row.make(list)->step(); });
+  }
 }

@@ -1,4 +1,4 @@
-// permute, transpose, concat, stack, flip, pad and cumsum against plain loops over indices.
+// permute, transpose, concat, stack, flip, roll, pad and cumsum against plain loops over indices.
 
 #include <algorithm>
 #include <array>
@@ -279,6 +279,38 @@ BOOST_AUTO_TEST_CASE(flip_reverses_the_named_axes) {
   check_throws<ShapeError>([] { flip(zeros(Shape{2, 3}), {1, -1}); }, "flip: axis -1 of shape");
 }
 
+BOOST_AUTO_TEST_CASE(roll_moves_around_the_end) {
+  for_each_tensor([](const Tensor& x, auto type) {
+    using T = decltype(type);
+    PlainArray<T> from(x);
+    for (int axis = 0; axis < x.rank(); ++axis) {
+      const std::int64_t size = x.size(axis);
+      for (const std::int64_t shift :
+           {std::int64_t{1}, std::int64_t{-1}, size + 2, -2 * size - 3}) {
+        PlainArray<T> expected(x.shape());
+        for_each_index(x.shape(), [&](const Index& source) {
+          Index to = source;
+          to[at(axis)] = ((source[at(axis)] + shift) % size + size) % size;
+          expected[to] = from[source];
+        });
+        check_equal(roll(x, shift, axis - x.rank()), expected);
+      }
+      BOOST_TEST(roll(x, 0, axis).same_as(x));
+      BOOST_TEST(roll(x, -3 * size, axis).same_as(x));
+    }
+  });
+  const Tensor x = numbered<float>(Shape{3});
+  using Limits = std::numeric_limits<std::int64_t>;
+  check_equal(roll(x, Limits::max(), 0), PlainArray<float>(roll(x, Limits::max() % 3, 0)));
+  check_equal(roll(x, Limits::min(), 0), PlainArray<float>(roll(x, Limits::min() % 3, 0)));
+  check_throws<ShapeError>(
+      [] {
+        roll(zeros(Shape{2, 3}), 1, 2);
+      },
+      "roll: axis 2 does not exist in shape [2, 3]");
+  check_throws<UsageError>([] { roll(Tensor(), 1, 0); }, "empty");
+}
+
 BOOST_AUTO_TEST_CASE(pad_surrounds_with_a_value) {
   for_each_tensor([](const Tensor& x, auto type) {
     using T = decltype(type);
@@ -371,6 +403,8 @@ BOOST_AUTO_TEST_CASE(gradients_return_to_where_the_elements_came_from) {
   const Tensor tall = numbered<double>(Shape{5, 4});
   check_equal(gradient(transpose(x, 0, 1)), PlainArray<double>(transpose(tall, 0, 1)));
   check_equal(gradient(flip(x, {1})), PlainArray<double>(flip(numbered<double>(Shape{4, 5}), {1})));
+  check_equal(gradient(roll(x, 2, 1)),
+              PlainArray<double>(roll(numbered<double>(Shape{4, 5}), -2, 1)));
   check_equal(gradient(pad(x, 0, 1, 2)),
               PlainArray<double>(slice(numbered<double>(Shape{7, 5}), 0, 1, 5)));
   check_equal(gradient(cumsum(x, 0)),

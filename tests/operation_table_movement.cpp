@@ -82,6 +82,16 @@ void add_order_rows(Table& table) {
            })
       .add_slices([](const Tensor& x) { return flip(x, {1}); })
       .into(table);
+  NonlinearRow rolls("roll");
+  for (const Shape& shape : {Shape{4}, {1}, {0}, {3, 2}, {2, 0}, {2, 3, 2}, {2, 1, 2}}) {
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      rolls.add(shape, [=](const Tensor& x) { return roll(x, 1, axis); });
+      rolls.add(shape, [=](const Tensor& x) { return roll(x, -5, axis) * x; });
+    }
+  }
+  rolls.add_slices([](const Tensor& x) { return roll(x, 1, 1); })
+      .add_slices([](const Tensor& x) { return roll(x, 2, 0); })
+      .into(table);
   NonlinearRow sums("cumsum");
   for (const Shape& shape : {Shape{4}, {1}, {0}, {3, 2}, {2, 0}, {2, 3, 2}, {2, 1, 2}}) {
     for (int axis = 0; axis < shape.rank(); ++axis) {

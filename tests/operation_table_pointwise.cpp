@@ -52,6 +52,7 @@ void add_unary_rows(Table& table) {
                    UNARY(square, uniform(-2, 2), zeros),
                    UNARY(sin, uniform(-3, 3), zeros),
                    UNARY(cos, uniform(-3, 3), zeros),
+                   UNARY(atan, uniform(-3, 3), everywhere),
                    UNARY(tanh, uniform(-2, 2), everywhere),
                    UNARY(sigmoid, uniform(-3, 3), everywhere),
                    UNARY(softplus, uniform(-3, 3), to_minus_infinity),

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include <rewind/optim/ada_belief.hpp>
 #include <rewind/optim/adadelta.hpp>
 #include <rewind/optim/adagrad.hpp>
 #include <rewind/optim/adam.hpp>
@@ -162,6 +163,21 @@ ElementRule reference_of(const RAdamOptions& o) {
   };
 }
 
+ElementRule reference_of(const AdaBeliefOptions& o) {
+  return [=, mean = 0.0, deviation = 0.0](double w, double g, int t) mutable {
+    if (o.decoupled_weight_decay) {
+      w *= 1 - o.learning_rate * o.weight_decay;
+    } else {
+      g += o.weight_decay * w;
+    }
+    mean = o.beta1 * mean + (1 - o.beta1) * g;
+    deviation = o.beta2 * deviation + (1 - o.beta2) * (g - mean) * (g - mean) + o.epsilon;
+    const double mean_hat = mean / (1 - std::pow(o.beta1, t));
+    const double deviation_hat = deviation / (1 - std::pow(o.beta2, t));
+    return w - o.learning_rate * mean_hat / (std::sqrt(deviation_hat) + o.epsilon);
+  };
+}
+
 double norm(const std::vector<double>& x) {
   return std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0));
 }
@@ -223,6 +239,7 @@ std::vector<OptimizerRow> make_table() {
                                          "updates"};
   const std::vector<std::string> nadam{"first_moment", "second_moment", "momentum_product",
                                        "updates"};
+  const std::vector<std::string> adabelief{"first_moment", "deviation", "updates"};
   const std::vector<std::string> adadelta{"mean_square", "mean_square_step"};
   const std::vector<std::string> adamax{"first_moment", "largest", "updates"};
   const std::vector<std::string> asgd{"average", "updates"};
@@ -259,6 +276,7 @@ std::vector<OptimizerRow> make_table() {
   }
   for (const double decay : {0.0, 0.1}) {
     add(row<Adadelta>("adadelta", AdadeltaOptions{.weight_decay = decay}, adadelta));
+    add(row<AdaBelief>("adabelief", AdaBeliefOptions{.weight_decay = decay}, adabelief));
     add(row<Adam>("adam", AdamOptions{.weight_decay = decay}, adam));
     add(row<AdamW>("adamw", AdamWOptions{.weight_decay = decay}, adam));
     add(without_squares(row<Adamax>("adamax", AdamaxOptions{.weight_decay = decay}, adamax)));
@@ -289,6 +307,9 @@ std::vector<OptimizerRow> make_table() {
   add(row<NAdam>("nadam", set(NAdamOptions{.momentum_decay = 0.1}), nadam));
   add(row<NAdam>("nadam", set(NAdamOptions{.decoupled_weight_decay = true}), nadam));
   add(row<RAdam>("radam", set(RAdamOptions{}), adam));
+  add(row<AdaBelief>("adabelief", set(AdaBeliefOptions{}), adabelief));
+  add(row<AdaBelief>("adabelief", set(AdaBeliefOptions{.decoupled_weight_decay = true}),
+                     adabelief));
   add(row<RAdam>("radam", set(RAdamOptions{.decoupled_weight_decay = true}), adam));
   add(lamb(set(LambOptions{})));
   add(without_squares(row<Asgd>("asgd",

@@ -2,8 +2,10 @@
 // no two objects with the same names and shapes can be confused.
 
 #include <array>
+#include <cmath>
 #include <concepts>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -32,6 +34,7 @@
 #include <rewind/layers/sequential.hpp>
 #include <rewind/layers/stacked.hpp>
 #include <rewind/layers/truncated_bptt.hpp>
+#include <rewind/optim/ada_belief.hpp>
 #include <rewind/optim/adadelta.hpp>
 #include <rewind/optim/adagrad.hpp>
 #include <rewind/optim/adam.hpp>
@@ -273,6 +276,17 @@ void check_optimizer(const Options& base, const std::vector<Number<Options>>& nu
     fields.push_back({name, [member = member](Options& o) { o.*member = !(o.*member); }});
   }
   check_fields(kind, base, fields, 1, make);  // the learning rate is state
+
+  std::vector<Number<Options>> all = numbers;
+  all.push_back({"learning_rate", &Options::learning_rate});
+  all.push_back({"weight_decay", &Options::weight_decay});
+  for (const auto& [name, member] : all) {
+    for (const double bad : {-0.1, std::nan(""), std::numeric_limits<double>::infinity()}) {
+      Options options = base;
+      options.*member = bad;
+      check_contains(message_of<UsageError>([&] { Rule(list, options); }), {kind + ": ", name});
+    }
+  }
 }
 
 }  // namespace
@@ -311,6 +325,12 @@ BOOST_AUTO_TEST_CASE(every_field_of_an_optimizer_shows) {
        {"epsilon", &NAdamOptions::epsilon},
        {"momentum_decay", &NAdamOptions::momentum_decay}},
       {{"decoupled_weight_decay", &NAdamOptions::decoupled_weight_decay}});
+  check_optimizer<AdaBelief, AdaBeliefOptions>(
+      {.beta2 = 0.5},
+      {{"beta1", &AdaBeliefOptions::beta1},
+       {"beta2", &AdaBeliefOptions::beta2},
+       {"epsilon", &AdaBeliefOptions::epsilon}},
+      {{"decoupled_weight_decay", &AdaBeliefOptions::decoupled_weight_decay}});
   check_optimizer<RAdam, RAdamOptions>(
       {.beta2 = 0.5},
       {{"beta1", &RAdamOptions::beta1},

@@ -83,7 +83,8 @@ int check_unary_edges() {
           BOOST_TEST(error_of(operation, x[i], y[i]) <= bound_of<T>(operation),
                      operation.name << '(' << x[i] << ") = " << y[i] << ", expected "
                                     << operation.oracle(x[i]) << ", at " << i << " of " << length);
-          BOOST_TEST((!std::isnan(x[i]) || std::isnan(y[i])), operation.name << "(NaN) = " << y[i]);
+          BOOST_TEST((!std::isnan(x[i]) || std::isnan(y[i]) == operation.passes_nan),
+                     operation.name << "(NaN) = " << y[i]);
         }
       }
     }
@@ -123,12 +124,12 @@ double worst_error(const Unary& operation) {
   std::normal_distribution<double> normal;
   std::vector<T> x;
   // Normal numbers near 0 and across the whole range.
-  const double middle = (operation.low + operation.high) / 2;
-  const double width = (operation.high - operation.low) / 4;
+  const double middle = (operation.drawn.low + operation.drawn.high) / 2;
+  const double width = (operation.drawn.high - operation.drawn.low) / 4;
   while (x.size() < 100'000) {
     const double z = normal(engine);
     const T candidate = static_cast<T>(x.size() % 2 == 0 ? z : middle + width * z);
-    if (candidate > operation.low && candidate < operation.high) {
+    if (candidate > operation.drawn.low && candidate < operation.drawn.high) {
       x.push_back(candidate);
     }
   }

@@ -1,6 +1,6 @@
 // First and second derivatives at equal operands, zeros, huge, tiny and infinite numbers, where
-// finite differences say nothing, compared with closed forms. Every pointwise operation has an
-// entry.
+// finite differences say nothing, compared with closed forms. Those of functions of one number are
+// in support/pointwise_oracles.hpp.
 
 #include <algorithm>
 #include <cmath>
@@ -19,107 +19,30 @@
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/layers/activation.hpp>
 
+#include "support/pointwise_oracles.hpp"
+
 namespace {
 
 using rw::DType;
 using rw::Tensor;
-using Real = long double;
+using rw::testing::Accuracy;
+using rw::testing::density;
+using rw::testing::distribution;
+using rw::testing::gelu_slope;
+using rw::testing::Real;
+using rw::testing::Unary;
+using rw::testing::unary_operations;
+using rw::testing::zero;
 
 constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
-/// The kind of error bound of a derivative. relative: digits of the derivative. exponent: digits,
-/// less those that x^2 loses in the exponent of e^(-x^2). absolute: digits of 1, if the derivative
-/// is computed from the result, which has rounded to 1, as in 1 - tanh(x)^2. argument: digits of x,
-/// if such a number is multiplied by x.
-enum class Accuracy { relative, exponent, absolute, argument };
-
-/// A function of one number, its first and second derivatives, and where it is defined.
-struct Unary {
-  const char* name;
-  Tensor (*function)(const Tensor&);
-  Real (*first)(Real);
-  Real (*second)(Real);
-  Accuracy of_first = Accuracy::relative;
-  Accuracy of_second = Accuracy::relative;
-  double low = -inf;
-  double high = inf;
-};
-
-Real zero(Real) { return 0; }
-Real sigmoid_slope(Real x) {
-  const Real e = std::exp(-std::abs(x));
-  return e / ((1 + e) * (1 + e));
-}
-Real sigmoid_curvature(Real x) { return -sigmoid_slope(x) * std::tanh(x / 2); }
-Real sigmoid_of(Real x) { return 1 / (1 + std::exp(-x)); }
-Real silu_slope(Real x) { return sigmoid_of(x) + (std::isinf(x) ? 0 : x * sigmoid_slope(x)); }
-Real silu_curvature(Real x) {
-  return std::isinf(x) ? 0 : 2 * sigmoid_slope(x) + x * sigmoid_curvature(x);
-}
-/// erf's derivative, 2 / sqrt(pi) e^(-x^2); in the second, the factor x is omitted where it
-/// vanishes.
-Real erf_slope(Real x) { return 1.12837916709551257390L * std::exp(-x * x); }
-Real erf_curvature(Real x) { return std::isinf(x) ? 0 : -2 * x * erf_slope(x); }
-Real density(Real x) { return std::isinf(x) ? 0 : 0.39894228040143267794L * std::exp(-x * x / 2); }
-Real distribution(Real x) { return std::erfc(-x * 0.70710678118654752440L) / 2; }
-Real gelu_slope(Real x) { return distribution(x) + (std::isinf(x) ? 0 : x * density(x)); }
-Real gelu_curvature(Real x) { return std::isinf(x) ? 0 : (2 - x * x) * density(x); }
-
-const Unary unary_functions[] = {
-    {"neg", [](const Tensor& x) { return -x; }, [](Real) -> Real { return -1; }, zero},
-    {"exp", [](const Tensor& x) { return exp(x); }, [](Real x) { return std::exp(x); },
-     [](Real x) { return std::exp(x); }},
-    {"expm1", [](const Tensor& x) { return expm1(x); }, [](Real x) { return std::exp(x); },
-     [](Real x) { return std::exp(x); }},
-    {"log", [](const Tensor& x) { return log(x); }, [](Real x) { return 1 / x; },
-     [](Real x) { return -1 / x / x; }, Accuracy::relative, Accuracy::relative, 0},
-    {"log1p", [](const Tensor& x) { return log1p(x); }, [](Real x) { return 1 / (1 + x); },
-     [](Real x) { return -1 / (1 + x) / (1 + x); }, Accuracy::relative, Accuracy::relative, -1},
-    {"sqrt", [](const Tensor& x) { return sqrt(x); }, [](Real x) { return 0.5L / std::sqrt(x); },
-     [](Real x) { return -0.25L / x / std::sqrt(x); }, Accuracy::relative, Accuracy::relative, 0},
-    {"sign", [](const Tensor& x) { return sign(x); }, zero, zero},
-    {"abs", [](const Tensor& x) { return abs(x); },
-     [](Real x) -> Real { return x > 0   ? 1
-                                 : x < 0 ? -1
-                                         : 0; }, zero},
-    {"sin", [](const Tensor& x) { return sin(x); }, [](Real x) { return std::cos(x); },
-     [](Real x) { return -std::sin(x); }, Accuracy::absolute, Accuracy::absolute, -1e4, 1e4},
-    {"cos", [](const Tensor& x) { return cos(x); }, [](Real x) { return -std::sin(x); },
-     [](Real x) { return -std::cos(x); }, Accuracy::absolute, Accuracy::absolute, -1e4, 1e4},
-    {"tanh", [](const Tensor& x) { return tanh(x); },
-     [](Real x) { return 1 / std::cosh(x) / std::cosh(x); },
-     [](Real x) { return -2 * std::tanh(x) / std::cosh(x) / std::cosh(x); }, Accuracy::absolute,
-     Accuracy::absolute},
-    {"sigmoid", [](const Tensor& x) { return sigmoid(x); }, sigmoid_slope, sigmoid_curvature,
-     Accuracy::absolute, Accuracy::absolute},
-    {"softplus", [](const Tensor& x) { return softplus(x); },
-     [](Real x) { return 1 / (1 + std::exp(-x)); }, sigmoid_slope, Accuracy::relative,
-     Accuracy::absolute},
-    {"relu", [](const Tensor& x) { return relu(x); }, [](Real x) -> Real { return x > 0; }, zero},
-    {"erf", [](const Tensor& x) { return erf(x); }, erf_slope, erf_curvature, Accuracy::exponent,
-     Accuracy::exponent},
-    {"erfc", [](const Tensor& x) { return erfc(x); }, [](Real x) { return -erf_slope(x); },
-     [](Real x) { return -erf_curvature(x); }, Accuracy::exponent, Accuracy::exponent},
-    {"square", [](const Tensor& x) { return square(x); }, [](Real x) { return 2 * x; },
-     [](Real) -> Real { return 2; }},
-    {"leaky_relu", [](const Tensor& x) { return leaky_relu(x, 0.25); },
-     [](Real x) { return x > 0 ? 1 : 0.25L; }, zero},
-    {"elu", [](const Tensor& x) { return elu(x, 1.5); },
-     [](Real x) { return x > 0 ? 1 : 1.5L * std::exp(x); },
-     [](Real x) { return x > 0 ? 0 : 1.5L * std::exp(x); }},
-    {"gelu", [](const Tensor& x) { return gelu(x); }, gelu_slope, gelu_curvature,
-     Accuracy::exponent, Accuracy::exponent},
-    {"silu", [](const Tensor& x) { return silu(x); }, silu_slope, silu_curvature,
-     Accuracy::argument, Accuracy::argument},
-    {"floor", [](const Tensor& x) { return floor(x); }, zero, zero},
-    {"round", [](const Tensor& x) { return round(x); }, zero, zero},
-    {"isfinite", [](const Tensor& x) { return isfinite(x); }, zero, zero},
-    {"clamp", [](const Tensor& x) { return clamp(x, -0.5, 1.0); },
-     [](Real x) -> Real { return -0.5L <= x && x <= 1; }, zero},
-    {"hard_sigmoid", [](const Tensor& x) { return rw::hard_sigmoid(x); },
-     [](Real x) { return -3 <= x && x <= 3 ? 1 / 6.0L : 0; }, zero},
-};
+// A layer's activation, whose value has a test of its own.
+const Unary hard_sigmoid{"hard_sigmoid",
+                         [](const Tensor& x) { return rw::hard_sigmoid(x); },
+                         nullptr,
+                         {[](Real x) { return -3 <= x && x <= 3 ? 1 / 6.0L : 0; }, zero},
+                         {-9, 9}};
 
 template <class T>
 std::vector<double> special_values(double low, double high) {
@@ -163,31 +86,30 @@ bool close(double got, Real want, Real x, Accuracy accuracy) {
 }
 
 template <class T>
-void check_unary() {
+void check_unary(const Unary& f) {
   const DType dtype = sizeof(T) == 4 ? DType::float32 : DType::float64;
-  for (const Unary& f : unary_functions) {
-    const std::vector<double> points = special_values<T>(f.low, f.high);
-    const auto n = static_cast<std::int64_t>(points.size());
-    rw::Tape tape;
-    const Tensor x = tape.watch(Tensor::from<double>({n}, points).to(dtype));
-    const Tensor y = f.function(x);
-    const auto plain = gradient_or_zeros(tape, y, x, false).to(DType::float64).to_vector<double>();
-    const Tensor recorded = gradient_or_zeros(tape, y, x, true);
-    const auto first = recorded.to(DType::float64).to_vector<double>();
-    const auto second =
-        gradient_or_zeros(tape, recorded, x, false).to(DType::float64).to_vector<double>();
-    for (std::size_t i = 0; i < points.size(); ++i) {
-      const Real at = static_cast<T>(points[i]);
-      BOOST_TEST((close<T>(plain[i], f.first(at), at, f.of_first)),
-                 name_of(dtype) << ' ' << f.name << "'(" << points[i] << ") = " << plain[i]
-                                << ", expected " << f.first(at));
-      BOOST_TEST((close<T>(first[i], f.first(at), at, f.of_first)),
-                 name_of(dtype) << ' ' << f.name << "'(" << points[i] << ") = " << first[i]
-                                << " when recorded, expected " << f.first(at));
-      BOOST_TEST((close<T>(second[i], f.second(at), at, f.of_second)),
-                 name_of(dtype) << ' ' << f.name << "''(" << points[i] << ") = " << second[i]
-                                << ", expected " << f.second(at));
-    }
+  const rw::testing::Derivatives& d = f.derivatives;
+  const std::vector<double> points = special_values<T>(d.low, d.high);
+  const auto n = static_cast<std::int64_t>(points.size());
+  rw::Tape tape;
+  const Tensor x = tape.watch(Tensor::from<double>({n}, points).to(dtype));
+  const Tensor y = f.function(x);
+  const auto plain = gradient_or_zeros(tape, y, x, false).to(DType::float64).to_vector<double>();
+  const Tensor recorded = gradient_or_zeros(tape, y, x, true);
+  const auto first = recorded.to(DType::float64).to_vector<double>();
+  const auto second =
+      gradient_or_zeros(tape, recorded, x, false).to(DType::float64).to_vector<double>();
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const Real at = static_cast<T>(points[i]);
+    BOOST_TEST((close<T>(plain[i], d.first(at), at, d.of_first)),
+               name_of(dtype) << ' ' << f.name << "'(" << points[i] << ") = " << plain[i]
+                              << ", expected " << d.first(at));
+    BOOST_TEST((close<T>(first[i], d.first(at), at, d.of_first)),
+               name_of(dtype) << ' ' << f.name << "'(" << points[i] << ") = " << first[i]
+                              << " when recorded, expected " << d.first(at));
+    BOOST_TEST((close<T>(second[i], d.second(at), at, d.of_second)),
+               name_of(dtype) << ' ' << f.name << "''(" << points[i] << ") = " << second[i]
+                              << ", expected " << d.second(at));
   }
 }
 
@@ -308,23 +230,35 @@ void check_binary(const Binary& f, const Point& at) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(every_pointwise_operation_has_special_values) {
-  std::set<std::string> names;
-  for (const Unary& f : unary_functions) {
-    names.insert(f.name);
+  std::set<std::string> values;
+  std::set<std::string> derivatives;
+  for (const Unary& f : unary_operations) {
+    values.insert(f.name);
+    derivatives.insert(f.name);
+  }
+  for (const rw::testing::Binary& f : rw::testing::binary_operations) {
+    values.insert(f.name);
   }
   for (const Binary& f : binary_functions) {
-    names.insert(f.name);
+    derivatives.insert(f.name);
   }
   for (std::uint8_t i = 0; i < rw::pointwise::Operations::size; ++i) {
     rw::pointwise::visit_operation(i, [&]<class Operation>() {
-      BOOST_TEST(names.count(Operation::name) == 1, Operation::name << " has no special values");
+      BOOST_TEST(values.contains(Operation::name),
+                 Operation::name << " has no row in support/pointwise_oracles.hpp");
+      BOOST_TEST(derivatives.contains(Operation::name),
+                 Operation::name << " has no points in binary_functions above");
     });
   }
 }
 
 BOOST_AUTO_TEST_CASE(derivatives_of_one_number) {
-  check_unary<float>();
-  check_unary<double>();
+  for (const Unary& f : unary_operations) {
+    check_unary<float>(f);
+    check_unary<double>(f);
+  }
+  check_unary<float>(hard_sigmoid);
+  check_unary<double>(hard_sigmoid);
 }
 
 BOOST_AUTO_TEST_CASE(derivatives_of_two_numbers) {

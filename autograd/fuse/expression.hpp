@@ -120,12 +120,13 @@ struct List {
 };
 
 // pointwise_operations.hpp defines them.
-using Operations = List<struct Negate, struct Add, struct Subtract, struct Multiply, struct Divide,
-                        struct Less, struct LessEqual, struct Equal, struct NotEqual, struct Where,
-                        struct Maximum, struct Minimum, struct Exp, struct Expm1, struct Log,
-                        struct Log1p, struct Sqrt, struct Sign, struct Abs, struct Sin, struct Cos,
-                        struct Tanh, struct Sigmoid, struct Softplus, struct Relu, struct Erf,
-                        struct Erfc, struct Pow, struct Floor, struct Round, struct IsFinite>;
+using Operations =
+    List<struct Negate, struct Add, struct Subtract, struct Multiply, struct Divide, struct Less,
+         struct LessEqual, struct Equal, struct NotEqual, struct Where, struct Maximum,
+         struct Minimum, struct Exp, struct Expm1, struct Log, struct Log1p, struct Sqrt,
+         struct Sign, struct Abs, struct Sin, struct Cos, struct Atan, struct Tanh, struct Sigmoid,
+         struct Softplus, struct Relu, struct Erf, struct Erfc, struct Pow, struct Floor,
+         struct Round, struct IsFinite>;
 
 template <class Operation>
 constexpr std::uint8_t index_of() {

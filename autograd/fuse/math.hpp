@@ -90,6 +90,8 @@ template <Pointwise A> constexpr auto abs(const A& x) { return detail::call<poin
 template <Pointwise A> constexpr auto sign(const A& x) { return detail::call<pointwise::Sign>(x); }
 template <Pointwise A> constexpr auto sin(const A& x) { return detail::call<pointwise::Sin>(x); }
 template <Pointwise A> constexpr auto cos(const A& x) { return detail::call<pointwise::Cos>(x); }
+/// The angle in radians, from -pi / 2 to pi / 2, whose tangent is x.
+template <Pointwise A> constexpr auto atan(const A& x) { return detail::call<pointwise::Atan>(x); }
 template <Pointwise A> constexpr auto tanh(const A& x) { return detail::call<pointwise::Tanh>(x); }
 /// 1 / (1 + e^-x).
 template <Pointwise A> constexpr auto sigmoid(const A& x) { return detail::call<pointwise::Sigmoid>(x); }

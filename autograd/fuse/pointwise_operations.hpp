@@ -245,6 +245,20 @@ struct Cos {
     return {-(dy * apply<Sin>(x))};
   }
 };
+struct Atan {
+  static constexpr const char* name = "atan";
+  template <class V>
+  static V value(V x) {
+    return xsimd::atan(x);
+  }
+  // 0 where x^2 is infinite, and x replaced by 1 there: the next derivative would multiply an
+  // infinite x by 0.
+  static constexpr std::array<Symbol, 1> adjoint(Symbol dy, Symbol x, Symbol) {
+    const Symbol flat = apply<Equal>(x * x, Symbol(std::numeric_limits<double>::infinity()));
+    const Symbol u = apply<Where>(flat, Symbol(1), x);
+    return {apply<Where>(flat, Symbol(0), dy / (1 + u * u))};
+  }
+};
 struct Tanh {
   static constexpr const char* name = "tanh";
   template <class V>

@@ -84,6 +84,27 @@ Tensor flipped(const Tensor& x, unsigned axes) {
   });
 }
 
+/// roll with 0 < `shift` < the size of `axis`: two blocks change places.
+Tensor rolled(const Tensor& x, std::int64_t shift, int axis) {
+  const Shape& shape = x.shape();
+  const std::int64_t rest = shape[axis] - shift;
+  Tensor y = detail::make_tensor(shape, x.dtype());
+  const kernels::Strides from = kernels::strides_of(x);
+  const kernels::Strides to = kernels::strides_of(y);
+  const auto at = static_cast<std::size_t>(axis);
+  dispatch(x.dtype(), [&](auto type) {
+    using T = decltype(type);
+    T* const data = y.mutable_data<T>();
+    kernels::copy_strided(data + shift * to[at], x.data<T>(),
+                          kernels::walk_over(shape.with(axis, rest), to, from));
+    kernels::copy_strided(data, x.data<T>() + rest * from[at],
+                          kernels::walk_over(shape.with(axis, shift), to, from));
+  });
+  return record("roll", {x}, std::move(y), saved(), [axis, rest](const Tensor& dy, Gradients& d) {
+    d.add(0, [&] { return rolled(dy, rest, axis); });
+  });
+}
+
 /// `lanes` running sums of `n` elements each, `step` apart; the lanes start `stride` apart. Groups
 /// of them run in parallel, because every sum waits for its own last addition. Sum is double for
 /// floating types, unsigned for integers, where overflow wraps.
@@ -144,6 +165,16 @@ Tensor flip(const Tensor& x, std::initializer_list<int> axes) {
     reversed |= bit;
   }
   return flipped(x, reversed);
+}
+
+Tensor roll(const Tensor& x, std::int64_t shift, int axis) {
+  const int front = detail::front_axis("roll", x.shape(), axis);
+  if (x.elements() == 0) {
+    return x;
+  }
+  const std::int64_t size = x.size(front);
+  const std::int64_t places = (shift % size + size) % size;
+  return places == 0 ? x : rolled(x, places, front);
 }
 
 Tensor pad(const Tensor& x, int axis, std::int64_t before, std::int64_t after, double value) {

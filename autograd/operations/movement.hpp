@@ -38,6 +38,11 @@ Tensor stack(std::initializer_list<TensorRef> tensors, int axis);
 /// for an axis named twice.
 Tensor flip(const Tensor& x, std::initializer_list<int> axes = {});
 
+/// `x` moved along `axis` by `shift` places, what leaves at one end coming in at the other: y_i =
+/// x_{i - shift}, indices counted modulo the size of the axis. A negative shift moves towards the
+/// front. `x` itself if nothing changes place. Throws ShapeError for an axis that does not exist.
+Tensor roll(const Tensor& x, std::int64_t shift, int axis);
+
 /// `x` padded along `axis` with `before` elements of `value` in front and `after` at the end; `x`
 /// itself for none. Throws ShapeError for negative counts.
 Tensor pad(const Tensor& x, int axis, std::int64_t before, std::int64_t after, double value = 0.0);

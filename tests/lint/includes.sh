@@ -89,8 +89,8 @@ while IFS= read -r header; do
     grep -q 'push(hidden)' "$header" &&
       fail "$header: hidden, but seen outside its folder; take the pragmas out"
   elif ! grep -qE '^#pragma GCC visibility push\(hidden\)$|gnu::visibility\("hidden"\)' "$header"; then
-    fail "$header: internal; put all but its includes between" \
-      "#pragma GCC visibility push(hidden) and pop"
+    fail "$header: list it in cmake/rewind.hpp.in, or, if it is internal, put all but its includes" \
+      "between #pragma GCC visibility push(hidden) and pop"
   fi
 done < <(cpp_files | grep -E '^(autograd|layers|optim|io)/.*\.hpp$')
 

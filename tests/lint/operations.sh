@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks that the table of operations in docs/tensors.md lists exactly the public functions that the
-# headers below declare, each with its header.
+# headers below declare, each with its header, and that the tests check each one's gradient and
+# values.
 set -euo pipefail
 source "$(dirname "$0")/sources.sh"
 
@@ -60,3 +61,20 @@ if [[ -z $declared || $declared != "$listed" ]]; then
   diff <(echo "$declared") <(echo "$listed") | grep '^[<>]' >&2 || true
   exit 1
 fi
+
+# A gradient test compares a function with itself: what moves elements the wrong way passes it.
+failed=0
+without_gradient='^operations/gradcheck|^losses/metrics| (argmax|argmin|one_hot|dropout_mask)$'
+while read -r header name; do
+  if ! grep -qwF "$name" tests/operation_table*.cpp; then
+    echo "operations: tests/operation_table*.cpp has no row for $name ($header)" >&2
+    failed=1
+  fi
+done < <(grep -vE "$without_gradient" <<<"$declared" | grep -E ' [a-z0-9_]+$')
+while read -r header name; do
+  if ! grep -qE "\<$name\(" tests/*_test.cpp tests/support/*.hpp; then
+    echo "operations: no test of values calls $name ($header)" >&2
+    failed=1
+  fi
+done < <(grep -E ' [a-z0-9_]+$' <<<"$declared")
+exit $failed

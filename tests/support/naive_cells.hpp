@@ -11,6 +11,7 @@
 #include <rewind/layers/gated_lstm.hpp>
 #include <rewind/layers/gru.hpp>
 #include <rewind/layers/layer_norm_lstm.hpp>
+#include <rewind/layers/light_gru.hpp>
 #include <rewind/layers/mgu.hpp>
 #include <rewind/layers/network_cell.hpp>
 #include <rewind/layers/peephole_lstm.hpp>
@@ -213,6 +214,18 @@ inline NaiveStep naive_step(const GruCell& cell) {
       h[k] = (1 - z) * naive(cell.activation, n) + z * old[k];
     }
     return state[0] = h;
+  };
+}
+
+inline NaiveStep naive_step(const LightGruCell& cell) {
+  return [&cell](const Row& x, std::vector<Row>& state) {
+    const Row sums = plus(affine_row(x, cell.w_x, cell.bias), affine_row(state[0], cell.w_h));
+    Row& h = state[0];
+    for (std::size_t k = 0; k < h.size(); ++k) {
+      const double z = logistic(sums[k]);
+      h[k] = (1 - z) * std::max(sums[h.size() + k], 0.0) + z * h[k];
+    }
+    return h;
   };
 }
 
