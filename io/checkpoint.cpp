@@ -25,9 +25,9 @@ std::string joined_faults(const std::vector<std::string>& faults) {
 
 }  // namespace
 
-StateList detail::whole_state(const std::vector<SavedObject>& objects) {
+StateList detail::whole_state(const std::vector<ObjectToSave>& objects) {
   StateList whole;
-  for (const SavedObject& object : objects) {
+  for (const ObjectToSave& object : objects) {
     for (const StateEntry& entry : object.state) {
       whole.push_back({rw::detail::joined(object.name, entry.path), entry.tensor, entry.range});
     }
@@ -35,7 +35,7 @@ StateList detail::whole_state(const std::vector<SavedObject>& objects) {
   return whole;
 }
 
-void detail::save(const std::string& path, const std::vector<SavedObject>& objects,
+void detail::save(const std::string& path, const std::vector<ObjectToSave>& objects,
                   const Attributes& attributes) {
   const StateList state = whole_state(objects);
   check_state(state);
@@ -54,7 +54,7 @@ void save(const std::string& path, const StateList& state, const Attributes& att
   detail::save(path, detail::objects_to_save("", state), attributes);
 }
 
-LoadReport detail::load(const std::string& path, const std::vector<LoadedObject>& objects,
+LoadReport detail::load(const std::string& path, const std::vector<ObjectToLoad>& objects,
                         const LoadOptions& options) {
   check_state(whole_state({objects.begin(), objects.end()}));
   std::uint64_t needed = 0;

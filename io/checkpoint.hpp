@@ -112,8 +112,8 @@ LoadReport load(const std::string& path, const StateList& state, const LoadOptio
 /// strings of fixed length. Throws as load() does if the file cannot be read.
 Attributes read_attributes(const std::string& path);
 
-/// What the checkpoint holds, in order of path. Reads the index only. Throws as load() does if the
-/// file cannot be read.
+/// What the checkpoint holds, in order of path. Reads the index only, of a foreign file all of it.
+/// Throws as load() does if the file cannot be read.
 std::vector<EntryInfo> list(const std::string& path);
 
 /// What a checkpoint can hold: anything that state_of() takes, such as layers, optimisers and
@@ -128,9 +128,9 @@ concept Saveable = std::same_as<std::remove_cvref_t<T>, Tensor> ||
 
 namespace detail {
 
-void save(const std::string& path, const std::vector<SavedObject>& objects,
+void save(const std::string& path, const std::vector<ObjectToSave>& objects,
           const Attributes& attributes);
-LoadReport load(const std::string& path, const std::vector<LoadedObject>& objects,
+LoadReport load(const std::string& path, const std::vector<ObjectToLoad>& objects,
                 const LoadOptions& options);
 
 }  // namespace detail

@@ -87,7 +87,7 @@ void check_attributes(const Attributes& attributes) {
 namespace {
 
 /// The object's type in C++, such as "rw::Adam"; empty if unknown.
-std::string kind_of(const SavedObject& object) {
+std::string kind_of(const ObjectToSave& object) {
   if (object.type == nullptr) {
     return {};
   }
@@ -100,11 +100,11 @@ std::string kind_of(const SavedObject& object) {
 
 }  // namespace
 
-std::vector<ObjectRecord> to_records(const std::vector<SavedObject>& objects) {
+std::vector<ObjectRecord> to_records(const std::vector<ObjectToSave>& objects) {
   std::vector<ObjectRecord> records;
   std::set<std::string> paths;
   std::size_t options = 0;
-  for (const SavedObject& object : objects) {
+  for (const ObjectToSave& object : objects) {
     const bool is_one_tensor =
         object.type == nullptr && object.state.size() == 1 && object.state.front().path.empty();
     if (object.name.empty() || is_one_tensor) {

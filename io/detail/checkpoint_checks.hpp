@@ -19,7 +19,7 @@ void check_attributes(const Attributes& attributes);
 
 /// Kind and options of each object that has a name and is more than a single tensor. Throws
 /// UsageError if two have the same name, and for options that a file cannot hold.
-std::vector<ObjectRecord> to_records(const std::vector<SavedObject>& objects);
+std::vector<ObjectRecord> to_records(const std::vector<ObjectToSave>& objects);
 
 }  // namespace rw::io::detail
 

@@ -22,7 +22,7 @@ namespace rw::io::detail {
 
 /// An object and its name. Paths of its state are relative to the name; those of its options
 /// include it.
-struct SavedObject {
+struct ObjectToSave {
   std::string name;                      // empty: the paths of the state are complete
   const std::type_info* type = nullptr;  // null for single tensors, lists of them and plain values
   OptionList options;
@@ -31,7 +31,7 @@ struct SavedObject {
 
 /// How an object receives new values. The values of all objects are checked before any is assigned,
 /// so that a failed load changes nothing.
-struct LoadedObject : SavedObject {
+struct ObjectToLoad : ObjectToSave {
   /// The file may have other shapes than `state`: `remake` checks them.
   bool any_shape = false;
   /// Everything that rules out `values`, in the order of `state`, as the object's state.
@@ -67,7 +67,7 @@ StateList state_to_save(Object& object) {
 }
 
 template <class Object>
-void describe(SavedObject& described, std::string_view name, const Object& object) {
+void describe(ObjectToSave& described, std::string_view name, const Object& object) {
   described.name = name;
   if constexpr (!std::same_as<Object, Tensor> && !std::same_as<Object, StateList> &&
                 !PlainValue<Object>) {
@@ -77,8 +77,8 @@ void describe(SavedObject& described, std::string_view name, const Object& objec
 }
 
 template <class Object>
-SavedObject object_to_save(std::string_view name, Object& object) {
-  SavedObject saved;
+ObjectToSave object_to_save(std::string_view name, Object& object) {
+  ObjectToSave saved;
   describe(saved, name, object);
   saved.state = state_to_save(object);
   return saved;
@@ -86,14 +86,14 @@ SavedObject object_to_save(std::string_view name, Object& object) {
 
 /// `object` must live until it is loaded.
 template <class Object>
-LoadedObject object_to_load(std::string_view name, Object& object) {
+ObjectToLoad object_to_load(std::string_view name, Object& object) {
   static_assert(
       !std::is_const_v<Object> || !HasParameters<std::remove_const_t<Object>>,
       "load: the model is const; a checkpoint can only be loaded into one that may change");
   static_assert(!std::is_const_v<Object> || !is_remade<std::remove_const_t<Object>>,
                 "load: the object is const; a checkpoint can only be loaded into one that may "
                 "change");
-  LoadedObject loaded;
+  ObjectToLoad loaded;
   describe(loaded, name, object);
   if constexpr (is_compound_state<Object>) {
     // These tensors may share memory with each other, with outputs and with a learned initial
@@ -125,10 +125,10 @@ LoadedObject object_to_load(std::string_view name, Object& object) {
   return loaded;
 }
 
-inline void append_to_save(std::vector<SavedObject>&) {}
+inline void append_to_save(std::vector<ObjectToSave>&) {}
 
 template <class Object, class... Rest>
-void append_to_save(std::vector<SavedObject>& objects, std::string_view name, Object&& object,
+void append_to_save(std::vector<ObjectToSave>& objects, std::string_view name, Object&& object,
                     Rest&&... rest) {
   objects.push_back(object_to_save(name, object));
   append_to_save(objects, rest...);
@@ -136,16 +136,16 @@ void append_to_save(std::vector<SavedObject>& objects, std::string_view name, Ob
 
 /// Pairs of name and object.
 template <class... Named>
-std::vector<SavedObject> objects_to_save(Named&&... named) {
-  std::vector<SavedObject> objects;
+std::vector<ObjectToSave> objects_to_save(Named&&... named) {
+  std::vector<ObjectToSave> objects;
   append_to_save(objects, named...);
   return objects;
 }
 
-inline void append_to_load(std::vector<LoadedObject>&) {}
+inline void append_to_load(std::vector<ObjectToLoad>&) {}
 
 template <class Object, class... Rest>
-void append_to_load(std::vector<LoadedObject>& objects, std::string_view name, Object&& object,
+void append_to_load(std::vector<ObjectToLoad>& objects, std::string_view name, Object&& object,
                     Rest&&... rest) {
   static_assert(std::is_lvalue_reference_v<Object> || !is_remade<Object>,
                 "load: a temporary cannot be loaded into; give a variable");
@@ -155,13 +155,13 @@ void append_to_load(std::vector<LoadedObject>& objects, std::string_view name, O
 
 /// Pairs of name and object.
 template <class... Named>
-std::vector<LoadedObject> objects_to_load(Named&&... named) {
-  std::vector<LoadedObject> objects;
+std::vector<ObjectToLoad> objects_to_load(Named&&... named) {
+  std::vector<ObjectToLoad> objects;
   append_to_load(objects, std::forward<Named>(named)...);
   return objects;
 }
 
 /// The states of all objects as one list with complete paths.
-StateList whole_state(const std::vector<SavedObject>& objects);
+StateList whole_state(const std::vector<ObjectToSave>& objects);
 
 }  // namespace rw::io::detail

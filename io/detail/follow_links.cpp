@@ -63,7 +63,7 @@ std::string take_component(std::string& path) {
 
 }  // namespace
 
-Place follow_links(const FileTarget& target) {
+FolderEntry follow_links(const FileTarget& target) {
   if (target.path.empty() || target.path.find('\0') != std::string::npos) {
     fail_to_write(target, "use this as the name of a file", EINVAL);
   }

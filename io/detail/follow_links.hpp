@@ -10,7 +10,7 @@
 namespace rw::io::detail {
 
 /// Where a file is or will be: a name in an open folder.
-struct Place {
+struct FolderEntry {
   Descriptor folder;
   std::string name;  // without '/'; was not a symbolic link when checked
 };
@@ -27,7 +27,7 @@ struct Place {
 /// Where `target` leads when symbolic links are followed, whether or not a file exists there.
 /// Throws as fail_to_write() does, also for a link that another user planted (Note [Planted
 /// links]).
-Place follow_links(const FileTarget& target);
+FolderEntry follow_links(const FileTarget& target);
 
 }  // namespace rw::io::detail
 

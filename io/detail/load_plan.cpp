@@ -26,12 +26,12 @@ std::vector<std::string> patterns_of(const std::vector<OptionDifference>& differ
 
 }  // namespace
 
-LoadPlan::LoadPlan(const std::vector<LoadedObject>& objects, const Index& index,
+LoadPlan::LoadPlan(const std::vector<ObjectToLoad>& objects, const Index& index,
                    const LoadOptions& options)
     : options_(options) {
   NamedEntries named(index.tensors, options.rename);
   for (std::size_t i = 0; i < objects.size(); ++i) {
-    const LoadedObject& object = objects[i];
+    const ObjectToLoad& object = objects[i];
     const StateList& state = object.state;
     const auto whole = [&](const StateEntry& entry) {
       return rw::detail::joined(object.name, entry.path);
@@ -81,7 +81,7 @@ std::string LoadPlan::objections() const {
   return text;
 }
 
-bool LoadPlan::fits(const TensorRecord& tensor, const std::string& path, const LoadedObject& object,
+bool LoadPlan::fits(const TensorRecord& tensor, const std::string& path, const ObjectToLoad& object,
                     const Tensor& target) {
   const bool has_shape = object.any_shape || tensor.shape == target.shape();
   if (!has_shape) {

@@ -17,7 +17,7 @@ namespace rw::io::detail {
 class LoadPlan {
  public:
   /// Throws UsageError for invalid renamings. `objects` and `options` must outlive the plan.
-  LoadPlan(const std::vector<LoadedObject>& objects, const Index& index,
+  LoadPlan(const std::vector<ObjectToLoad>& objects, const Index& index,
            const LoadOptions& options);
 
   struct Source {
@@ -33,7 +33,7 @@ class LoadPlan {
   std::string objections() const;
 
  private:
-  bool fits(const TensorRecord& tensor, const std::string& path, const LoadedObject& object,
+  bool fits(const TensorRecord& tensor, const std::string& path, const ObjectToLoad& object,
             const Tensor& target);
 
   const LoadOptions& options_;

@@ -69,7 +69,7 @@ OptionList saved_options(const Index& index, const std::vector<Rename>& renames)
 
 }  // namespace
 
-std::vector<OptionDifference> compare_options(const std::vector<LoadedObject>& objects,
+std::vector<OptionDifference> compare_options(const std::vector<ObjectToLoad>& objects,
                                               const Index& index, const LoadReport& report,
                                               const LoadOptions& options) {
   const OptionList all_saved = saved_options(index, options.rename);
@@ -83,7 +83,7 @@ std::vector<OptionDifference> compare_options(const std::vector<LoadedObject>& o
       }
     }
   };
-  for (const LoadedObject& object : objects) {
+  for (const ObjectToLoad& object : objects) {
     if (object.type == nullptr) {
       continue;  // a list of tensors
     }

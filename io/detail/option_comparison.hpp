@@ -14,7 +14,7 @@ namespace rw::io::detail {
 /// renaming, except those that `options` allows to differ. An object that was saved without options
 /// has no differences, and options of what `report` lists as left out do not count. Throws
 /// UsageError if a pattern in `allow_different` matches no option.
-std::vector<OptionDifference> compare_options(const std::vector<LoadedObject>& objects,
+std::vector<OptionDifference> compare_options(const std::vector<ObjectToLoad>& objects,
                                               const Index& index, const LoadReport& report,
                                               const LoadOptions& options);
 

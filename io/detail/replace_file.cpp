@@ -164,7 +164,7 @@ class BlockedFileSizeSignal {
 };
 
 /// The file that will be replaced, if there is one.
-std::optional<struct stat> old_file(const FileTarget& target, const Place& place) {
+std::optional<struct stat> old_file(const FileTarget& target, const FolderEntry& place) {
   struct stat status = {};
   if (::fstatat(place.folder.number(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) {
     if (errno == ENOENT) {
@@ -197,7 +197,7 @@ void OutputFile::write(std::uint64_t offset, std::span<const std::byte> bytes) {
 }
 
 void replace_file(const FileTarget& target, const std::function<void(OutputFile&)>& write) {
-  const Place place = follow_links(target);
+  const FolderEntry place = follow_links(target);
   const int folder = place.folder.number();
   const std::optional<struct stat> old = old_file(target, place);
   remove_abandoned(folder);

@@ -32,8 +32,8 @@ void assign(Tensor target, const Tensor& values) {
 
 }  // namespace
 
-StagedValues::StagedValues(const std::vector<LoadedObject>& objects) : objects_(objects) {
-  for (const LoadedObject& object : objects) {
+StagedValues::StagedValues(const std::vector<ObjectToLoad>& objects) : objects_(objects) {
+  for (const ObjectToLoad& object : objects) {
     values_.push_back(object.state);
     loaded_.emplace_back(object.state.size(), false);
   }
@@ -69,7 +69,7 @@ void StagedValues::remake(const std::string& path) {
       continue;
     }
     try {
-      finish_.push_back(objects_[i].remake(values_[i]));
+      replacements_.push_back(objects_[i].remake(values_[i]));
     } catch (const CheckpointError& error) {
       fail_refused(path, fmt::format("{}: {}; nothing was changed", objects_[i].name,
                                      rw::detail::printable(error.what(), 1000)));
@@ -88,8 +88,8 @@ void StagedValues::assign_all() {
       objects_[i].finish();
     }
   }
-  for (const std::function<void()>& finish : finish_) {
-    finish();
+  for (const std::function<void()>& replace : replacements_) {
+    replace();
   }
 }
 

@@ -14,7 +14,7 @@ namespace rw::io::detail {
 class StagedValues {
  public:
   /// Begins with the values that the objects have. `objects` must outlive it.
-  explicit StagedValues(const std::vector<LoadedObject>& objects);
+  explicit StagedValues(const std::vector<ObjectToLoad>& objects);
 
   /// `values` are dense, of the entry's shape and type.
   void put(std::size_t object, std::size_t entry, Tensor values);
@@ -30,10 +30,10 @@ class StagedValues {
  private:
   bool is_loaded(std::size_t object) const;
 
-  const std::vector<LoadedObject>& objects_;
+  const std::vector<ObjectToLoad>& objects_;
   std::vector<StateList> values_;
   std::vector<std::vector<bool>> loaded_;
-  std::vector<std::function<void()>> finish_;
+  std::vector<std::function<void()>> replacements_;
 };
 
 }  // namespace rw::io::detail
