@@ -85,8 +85,10 @@ struct Echo : Experiment {
       optimizer.set_schedule([&, chunks](std::int64_t step) {
         return 1.0 - static_cast<double>(step / chunks) / static_cast<double>(epochs);
       });
-      load_or_train(model, optimizer, {.label = cell, .epochs = epochs, .batches = chunks},
-                    train_rng, listener(model));
+      load_or_train(
+          model, optimizer,
+          {.label = cell, .epochs = epochs, .batches = chunks, .keeps_state_in_epoch = true},
+          train_rng, listener(model));
       const Score score = test(chunks, test_rng, listener(model));
       print_test(score, "bits");
       return result(score, {"cell", "delay", "hidden"});

@@ -156,9 +156,6 @@ struct TrainerExperiment : Experiment {
     outcome.history = trainer->fit(batches, [&](const Tensor& batch) {
       return model.loss(index_select(data.train, batch, 1));
     });
-    if (interrupted()) {
-      print_resume_command();
-    }
     return outcome;
   }
 
@@ -195,7 +192,7 @@ struct TrainerExperiment : Experiment {
                data.train.size(1), data.valid.size(1), hidden, learning_rate, seed);
     bool same = true;
     if (!load.empty()) {
-      io::load(load, "model", model);
+      io::load(load, {.allow_unexpected = true}, "model", model);
     } else {
       stop_training_on_interrupt();
       same = train_twice(model, data);

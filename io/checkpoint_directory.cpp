@@ -18,18 +18,20 @@ constexpr std::string_view prefix = "checkpoint-";
 constexpr std::string_view suffix = ".h5";
 constexpr const char* score_attribute = "score";
 
-/// The number in the name of a checkpoint; nothing for other files.
+std::string name_of(std::int64_t number) {
+  return fmt::format("{}{:06}{}", prefix, number, suffix);
+}
+
+/// The number in a file name; nothing for a name that this class does not give.
 std::optional<std::int64_t> number_of(std::string_view name) {
-  if (!name.starts_with(prefix) || !name.ends_with(suffix) ||
-      name.size() <= prefix.size() + suffix.size()) {
+  constexpr std::int64_t most = 999'999'999'999;
+  if (!name.starts_with(prefix)) {
     return std::nullopt;
   }
-  const std::string_view digits =
-      name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
   std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), number);
-  const bool is_number = error == std::errc() && end == digits.end() && number > 0;
-  return is_number ? std::optional(number) : std::nullopt;
+  std::from_chars(name.data() + prefix.size(), name.data() + name.size(), number);
+  const bool is_ours = number > 0 && number < most && name == name_of(number);
+  return is_ours ? std::optional(number) : std::nullopt;
 }
 
 std::optional<double> score_of(const std::string& path) {
@@ -62,6 +64,10 @@ CheckpointDirectory::CheckpointDirectory(std::string path, CheckpointDirectoryOp
   check<UsageError>(!options_.attributes.contains(score_attribute),
                     "checkpoint directory: the attribute '{}' is reserved; choose another name",
                     score_attribute);
+  make_folder();
+}
+
+void CheckpointDirectory::make_folder() const {
   std::error_code error;
   std::filesystem::create_directories(path_, error);
   if (error || !std::filesystem::is_directory(path_, error)) {
@@ -75,7 +81,9 @@ std::vector<Generation> CheckpointDirectory::listed() const {
   std::vector<Generation> found;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
-    if (const auto number = number_of(entry.path().filename().string())) {
+    const auto number = number_of(entry.path().filename().string());
+    std::error_code ignored;  // it may have been removed meanwhile
+    if (number && entry.is_regular_file(ignored)) {
       found.push_back({*number, entry.path().string()});
     }
   }
@@ -129,10 +137,10 @@ std::optional<Generation> CheckpointDirectory::latest() {
 }
 
 Generation CheckpointDirectory::make_next(std::optional<double> score) const {
+  make_folder();  // it may have been removed since
   const std::vector<Generation> before = listed();
   const std::int64_t number = before.empty() ? 1 : before.back().number + 1;
-  const std::string name = fmt::format("{}{:06}{}", prefix, number, suffix);
-  return {number, (std::filesystem::path(path_) / name).string(), score};
+  return {number, (std::filesystem::path(path_) / name_of(number)).string(), score};
 }
 
 Attributes CheckpointDirectory::attributes_of(const Generation& generation) const {

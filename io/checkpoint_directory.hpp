@@ -71,8 +71,8 @@ class CheckpointDirectory {
   }
 
   /// Loads the newest generation that is not damaged; returns nothing if there are none at all.
-  /// skipped() lists the damaged ones. Throws CheckpointCorrupt if all are damaged, and everything
-  /// else that io::load throws: a run with other layers is an error, not damage.
+  /// skipped() lists those that are damaged, unreadable or refused. Throws CheckpointCorrupt if all
+  /// are, and everything else that io::load throws: a run with other layers is an error, not damage.
   template <Saveable Object, class... Rest>
   std::optional<Generation> resume(std::string_view name, Object&& object, Rest&&... rest) {
     return resume_newest(
@@ -104,6 +104,8 @@ class CheckpointDirectory {
         return rest.back();
       } catch (const CheckpointCorrupt& error) {
         skipped_.push_back({rest.back(), error.what()});
+      } catch (const CheckpointRefused& error) {
+        skipped_.push_back({rest.back(), error.what()});
       } catch (const CheckpointReadError& error) {
         skipped_.push_back({rest.back(), error.what()});
       }
@@ -114,6 +116,7 @@ class CheckpointDirectory {
 
   /// The generations without their scores, without opening a file.
   std::vector<Generation> listed() const;
+  void make_folder() const;
   Generation make_next(std::optional<double> score) const;
   Attributes attributes_of(const Generation& generation) const;
   void remove_old() const;

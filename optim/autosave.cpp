@@ -59,7 +59,7 @@ void Autosave::save() {
     changed_ = false;
   } catch (const CheckpointError& error) {
     if (output_ != nullptr) {
-      fmt::print(output_, "\nwarning: training goes on, but was not saved: {}\n", error.what());
+      fmt::print(output_, "\nwarning: the run was not saved: {}\n", error.what());
       std::fflush(output_);
     }
   }

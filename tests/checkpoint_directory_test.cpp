@@ -107,6 +107,41 @@ BOOST_AUTO_TEST_CASE(resume_passes_over_damaged_ones_and_says_which) {
   BOOST_TEST(x.item() == 2);
 }
 
+BOOST_AUTO_TEST_CASE(other_files_are_left_alone_and_a_removed_folder_comes_back) {
+  const TemporaryFolder folder;
+  CheckpointDirectory directory(folder / "run", {.keep_last = 1});
+  const std::vector<std::string> others{"checkpoint-1.h5", "checkpoint-0000010.h5",
+                                        "checkpoint-9223372036854775807.h5"};
+  for (const std::string& name : others) {
+    std::ofstream(directory.path() + "/" + name) << "mine";
+  }
+  fs::create_directory(directory.path() + "/checkpoint-000009.h5");
+  directory.save("x", one_number(1));
+  directory.save("x", one_number(2));
+  BOOST_TEST(numbers_in(directory) == Numbers{2}, boost::test_tools::per_element());
+  for (const std::string& name : others) {
+    BOOST_TEST(fs::exists(directory.path() + "/" + name));
+  }
+  BOOST_TEST(fs::is_directory(directory.path() + "/checkpoint-000009.h5"));
+  fs::remove_all(directory.path());
+  directory.save("x", one_number(3));
+  BOOST_TEST(directory.generations().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_of_another_version_is_skipped) {
+  const TemporaryFolder folder;
+  CheckpointDirectory directory(folder.path.string());
+  directory.save("x", one_number(1));
+  const Generation newest = directory.save("x", one_number(2));
+  std::fstream file(newest.path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(8).put('\x03');
+  file.close();
+  Tensor x = one_number(0);
+  BOOST_TEST(directory.resume("x", x)->number == 1);
+  BOOST_TEST(x.item() == 1);
+  check_contains(directory.skipped()[0].reason, {"version 3"});
+}
+
 BOOST_AUTO_TEST_CASE(another_model_is_an_error_and_no_damage) {
   const TemporaryFolder folder;
   CheckpointDirectory directory(folder.path.string());

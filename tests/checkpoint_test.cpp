@@ -187,9 +187,13 @@ BOOST_AUTO_TEST_CASE(a_mismatch_lists_everything_and_changes_nothing) {
                   "unexpected: model/b, model/cell/u; wrong shape: model/fc/weight is [3, 4], "
                   "expected [4, 4]; wrong type: model/fc/bias is float32, expected float64; "
                   "nothing was changed; build the same objects as were saved, under the same "
-                  "names",
+                  "names, or allow it in LoadOptions: {{.allow_missing = true, .allow_unexpected = "
+                  "true, .allow_mismatched = true}}",
                   path));
   BOOST_CHECK(bytes_of(state) == before);
+  // The hint works: two of the entries fit.
+  io::load(path, zeros_like(state),
+           {.allow_missing = true, .allow_unexpected = true, .allow_mismatched = true});
 
   const std::string lenient =
       message_of<io::StateMismatch>([&] { io::load(path, state, {.allow_unexpected = true}); });

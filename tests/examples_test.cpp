@@ -329,6 +329,15 @@ BOOST_AUTO_TEST_CASE(a_run_goes_on_with_its_settings) {
   Fixture fallback;
   fallback.parse({"--checkpoint", run, "--resume"});
   BOOST_TEST(fallback.delay == 7);
+  fs::resize_file(directory.generations()[0].path, 10);
+  BOOST_CHECK_EXCEPTION(Fixture().parse({"--checkpoint", run, "--resume"}), rw::CheckpointError,
+                        [](const rw::CheckpointError& error) {
+                          return contains(error.what(), "none of the 2 checkpoints");
+                        });
+  Fixture strange;
+  strange.parse({"--checkpoint", folder / "my run's"});
+  BOOST_TEST(contains(strange.line.resume_command(), "my run'\\''s' --resume"));
+  BOOST_TEST(!strange.line.has_checkpoints());
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_checkpoint_is_refused) {

@@ -75,7 +75,7 @@ void Experiment::train(rw::Optimizer& optimizer, const TrainingOptions& options,
       autosave.after_step();
     }
     const bool is_whole = monitor.steps_in_epoch() == options.batches;
-    if (!is_whole) {
+    if (!is_whole && !options.keeps_state_in_epoch) {
       autosave.finish();  // before end_epoch(), so that a resumed run trains the rest of the epoch
     }
     if (is_whole || monitor.steps_in_epoch() > 0) {
@@ -90,9 +90,6 @@ void Experiment::train(rw::Optimizer& optimizer, const TrainingOptions& options,
     }
   }
   monitor.finish();
-  if (interrupted()) {
-    print_resume_command();
-  }
 }
 
 std::optional<rw::io::CheckpointDirectory> Experiment::checkpoints(
@@ -119,7 +116,7 @@ void Experiment::print_resumed(const rw::io::CheckpointDirectory& directory,
 }
 
 void Experiment::print_resume_command() const {
-  if (!checkpoint.empty()) {
+  if (has_checkpoints()) {
     fmt::print(stderr, "to resume this run: {}\n", resume_command());
   }
 }
@@ -146,6 +143,9 @@ int Experiment::result(const std::string& measured, const std::vector<std::strin
     fmt::print(" {}={}", name, all.at(name));
   }
   fmt::print("{}\n", more);
+  if (interrupted()) {
+    print_resume_command();
+  }
   return interrupted() ? interrupted_code() : 0;
 }
 

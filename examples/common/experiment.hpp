@@ -52,6 +52,9 @@ struct TrainingOptions {
   /// Three epochs in a row without a wrong answer are good enough. After each of them the learning
   /// rate is a tenth of the initial one: large steps only do harm when little is left to learn.
   bool until_flawless = false;
+  /// The step keeps something from one batch to the next of an epoch: a run is saved at the ends of
+  /// epochs only, where it can be resumed.
+  bool keeps_state_in_epoch = false;
   bool silent = false;  ///< prints nothing
   bool plots = true;    ///< draw the curve after training, if --plot is given
 
@@ -112,9 +115,6 @@ class Experiment : public CommandLine {
   int result(const Score& score, const std::vector<std::string>& settings,
              const std::string& more = {}) const;
 
-  /// After an interruption, prints how to resume.
-  void print_resume_command() const;
-
  private:
   /// One training, without knowledge of where it is saved. `save` refers to the generator and the
   /// progress.
@@ -126,6 +126,7 @@ class Experiment : public CommandLine {
   };
   void train(rw::Optimizer& optimizer, const TrainingOptions& options, Run& run,
              const Step& step) const;
+  void print_resume_command() const;
   static void print_resumed(const rw::io::CheckpointDirectory& directory,
                             const std::optional<rw::io::Generation>& generation);
 
@@ -149,7 +150,8 @@ Curve Experiment::load_or_train(Model& model, rw::Optimizer& optimizer,
                                 const TrainingOptions& options, const rw::Rng& rng,
                                 const Step& step) {
   if (!load.empty()) {
-    rw::io::load(load, "model", model);
+    // The checkpoint of a run holds more than the model.
+    rw::io::load(load, {.allow_unexpected = true}, "model", model);
     return {};
   }
   Curve curve = train(model, optimizer, options, rng, step);

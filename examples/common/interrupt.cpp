@@ -14,11 +14,17 @@ namespace {
 volatile std::sig_atomic_t received = 0;  // the first signal
 
 /// Discards further output to a terminal or pipe that nobody reads any more, so that writing does
+/// What is still written to a file of this type, which nobody reads any more, goes nowhere and does
 /// not fail.
-void redirect(int file, int nowhere) {
+void redirect(int file, mode_t type) {
   struct stat status = {};
-  if (::fstat(file, &status) == 0 && (S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode))) {
+  if (::fstat(file, &status) != 0 || (status.st_mode & S_IFMT) != type) {
+    return;
+  }
+  const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere >= 0) {
     ::dup2(nowhere, file);
+    ::close(nowhere);
   }
 }
 
@@ -26,19 +32,16 @@ void note(int signal) {
   if (received == 0) {
     received = signal;
   }
-  if (signal == SIGPIPE || signal == SIGHUP) {
+  const int saved_error = errno;
+  if (signal == SIGPIPE) {
     std::signal(SIGPIPE, SIG_IGN);
-    const int saved_error = errno;
-    const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nowhere >= 0) {
-      redirect(STDOUT_FILENO, nowhere);
-      if (signal == SIGHUP) {
-        redirect(STDERR_FILENO, nowhere);
-      }
-      ::close(nowhere);
-    }
-    errno = saved_error;
+    redirect(STDOUT_FILENO, S_IFIFO);
+    redirect(STDOUT_FILENO, S_IFSOCK);
+  } else if (signal == SIGHUP) {  // the terminal is gone
+    redirect(STDOUT_FILENO, S_IFCHR);
+    redirect(STDERR_FILENO, S_IFCHR);
   }
+  errno = saved_error;
 }
 
 /// Gives the calling thread a separate stack for signal handlers, if it has none: the code that a

@@ -141,9 +141,6 @@ void CommandLine::parse(int argc, const char* const* argv) {
 
 namespace {
 
-/// The only setting that may change on resuming.
-constexpr std::string_view may_change = "epochs";
-
 /// The checkpoints of a run, newest first, in a folder and those directly below it.
 std::vector<std::string> checkpoints_in(const std::string& folder) {
   std::vector<std::string> paths;
@@ -184,7 +181,7 @@ void CommandLine::check_combinations() const {
   }
   const char* const option = resume ? "--resume" : "--load";
   for (const Setting& setting : settings_) {
-    if (setting.option->count() > 0 && !(resume && setting.name == may_change)) {
+    if (setting.option->count() > 0) {
       refuse(fmt::format("--{0}: {1} takes this from the file; leave out --{0}", setting.name,
                          option));
     }
@@ -196,6 +193,9 @@ std::string CommandLine::file_with_settings() const {
     return load;
   }
   const std::vector<std::string> there = checkpoints_in(checkpoint);
+  if (::access(checkpoint.c_str(), W_OK) != 0) {
+    refuse(fmt::format("--checkpoint: cannot write into the folder {}", checkpoint));
+  }
   if (!resume) {
     if (!there.empty()) {
       refuse(
@@ -205,16 +205,22 @@ std::string CommandLine::file_with_settings() const {
     }
     return {};
   }
+  if (there.empty()) {
+    refuse(fmt::format("--resume: there is no checkpoint in {}; leave out --resume to begin",
+                       checkpoint));
+  }
+  std::string newest_error;
   for (const std::string& path : there) {
     try {
       rw::io::read_attributes(path);
       return path;
     } catch (const rw::CheckpointError& error) {
-      fmt::print(stderr, "skipped {}: {}\n", path, error.what());
+      newest_error = newest_error.empty() ? error.what() : newest_error;
     }
   }
-  refuse(fmt::format("--resume: there is no checkpoint in {}; leave out --resume to begin",
-                     checkpoint));
+  throw rw::CheckpointError(
+      fmt::format("--resume: none of the {} checkpoints in {} can be read; the newest: {}",
+                  there.size(), checkpoint, rw::detail::printable(newest_error, 1000)));
 }
 
 void CommandLine::take_settings_from(const std::string& file) {
@@ -229,8 +235,7 @@ void CommandLine::take_settings_from(const std::string& file) {
     const auto found = saved.find(setting.name);
     rw::check<rw::CheckpointError>(found != saved.end(), "{}: {} lacks the setting \"{}\"", name_,
                                    file, setting.name);
-    const bool is_given = setting.option->count() > 0;  // check_combinations() has allowed it
-    arguments.push_back("--" + setting.name + "=" + (is_given ? setting.text() : found->second));
+    arguments.push_back("--" + setting.name + "=" + found->second);
   }
   try {
     app_->parse(arguments);
@@ -259,8 +264,31 @@ void CommandLine::check_outputs() const {
   }
 }
 
+namespace {
+
+/// `text` as one word of a shell's command line.
+std::string quoted(const std::string& text) {
+  constexpr std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./";
+  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) {
+    return text;
+  }
+  std::string word = "'";
+  for (const char c : text) {
+    word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  }
+  return word + "'";
+}
+
+}  // namespace
+
 std::string CommandLine::resume_command() const {
-  return fmt::format("examples/run {} --checkpoint {} --resume", name_, checkpoint);
+  return fmt::format("examples/run {} --checkpoint={} --resume", name_,
+                     quoted(rw::detail::printable(checkpoint, 10'000)));
+}
+
+bool CommandLine::has_checkpoints() const {
+  return !checkpoint.empty() && !checkpoints_in(checkpoint).empty();
 }
 
 rw::io::Attributes CommandLine::attributes() const {

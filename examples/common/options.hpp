@@ -24,8 +24,8 @@ struct Stop {
 /// The command line of an experiment.
 ///
 /// Settings describe the task, the model and its training. A checkpoint holds them all, and --load
-/// and --resume read them from there, so that the model is rebuilt exactly as it was saved. Only
-/// the number of epochs can be changed, and only with --resume. A function that adds an option
+/// and --resume read them from there, so that the model is rebuilt exactly as it was saved. A
+/// function that adds an option
 /// returns a reference to its value: the default, until parse() sets another.
 class CommandLine {
  public:
@@ -68,6 +68,8 @@ class CommandLine {
 
   /// The command line that resumes this run.
   std::string resume_command() const;
+  /// Whether there is anything to resume from.
+  bool has_checkpoints() const;
 
  private:
   struct Setting {

@@ -66,11 +66,26 @@ std::string LoadPlan::objections() const {
               {"unexpected", options_.allow_unexpected ? none : report_.unexpected},
               {"wrong shape", options_.allow_mismatched && anything ? none : misshapen_},
               {"wrong type", options_.allow_mismatched && anything ? none : mistyped_}});
-  if (!text.empty() || !differences_.empty()) {
-    text += fmt::format(
-        "{}{}; nothing was changed; build the same objects as were saved, under "
-        "the same names",
-        text.empty() || differences_.empty() ? "" : "; ", to_string(differences_));
+  if (text.empty() && differences_.empty()) {
+    return {};
+  }
+  text = fmt::format(
+      "{}{}{}{}; nothing was changed; build the same objects as were saved, under the same names",
+      anything ? "" : "nothing would be loaded; ", text,
+      text.empty() || differences_.empty() ? "" : "; ", to_string(differences_));
+  if (anything) {
+    std::vector<std::string> allowing;
+    const auto offer = [&](const char* option, bool is_allowed, bool is_needed) {
+      if (is_needed && !is_allowed) {
+        allowing.push_back(fmt::format(".{} = true", option));
+      }
+    };
+    offer("allow_missing", options_.allow_missing, !report_.missing.empty());
+    offer("allow_unexpected", options_.allow_unexpected, !report_.unexpected.empty());
+    offer("allow_mismatched", options_.allow_mismatched, !report_.mismatched.empty());
+    if (!allowing.empty()) {
+      text += fmt::format(", or allow it in LoadOptions: {{{}}}", fmt::join(allowing, ", "));
+    }
   }
   if (!differences_.empty()) {
     text += fmt::format(
