@@ -72,7 +72,8 @@ class CheckpointDirectory {
 
   /// Loads the newest generation that is not damaged; returns nothing if there are none at all.
   /// skipped() lists those that are damaged, unreadable or refused. Throws CheckpointCorrupt if all
-  /// are, and everything else that io::load throws: a run with other layers is an error, not damage.
+  /// are, and everything else that io::load throws: a run with other layers is an error, not
+  /// damage.
   template <Saveable Object, class... Rest>
   std::optional<Generation> resume(std::string_view name, Object&& object, Rest&&... rest) {
     return resume_newest(
