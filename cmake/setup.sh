@@ -25,7 +25,6 @@ pkgconf pkg-config
 rewind_ci_packages="
 clang clang++
 clang-format clang-format
-libclang-rt-dev
 python3-h5py
 python3-xxhash
 "
