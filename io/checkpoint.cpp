@@ -15,12 +15,12 @@
 namespace rw::io {
 namespace {
 
-std::string joined_faults(const std::vector<std::string>& faults) {
+std::string joined_faults(std::vector<std::string> faults) {
   constexpr std::size_t most = 10;
-  const std::size_t shown = std::min(faults.size(), most);
-  return fmt::format(
-      "{}{}", fmt::join(faults.begin(), faults.begin() + shown, "; "),
-      shown < faults.size() ? fmt::format("; and {} more", faults.size() - shown) : "");
+  const std::size_t count = faults.size();
+  faults.resize(std::min(count, most));
+  return fmt::format("{}{}", fmt::join(faults, "; "),
+                     count > most ? fmt::format("; and {} more", count - most) : "");
 }
 
 }  // namespace

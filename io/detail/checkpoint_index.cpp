@@ -3,7 +3,6 @@
 #include <bit>
 #include <cstring>
 #include <limits>
-#include <ranges>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -177,8 +176,9 @@ ObjectRecord decode_object(Decoder& from) {
   from.require(is_valid_path(object.path), "has an invalid path");
   object.kind = from.text();
   object.options = from.texts();
-  from.require(std::ranges::all_of(std::views::keys(object.options), is_valid_path),
-               "has an invalid option");
+  for (const auto& [path, value] : object.options) {
+    from.require(is_valid_path(path), "has an invalid option");
+  }
   return object;
 }
 

@@ -19,8 +19,7 @@ std::vector<std::string> patterns_of(const std::vector<OptionDifference>& differ
     const std::string& path = difference.path;
     patterns.push_back(differences.size() > most ? path.substr(0, path.find('/')) + "/*" : path);
   }
-  const auto [last, end] = std::ranges::unique(patterns);
-  patterns.erase(last, end);
+  patterns.erase(std::unique(patterns.begin(), patterns.end()), patterns.end());
   return patterns;
 }
 
