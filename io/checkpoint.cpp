@@ -25,16 +25,6 @@ std::string joined_faults(std::vector<std::string> faults) {
 
 }  // namespace
 
-StateList detail::whole_state(const std::vector<ObjectToSave>& objects) {
-  StateList whole;
-  for (const ObjectToSave& object : objects) {
-    for (const StateEntry& entry : object.state) {
-      whole.push_back({rw::detail::joined(object.name, entry.path), entry.tensor, entry.range});
-    }
-  }
-  return whole;
-}
-
 void detail::save(const std::string& path, const std::vector<ObjectToSave>& objects,
                   const Attributes& attributes) {
   const StateList state = whole_state(objects);
@@ -56,7 +46,7 @@ void save(const std::string& path, const StateList& state, const Attributes& att
 
 LoadReport detail::load(const std::string& path, const std::vector<ObjectToLoad>& objects,
                         const LoadOptions& options) {
-  check_state(whole_state({objects.begin(), objects.end()}));
+  check_state(whole_state(objects));
   std::uint64_t needed = 0;
   return with_memory(path, needed, [&] {
     const CheckpointReader reader(path);

@@ -208,6 +208,29 @@ BOOST_AUTO_TEST_CASE(histories_and_vocabularies_take_the_place_of_others) {
   BOOST_TEST(report.missing.size() == 4U);
 }
 
+BOOST_AUTO_TEST_CASE(a_history_of_which_a_part_does_not_fit_is_not_mixed) {
+  History history;
+  history.add("loss", 7, 0.5);
+  Tagger model(rng);
+  StateList state = io::collect("model", model, "history", history);
+  for (StateEntry& entry : state) {
+    if (entry.path == "history/values") {
+      entry.tensor = entry.tensor.to(DType::float32);
+    }
+  }
+  io::save(path, state);
+  History old;
+  old.add("loss", 1, 0.25);
+  const History before = old;
+  check_contains(
+      message_of<io::StateMismatch>([&] { io::load(path, "model", model, "history", old); }),
+      {"wrong type: history/values is float32, expected float64"});
+  const io::LoadReport report =
+      io::load(path, {.allow_mismatched = true}, "model", model, "history", old);
+  BOOST_TEST((old == before));
+  BOOST_TEST(report.mismatched.size() == 4U);
+}
+
 BOOST_AUTO_TEST_CASE(a_history_that_cannot_be_changes_nothing) {
   History history;
   history.add("loss", 1, 0.5);

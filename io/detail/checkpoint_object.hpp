@@ -32,12 +32,11 @@ struct ObjectToSave {
 /// How an object receives new values. The values of all objects are checked before any is assigned,
 /// so that a failed load changes nothing.
 struct ObjectToLoad : ObjectToSave {
-  /// The file may have other shapes than `state`: `remake` checks them.
-  bool any_shape = false;
   /// Everything that rules out `values`, in the order of `state`, as the object's state.
   std::function<std::vector<std::string>(const StateList& values)> faults;
-  /// Makes a new object from `values` and returns a function, which cannot fail, that puts it in
-  /// the place of the old one. Throws CheckpointError. Empty if values are written into `state`.
+  /// Makes a new object from `values`, of any shapes, and returns a function, which cannot fail,
+  /// that puts it in the place of the old one. Throws CheckpointError. Empty if values are written
+  /// into `state`.
   std::function<std::function<void()>(const StateList& values)> remake;
   /// Called when the values have been written into `state`.
   std::function<void()> finish;
@@ -107,7 +106,6 @@ ObjectToLoad object_to_load(std::string_view name, Object& object) {
     loaded.state = state_to_save(object);
   }
   if constexpr (is_remade<Object>) {
-    loaded.any_shape = true;
     loaded.remake = [&object](const StateList& values) -> std::function<void()> {
       std::shared_ptr<Object> made;
       if constexpr (PlainValue<Object>) {
@@ -161,7 +159,16 @@ std::vector<ObjectToLoad> objects_to_load(Named&&... named) {
   return objects;
 }
 
-/// The states of all objects as one list with complete paths.
-StateList whole_state(const std::vector<ObjectToSave>& objects);
+/// The states of all objects, of ObjectToSave or ObjectToLoad, as one list with complete paths.
+template <class Objects>
+StateList whole_state(const Objects& objects) {
+  StateList whole;
+  for (const ObjectToSave& object : objects) {
+    for (const StateEntry& entry : object.state) {
+      whole.push_back({rw::detail::joined(object.name, entry.path), entry.tensor, entry.range});
+    }
+  }
+  return whole;
+}
 
 }  // namespace rw::io::detail

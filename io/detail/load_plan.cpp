@@ -23,6 +23,15 @@ std::vector<std::string> patterns_of(const std::vector<OptionDifference>& differ
   return patterns;
 }
 
+/// Whether the shape fits; an object that is remade judges shapes itself.
+bool has_shape(const TensorRecord& tensor, const ObjectToLoad& object, const Tensor& target) {
+  return object.remake || tensor.shape == target.shape();
+}
+
+bool fits(const TensorRecord& tensor, const ObjectToLoad& object, const Tensor& target) {
+  return tensor.dtype == target.dtype() && has_shape(tensor, object, target);
+}
+
 }  // namespace
 
 LoadPlan::LoadPlan(const std::vector<ObjectToLoad>& objects, const Index& index,
@@ -38,18 +47,23 @@ LoadPlan::LoadPlan(const std::vector<ObjectToLoad>& objects, const Index& index,
     // An object that is remade needs all of its entries.
     const bool is_incomplete =
         object.remake && std::ranges::any_of(state, [&](const StateEntry& entry) {
-          return !named.contains(whole(entry));
+          return named.find(whole(entry)) == nullptr;
         });
+    const bool is_partial = object.remake && std::ranges::any_of(state, [&](const auto& entry) {
+                              const TensorRecord* const tensor = named.find(whole(entry));
+                              return tensor != nullptr && !fits(*tensor, object, entry.tensor);
+                            });
     for (std::size_t j = 0; j < state.size(); ++j) {
       const std::string path = whole(state[j]);
       const TensorRecord* const tensor = is_incomplete ? nullptr : named.take(path);
       if (tensor == nullptr) {
         report_.missing.push_back(path);
-      } else if (fits(*tensor, path, object, state[j].tensor)) {
+      } else if (!is_partial && fits(*tensor, object, state[j].tensor)) {
         report_.loaded.push_back(path);
         sources_.push_back({tensor->path, i, j, tensor->bytes()});
       } else {
         report_.mismatched.push_back(path);
+        add_mismatch(*tensor, path, object, state[j].tensor);
       }
     }
   }
@@ -95,17 +109,15 @@ std::string LoadPlan::objections() const {
   return text;
 }
 
-bool LoadPlan::fits(const TensorRecord& tensor, const std::string& path, const ObjectToLoad& object,
-                    const Tensor& target) {
-  const bool has_shape = object.any_shape || tensor.shape == target.shape();
-  if (!has_shape) {
+void LoadPlan::add_mismatch(const TensorRecord& tensor, const std::string& path,
+                            const ObjectToLoad& object, const Tensor& target) {
+  if (!has_shape(tensor, object, target)) {
     misshapen_.push_back(fmt::format("{} is {}, expected {}", path, tensor.shape, target.shape()));
   }
   if (tensor.dtype != target.dtype()) {
     mistyped_.push_back(
         fmt::format("{} is {}, expected {}", path, name_of(tensor.dtype), name_of(target.dtype())));
   }
-  return has_shape && tensor.dtype == target.dtype();
 }
 
 std::string listed(

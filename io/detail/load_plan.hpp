@@ -33,8 +33,8 @@ class LoadPlan {
   std::string objections() const;
 
  private:
-  bool fits(const TensorRecord& tensor, const std::string& path, const ObjectToLoad& object,
-            const Tensor& target);
+  void add_mismatch(const TensorRecord& tensor, const std::string& path, const ObjectToLoad& object,
+                    const Tensor& target);
 
   const LoadOptions& options_;
   LoadReport report_;

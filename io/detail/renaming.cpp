@@ -73,13 +73,14 @@ NamedEntries::NamedEntries(const std::vector<TensorRecord>& tensors,
   }
 }
 
-const TensorRecord* NamedEntries::take(const std::string& name) {
+const TensorRecord* NamedEntries::find(const std::string& name) const {
   const auto found = by_name_.find(name);
-  if (found == by_name_.end()) {
-    return nullptr;
-  }
-  const TensorRecord* const entry = found->second;
-  by_name_.erase(found);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+const TensorRecord* NamedEntries::take(const std::string& name) {
+  const TensorRecord* const entry = find(name);
+  by_name_.erase(name);
   return entry;
 }
 

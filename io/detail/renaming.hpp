@@ -23,7 +23,8 @@ class NamedEntries {
   /// Throws UsageError for a renaming that matches nothing or gives two entries the same name.
   NamedEntries(const std::vector<TensorRecord>& tensors, const std::vector<Rename>& renames);
 
-  bool contains(const std::string& name) const { return by_name_.contains(name); }
+  /// The entry of that name; null if there is none.
+  const TensorRecord* find(const std::string& name) const;
   /// The entry of that name, which then counts as taken; null if there is none.
   const TensorRecord* take(const std::string& name);
   /// The file's own paths of the entries that were not taken, in order.
