@@ -127,10 +127,9 @@ std::optional<Generation> CheckpointDirectory::best() const {
 std::optional<Generation> CheckpointDirectory::latest() {
   return resume_newest([](const std::string& path) {
     detail::with_memory(path, 0, [&] {
-      const detail::CheckpointReader reader(path);
-      reader.verify_rest();
-      for (const detail::TensorRecord& tensor : reader.index().tensors) {
-        reader.read(tensor.path);
+      const std::vector<std::string> damage = detail::CheckpointReader(path).damage();
+      if (!damage.empty()) {
+        detail::fail_corrupt(path, damage.front());
       }
     });
   });

@@ -52,6 +52,8 @@ class CheckpointDirectory {
 
   /// All checkpoints in the folder, oldest first, unverified.
   std::vector<Generation> generations() const;
+  /// The same without their scores, and so without opening a file.
+  std::vector<Generation> listed() const;
   /// The one with the best score; nothing if none has a score.
   std::optional<Generation> best() const;
 
@@ -103,11 +105,9 @@ class CheckpointDirectory {
       try {
         read(rest.back().path);
         return rest.back();
-      } catch (const CheckpointCorrupt& error) {
-        skipped_.push_back({rest.back(), error.what()});
-      } catch (const CheckpointRefused& error) {
-        skipped_.push_back({rest.back(), error.what()});
-      } catch (const CheckpointReadError& error) {
+      } catch (const StateMismatch&) {
+        throw;
+      } catch (const CheckpointError& error) {
         skipped_.push_back({rest.back(), error.what()});
       }
     }
@@ -115,8 +115,6 @@ class CheckpointDirectory {
     return std::nullopt;
   }
 
-  /// The generations without their scores, without opening a file.
-  std::vector<Generation> listed() const;
   void make_folder() const;
   Generation make_next(std::optional<double> score) const;
   Attributes attributes_of(const Generation& generation) const;

@@ -1,6 +1,8 @@
 #include "common/options.hpp"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <sstream>
 #include <string_view>
@@ -145,7 +147,7 @@ namespace {
 std::vector<std::string> checkpoints_in(const std::string& folder) {
   std::vector<std::string> paths;
   const auto append = [&](const std::string& path) {
-    const std::vector<rw::io::Generation> all = rw::io::CheckpointDirectory(path).generations();
+    const std::vector<rw::io::Generation> all = rw::io::CheckpointDirectory(path).listed();
     for (auto each = all.rbegin(); each != all.rend(); ++each) {
       paths.push_back(each->path);
     }
@@ -245,20 +247,34 @@ void CommandLine::take_settings_from(const std::string& file) {
   }
 }
 
-void CommandLine::check_outputs() const {
+namespace {
+
+/// Why no file can be written at `path`, to be appended to it; empty if one can.
+std::string obstacle_at(const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code error;
-  if (!save.empty()) {
-    const fs::path folder = fs::absolute(save).parent_path();
-    const fs::file_status present = fs::status(save, error);
-    const bool is_free = !fs::exists(present) || fs::is_regular_file(present);
-    if (::access(folder.c_str(), W_OK) != 0 || !is_free || fs::path(save).filename().empty() ||
-        present.type() == fs::file_type::none) {
-      refuse(fmt::format(
-          "--save: cannot write {}{}", save,
-          is_free ? error ? ": " + error.message() : std::string() : ", which is no file"));
-    }
+  const fs::file_status present = fs::status(path, error);
+  if (present.type() == fs::file_type::none) {
+    return ": " + error.message();
   }
+  if (fs::exists(present) && !fs::is_regular_file(present)) {
+    return ", which is no file";
+  }
+  const fs::path folder = fs::absolute(path).parent_path();
+  if (::access(folder.c_str(), W_OK) != 0) {
+    return fmt::format(": {}: {}", folder.string(), std::strerror(errno));
+  }
+  return fs::path(path).filename().empty() ? ", which is no file" : "";
+}
+
+}  // namespace
+
+void CommandLine::check_outputs() const {
+  namespace fs = std::filesystem;
+  if (const std::string obstacle = save.empty() ? "" : obstacle_at(save); !obstacle.empty()) {
+    refuse(fmt::format("--save: cannot write {}{}", save, obstacle));
+  }
+  std::error_code error;
   if (!plot.empty() && !fs::is_directory(plot) && !fs::create_directories(plot, error)) {
     refuse(fmt::format("--plot: cannot make the folder {}: {}", plot, error.message()));
   }
