@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -208,10 +209,10 @@ struct End {
   std::chrono::microseconds duration;  // of the last process
 };
 
-/// Trains, and is killed `kills` times, each at a random moment of the time that a training takes.
-End end_of(Count& count, int number, int kills, std::chrono::microseconds duration,
-           std::mt19937& random) {
-  const Folder folder;
+/// Starts a training `kills` times in `folder` and kills each process at a random moment of
+/// `duration`.
+void train_and_kill(Count& count, int number, const Folder& folder, int kills,
+                    std::chrono::microseconds duration, std::mt19937& random) {
   std::uniform_int_distribution<std::int64_t> moment(duration.count() / 10,
                                                      duration.count() * 7 / 10);
   for (int i = 0; i < kills; ++i) {
@@ -222,11 +223,46 @@ End end_of(Count& count, int number, int kills, std::chrono::microseconds durati
     }
     count.add(ending);
   }
+}
+
+/// Trains to the end what is in `folder`.
+End finish(Count& count, int number, const Folder& folder) {
   const auto start = std::chrono::steady_clock::now();
   count.add(train_in_new_process(number, folder.path, {}));
   const auto end = std::chrono::steady_clock::now();
   return {content_of(folder / "end.h5"),
           std::chrono::duration_cast<std::chrono::microseconds>(end - start)};
+}
+
+/// The end of a training that is killed on its way. Processes are not equally fast: where one has
+/// ended before it was killed, or none has saved anything, begins again, sooner or later.
+End end_of_killed(Count& count, int number, int kills, std::chrono::microseconds duration,
+                  std::mt19937& random) {
+  constexpr int attempts = 20;
+  for (int attempt = 1;; ++attempt) {
+    const Folder folder;
+    train_and_kill(count, number, folder, kills, duration, random);
+    const bool has_ended = std::filesystem::exists(folder / "end.h5");
+    const bool was_saved = !io::CheckpointDirectory(folder / "run").empty();
+    if ((!has_ended && was_saved) || attempt == attempts) {
+      return finish(count, number, folder);
+    }
+    duration = has_ended ? duration * 4 / 5 : duration * 5 / 4;
+  }
+}
+
+/// Runs the trainings from number `first` on, alone and killed `kills` times, and counts those as
+/// lost whose ends are not equal, or are where they must not be.
+Count compare_ends(int first, int trainings, int kills, bool must_be_equal) {
+  Count count;
+  std::mt19937 random(1);
+  for (int number = first; number < first + trainings; ++number) {
+    const End whole = finish(count, number, Folder());
+    const End killed = end_of_killed(count, number, kills, whole.duration, random);
+    const bool is_equal = killed.content == whole.content;
+    count.lost += whole.content.empty() || is_equal != must_be_equal ? 1 : 0;
+  }
+  return count;
 }
 
 }  // namespace
@@ -237,26 +273,8 @@ int train(int number, const std::string& folder) {
   return 0;
 }
 
-Count killed_runs(int trainings, int kills) {
-  Count count;
-  std::mt19937 random(1);
-  for (int number = 0; number < trainings; ++number) {
-    const End whole = end_of(count, number, 0, {}, random);
-    const End killed = end_of(count, number, kills, whole.duration, random);
-    count.lost += whole.content.empty() || killed.content != whole.content ? 1 : 0;
-  }
-  return count;
-}
+Count killed_runs(int trainings, int kills) { return compare_ends(0, trainings, kills, true); }
 
-Count forgetful_runs(int trainings) {
-  Count count;
-  std::mt19937 random(1);
-  for (int number = forgetful; number < forgetful + trainings; ++number) {
-    const End whole = end_of(count, number, 0, {}, random);
-    const End killed = end_of(count, number, 4, whole.duration, random);
-    count.lost += whole.content.empty() || killed.content == whole.content ? 1 : 0;
-  }
-  return count;
-}
+Count forgetful_runs(int trainings) { return compare_ends(forgetful, trainings, 4, false); }
 
 }  // namespace faults
