@@ -119,48 +119,8 @@ def rounded(file):
     file.create_dataset("x", data=values.astype("<i8"), scaleoffset=0)
 
 
-def big_endian(file):
-    file["x"] = values.astype(">f4")
-
-
-def half_precision(file):
-    file["x"] = values.astype("<f2")
-
-
-def unsigned(file):
-    file["x"] = values.astype("<u8")
-
-
-def signed_8(file):
-    file["x"] = values.astype("i1")
-
-
-def signed_16(file):
-    file["x"] = values.astype("<i2")
-
-
-def signed_32(file):
-    file["x"] = values.astype("<i4")
-
-
-def unsigned_8(file):
-    file["x"] = values.astype("u1")
-
-
-def big_endian_integers(file):
-    file["x"] = values.astype(">i8")
-
-
 def big_endian_in_chunks(file):
     file.create_dataset("x", data=values.astype(">f8"), chunks=(2, 5))
-
-
-def long_double(file):
-    file["x"] = values.astype(np.longdouble)
-
-
-def complex_numbers(file):
-    file["x"] = values.astype("<c8")
 
 
 def flags(file):
@@ -303,16 +263,36 @@ def text_as_version(file):
     file.attrs["rewind:format_version"] = "1"
 
 
-makers = [
-    maker for name, maker in list(globals().items())
+makers = {
+    name: maker for name, maker in list(globals().items())
     if callable(maker) and getattr(maker, "__module__", "") == "__main__"
-]
-for maker in makers:
+}
+
+
+def of_type(dtype):
+    def maker(file):
+        file["x"] = values.astype(dtype)
+    return maker
+
+
+makers |= {name: of_type(dtype) for name, dtype in {
+    "big_endian": ">f4",
+    "big_endian_integers": ">i8",
+    "complex_numbers": "<c8",
+    "half_precision": "<f2",
+    "long_double": np.longdouble,
+    "signed_8": "i1",
+    "signed_16": "<i2",
+    "signed_32": "<i4",
+    "unsigned": "<u8",
+    "unsigned_8": "u1",
+}.items()}
+for name, maker in makers.items():
     # Attributes of 64 KB need the newer layout.
     for libver in ("earliest", ("v108", "v110"), "latest"):
         if maker is long_attribute and libver == "earliest":
             continue
-        path = os.path.join(folder, f"{maker.__name__} {''.join(libver)}.h5")
+        path = os.path.join(folder, f"{name} {''.join(libver)}.h5")
         with h5py.File(path, "w", libver=libver) as file:
             file.attrs["rewind:format_version"] = np.int64(1)
             maker(file)

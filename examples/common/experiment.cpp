@@ -143,10 +143,11 @@ int Experiment::result(const std::string& measured, const std::vector<std::strin
     fmt::print(" {}={}", name, all.at(name));
   }
   fmt::print("{}\n", more);
-  if (interrupted()) {
-    print_resume_command();
+  if (!interrupted()) {
+    return 0;
   }
-  return interrupted() ? interrupted_code() : 0;
+  print_resume_command();
+  return interrupted_code();
 }
 
 int Experiment::result(const Score& score, const std::vector<std::string>& settings,

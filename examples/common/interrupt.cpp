@@ -13,9 +13,8 @@ namespace examples {
 namespace {
 volatile std::sig_atomic_t received = 0;  // the first signal
 
-/// Discards further output to a terminal or pipe that nobody reads any more, so that writing does
-/// What is still written to a file of this type, which nobody reads any more, goes nowhere and does
-/// not fail.
+/// Discards further output to `file`, which nobody reads any more, so that writing does not fail.
+/// Does nothing if `file` has another type than `type`.
 void redirect(int file, mode_t type) {
   struct stat status = {};
   if (::fstat(file, &status) != 0 || (status.st_mode & S_IFMT) != type) {
