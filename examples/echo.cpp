@@ -71,6 +71,10 @@ struct Echo : Experiment {
   }
 
   int run() {
+    check<UsageError>(steps * streams <= 20'000'000,
+                      "echo: got {} streams of {} steps, expected at most 20,000,000 bits in all; "
+                      "lower --streams or --steps",
+                      streams, steps);
     fmt::print(
         "echo after {} steps: {}, {} x {} units, {} streams of {} steps, chunks of {}, "
         "{} epochs, RMSprop {}, seed {}\n",

@@ -15,11 +15,9 @@
 // or an optimiser's beta1. Loading compares them, and checks that the values are possible: that a
 // count is not negative, that a generator's state is not all zeros.
 
-#include <concepts>
 #include <map>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -120,11 +118,7 @@ std::vector<EntryInfo> list(const std::string& path);
 /// generators; a tensor or a list of them; a History or a Vocabulary; and a number, a flag or a
 /// text of any length, such as JSON.
 template <class T>
-concept Saveable = std::same_as<std::remove_cvref_t<T>, Tensor> ||
-    std::same_as<std::remove_cvref_t<T>, StateList> || detail::is_remade<std::remove_cvref_t<T>> ||
-    requires(T& object) {
-  { state_of(object) } -> std::convertible_to<StateList>;
-};
+concept Saveable = detail::IsSaveable<T>;
 
 namespace detail {
 

@@ -296,7 +296,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_brings_its_settings) {
   const TemporaryFolder folder;
   Fixture saved;
   saved.parse({"--delay", "7", "--hidden", "9", "--learning-rate", "0.001", "--seed", "42"});
-  rw::io::save(folder / "a.h5", saved.line.attributes(), "x", rw::ones({2}));
+  rw::io::save(folder / "a.h5", saved.line.attributes(), "x", rw::ones({9, 9}));
 
   Fixture loaded;
   loaded.parse({"--load", folder / "a.h5"});
@@ -315,8 +315,8 @@ BOOST_AUTO_TEST_CASE(a_run_goes_on_with_its_settings) {
   BOOST_CHECK_EXCEPTION(Fixture().parse({"--checkpoint", run, "--resume"}), Stop,
                         [](const Stop& stop) { return contains(stop.text, "leave out --resume"); });
   rw::io::CheckpointDirectory directory(run, {.attributes = first.line.attributes()});
-  directory.save("x", rw::ones({2}));
-  directory.save("x", rw::ones({2}));
+  directory.save("x", rw::ones({14, 14}));
+  directory.save("x", rw::ones({14, 14}));
   Fixture resumed;
   resumed.parse({"--checkpoint", run, "--resume"});
   BOOST_TEST(resumed.delay == 7);
@@ -362,6 +362,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_checkpoint_is_refused) {
   refused({{"experiment", "echo"}}, "lacks the setting");
   refused(with("delay", "11"), "expected a number from 0 to 10");
   refused(with("hidden", "many"), "hidden");
+  refused(good, "at least 81 numbers, 1 x 9 units, but it holds 2 numbers");
   BOOST_CHECK_THROW(Fixture().parse({"--load", folder / "missing.h5"}), rw::CheckpointError);
   std::ofstream(folder / "text.h5") << "this is not HDF5";
   BOOST_CHECK_THROW(Fixture().parse({"--load", folder / "text.h5"}), rw::CheckpointError);
@@ -374,7 +375,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_cannot_name_files_to_write) {
   rw::io::Attributes attributes = saved.line.attributes();
   attributes["plot"] = folder / "plots";
   attributes["save"] = folder / "b.h5";
-  rw::io::save(folder / "a.h5", attributes, "x", rw::ones({2}));
+  rw::io::save(folder / "a.h5", attributes, "x", rw::ones({9, 9}));
   Fixture f;
   f.parse({"--load", folder / "a.h5"});
   BOOST_TEST(f.line.plot.empty());

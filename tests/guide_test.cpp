@@ -137,6 +137,20 @@ for (const BpttBatch& part : chunks) {
     BOOST_TEST(chunks.epoch() == 1);
     BOOST_TEST(optimizer.steps() == 10);
   }
+  {
+    // clang-format off
+LSTM tone({.input = 1, .hidden = 16}, rng);
+Linear mix({.input = 16, .output = 1}, rng);
+Stream effect(tone, mix, {.inputs = 1});                 // runs the step once and captures it
+std::vector<float> samples(64, 0.1F), heard(64);
+effect.process(samples, heard);                          // any number of steps; step() is one
+effect.reset();                                          // back to the initial state
+Plan plan = capture([&](const Tensor& x) { return mix(tanh(x)); }, zeros({1, 16}));
+plan.run();                                              // reads plan.input(0), writes plan.output(0)
+    // clang-format on
+    BOOST_TEST(heard[63] != 0);
+    BOOST_TEST(plan.output(0).shape() == Shape({1, 1}));
+  }
   // clang-format off
 Tape tape;
 StateRecorder recorder;                                  // every recurrent layer that runs is noted

@@ -22,6 +22,8 @@
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/io/minibatches.hpp>
 #include <rewind/io/vocabulary.hpp>
+#include <rewind/layers/gru.hpp>
+#include <rewind/layers/stream.hpp>
 #include <rewind/layers/truncated_bptt.hpp>
 #include <rewind/optim/average.hpp>
 #include <rewind/optim/early_stopping.hpp>
@@ -127,6 +129,8 @@ class Everything {
     BOOST_TEST(trainer->interrupted());
     objects.push_back(object_of("trainer", trainer));
     objects.push_back(object_of("batches", batches));
+    objects.push_back(
+        object_of("stream", std::make_shared<Stream>(network_, StreamOptions{.inputs = 1})));
     const auto chunks = std::make_shared<BpttBatches>(zeros({20}), BpttOptions{.steps = 3});
     chunks->next();
     objects.push_back(object_of("chunks", chunks));
@@ -141,6 +145,8 @@ class Everything {
 
  private:
   rw::testing::Model model_;
+  Rng rng_{1};
+  GRU network_{{.input = 1, .hidden = 3}, rng_};
   std::unique_ptr<Optimizer> adam_;
 };
 

@@ -9,10 +9,11 @@
 namespace rw {
 namespace {
 
-/// Fills rows of `to`, which has `shape`, with the elements of `x` broadcast to it.
+/// Fills rows of `to`, which has `shape`, with the elements of x broadcast to it: `from`, of shape
+/// `x`, its rows `row_stride` apart.
 template <class T>
-void expand_into(T* to, const Shape& shape, const Tensor& x) {
-  const T* const from = x.data<T>();
+void expand_into(T* to, const Shape& shape, const T* from, const Shape& x,
+                 std::int64_t row_stride) {
   if (shape.elements() == 0) {
     return;
   }
@@ -24,10 +25,10 @@ void expand_into(T* to, const Shape& shape, const Tensor& x) {
   std::array<std::int64_t, Shape::max_rank> steps{};
   const int rank = shape.rank();
   const int shift = rank - x.rank();
-  std::int64_t step = x.row_stride();
+  std::int64_t step = row_stride;
   for (int axis = x.rank() - 2; axis >= 0; --axis) {
-    steps[static_cast<std::size_t>(axis + shift)] = x.size(axis) == 1 ? 0 : step;
-    step *= x.size(axis);
+    steps[static_cast<std::size_t>(axis + shift)] = x[axis] == 1 ? 0 : step;
+    step *= x[axis];
   }
   const bool fills = x.columns() == 1;
   const std::int64_t columns = shape.columns();
@@ -90,7 +91,8 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   Tensor y = detail::make_tensor(shape, x.dtype());
   dispatch(x.dtype(), [&](auto type) {
     using T = decltype(type);
-    expand_into<T>(y.mutable_data<T>(), shape, x);
+    launch([to = y.mutable_data<T>(), shape, from = x.data<T>(), x_shape = x.shape(),
+            stride = x.row_stride()] { expand_into(to, shape, from, x_shape, stride); });
   });
   return record("expand", {x}, std::move(y), saved(),
                 [from = x.shape()](const Tensor& dy, Gradients& d) {

@@ -1,10 +1,12 @@
+#include <algorithm>
 #include <bit>
 
 #include <fmt/format.h>
 
+#include <rewind/autograd/fuse/detail/captured_pass.hpp>
 #include <rewind/autograd/fuse/detail/fused_rule.hpp>
-#include <rewind/autograd/fuse/detail/pointwise_pass.hpp>
 #include <rewind/autograd/fuse/detail/pointwise_tiles.hpp>
+#include <rewind/autograd/tape/capture_log.hpp>
 #include <rewind/autograd/tape/described.hpp>
 #include <rewind/autograd/tape/recorder.hpp>
 
@@ -52,11 +54,10 @@ void compute_plain(const FusedOperation& operation, std::span<const Operand, N> 
   operation.forward<T>()(block);
 }
 
-template <class T>
-void compute(const FusedOperation& operation, std::span<const Operand> arguments,
-             const Shape& common, std::span<const Tensor> results) {
-  Scalars<T> scalars;
-  Pass pass(common);
+/// Adds arguments and results to a Pass or a CapturedPass. `scalars` holds the numbers.
+template <class T, class AnyPass>
+void fill_pass(AnyPass& pass, std::span<const Operand> arguments, Scalars<T>& scalars,
+               const Shape& common, std::span<const Tensor> results) {
   for (std::size_t k = 0; k < arguments.size(); ++k) {
     if (arguments[k].is_tensor()) {
       const detail::TensorBody& body = arguments[k].tensor().body();
@@ -69,7 +70,51 @@ void compute(const FusedOperation& operation, std::span<const Operand> arguments
   for (const Tensor& result : results) {
     pass.add_result(result.body().data, common, common.columns(), false);
   }
+}
+
+template <class T>
+void compute(const FusedOperation& operation, std::span<const Operand> arguments,
+             const Shape& common, std::span<const Tensor> results) {
+  Scalars<T> scalars;
+  Pass pass(common);
+  fill_pass<T>(pass, arguments, scalars, common, results);
   pass.run<T>(operation.forward<T>(), operation.forward_work);
+}
+
+/// The same during a capture (Note [Launches]).
+template <class T>
+[[gnu::noinline, gnu::cold]] void compute_captured(const char* name,
+                                                   const FusedOperation& operation,
+                                                   std::span<const Operand> arguments, bool plain,
+                                                   const Shape& common,
+                                                   std::span<const Tensor> results) {
+  plain = plain && common.elements() > 0 &&
+          std::ranges::all_of(arguments, [](const Operand& a) { return a.is_tensor(); });
+  if (plain) {
+    PlainPass pass{operation.forward<T>(), {}};
+    pass.block.rows = 1;
+    pass.block.columns = common.elements();
+    for (std::size_t k = 0; k < arguments.size(); ++k) {
+      pass.block.arguments[k].data = arguments[k].tensor().body().data;
+    }
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      pass.block.results[k].data = results[k].body().data;
+    }
+    launch(pass);
+  } else {
+    Scalars<T> scalars;
+    CapturedPass<T> pass(operation.forward<T>(), operation.forward_work, common);
+    fill_pass<T>(pass, arguments, scalars, common, results);
+    launch(pass);
+  }
+  for (const Operand& argument : arguments) {
+    if (argument.is_tensor()) {
+      detail::context.capture->note_input(argument.tensor());
+    }
+  }
+  for (const Tensor& result : results) {
+    detail::context.capture->note_result(name, result);
+  }
 }
 
 /// Argument `next` does not broadcast with the earlier ones, whose common shape is `common`.
@@ -172,7 +217,11 @@ void apply(const char* name, const FusedOperation& operation, std::span<const Op
   for (Tensor& result : results) {
     result = detail::make_tensor(*common, dtype);
   }
-  if (plain && runs_alone(common->elements(), operation.forward_work)) {
+  if (detail::context.capture != nullptr) [[unlikely]] {
+    dtype == DType::float32
+        ? compute_captured<float>(name, operation, arguments, plain, *common, results)
+        : compute_captured<double>(name, operation, arguments, plain, *common, results);
+  } else if (plain && runs_alone(common->elements(), operation.forward_work)) {
     dtype == DType::float32 ? compute_plain<float>(operation, arguments, *common, results)
                             : compute_plain<double>(operation, arguments, *common, results);
   } else {

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include <rewind/autograd/fuse/broadcast.hpp>
+#include <rewind/autograd/fuse/detail/captured_pass.hpp>
 #include <rewind/autograd/fuse/detail/fused_rule.hpp>
-#include <rewind/autograd/fuse/detail/pointwise_pass.hpp>
 #include <rewind/autograd/fuse/detail/pointwise_tiles.hpp>
 #include <rewind/autograd/fuse/math.hpp>
 #include <rewind/autograd/tape/gradients.hpp>
@@ -184,25 +184,34 @@ void add_gradients_now(const detail::Node& node, const FusedRule& rule, Gradient
   }
   for_arguments(node, rule, d, [&](std::size_t k, const Tensor* tensor) { arguments[k] = tensor; });
 
+  const auto fill = [&](auto& pass) {
+    for (std::size_t k = 0; k < n + 2 * m; ++k) {
+      if (!bit(operation.derivative_reads, k)) {
+        pass.skip_argument();
+      } else if (arguments[k] == nullptr) {
+        pass.add_number(&scalars[k]);
+      } else {
+        const detail::TensorBody& body = arguments[k]->body();
+        pass.add_argument(body.data, body.shape, body.row_stride);
+      }
+    }
+    for (std::size_t k = 0; k < n; ++k) {
+      if (Gradients::Target* const t = target(k)) {
+        clear_broadcast<T>(*t, *shapes[k], common);
+        pass.add_result(t->data, *shapes[k], t->row_stride, t->accumulate);
+      } else {
+        pass.skip_result();
+      }
+    }
+  };
+  if (detail::context.capture != nullptr) [[unlikely]] {
+    CapturedPass<T> pass(operation.backward<T>(), operation.backward_work, common);
+    fill(pass);
+    launch(pass);
+    return;
+  }
   Pass pass(common);
-  for (std::size_t k = 0; k < n + 2 * m; ++k) {
-    if (!bit(operation.derivative_reads, k)) {
-      pass.skip_argument();
-    } else if (arguments[k] == nullptr) {
-      pass.add_number(&scalars[k]);
-    } else {
-      const detail::TensorBody& body = arguments[k]->body();
-      pass.add_argument(body.data, body.shape, body.row_stride);
-    }
-  }
-  for (std::size_t k = 0; k < n; ++k) {
-    if (Gradients::Target* const t = target(k)) {
-      clear_broadcast<T>(*t, *shapes[k], common);
-      pass.add_result(t->data, *shapes[k], t->row_stride, t->accumulate);
-    } else {
-      pass.skip_result();
-    }
-  }
+  fill(pass);
   pass.run<T>(operation.backward<T>(), operation.backward_work);
 }
 
@@ -298,7 +307,7 @@ void run_plain_rule(const detail::Node& node, Gradients& d) {
                      std::all_of(outputs.begin(), outputs.end(), [](const detail::Slot& slot) {
                        return !slot.gradient.defined() || slot.gradient.is_contiguous();
                      });
-  if (d.recording() || !plain) {
+  if (d.recording() || !plain || detail::context.capture != nullptr) {
     run_fused_rule(node, d);
   } else if (outputs[0].dtype == DType::float32) {
     run_plain<float>(node, rule, d);

@@ -28,7 +28,7 @@ ReductionPlan reduction_plan(const Shape& shape, std::bitset<Shape::max_rank> ax
 
 Tensor sum_over(const Tensor& x, const ReductionPlan& r, double divisor) {
   return reduce_runs<double>(
-      x, r, [&]<class T, class To>(const ReducedRun<T>& run, To* to, bool is_last) {
+      x, r, [divisor]<class T, class To>(const ReducedRun<T>& run, To* to, bool is_last) {
         const double by = is_last ? divisor : 1.0;
         for (std::int64_t o = 0; o < run.outer; ++o) {
           const T* const from = run.data + o * run.outer_step;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <rewind/autograd/tensor/launch.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 
 #pragma GCC visibility push(hidden)
@@ -56,9 +57,10 @@ ReducedRun<T> run_of(Tensor& x, int begin, int end) {
 }
 
 /// Reduces each run of adjacent axes in turn, starting with the last, with kernel(ReducedRun, to,
-/// is_last). Intermediate results have the type Between, or x's if that is void.
+/// is_last), which is launched (Note [Launches]). Intermediate results have the type Between, or
+/// x's if that is void.
 template <class Between, class Kernel>
-Tensor reduce_runs(const Tensor& x, const ReductionPlan& r, Kernel&& kernel) {
+Tensor reduce_runs(const Tensor& x, const ReductionPlan& r, const Kernel& kernel) {
   return dispatch_floating(x.dtype(), [&](auto type) {
     using T = decltype(type);
     using U = std::conditional_t<std::is_void_v<Between>, T, Between>;
@@ -82,8 +84,11 @@ Tensor reduce_runs(const Tensor& x, const ReductionPlan& r, Kernel&& kernel) {
       finished = next == 0;
       Tensor to = make_tensor(finished ? r.result : shape, finished ? x.dtype() : dtype_of<U>);
       const auto reduce_one = [&]<class From>(const ReducedRun<From>& run) {
-        finished ? kernel(run, to.mutable_data<T>(), true)
-                 : kernel(run, to.mutable_data<U>(), false);
+        if (finished) {
+          launch([kernel, run, data = to.mutable_data<T>()] { kernel(run, data, true); });
+        } else {
+          launch([kernel, run, data = to.mutable_data<U>()] { kernel(run, data, false); });
+        }
       };
       started ? reduce_one(run_of<U>(current, begin, end))
               : reduce_one(run_of<T>(current, begin, end));

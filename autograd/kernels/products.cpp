@@ -200,22 +200,10 @@ bool is_regular(std::int64_t batch, std::int64_t rows, std::int64_t cols, std::i
   return distance >= rows * stride || (distance >= cols && stride >= batch * distance);
 }
 
-}  // namespace
-
-template <>
-void multiply(MatrixView<float> a, MatrixView<float> b, float* c, std::int64_t c_stride,
-              bool accumulate) {
-  const ProductSizes sizes = detail::checked_sizes(a, b, c_stride);
-  if (sizes.m == 0 || sizes.n == 0) return;
-  if (sizes.k == 0) return detail::write_empty_sum(sizes, c, c_stride, accumulate);
-  multiply_checked(sizes, a, b, c, c_stride, accumulate);
-}
-
-template <>
-void multiply_batched(MatrixBatch<float> a, MatrixBatch<float> b, std::int64_t batch, float* c,
-                      std::int64_t c_stride, std::int64_t c_distance, bool accumulate) {
-  const ProductSizes sizes = detail::checked_sizes(a, b, batch, c_stride, c_distance);
-  if (batch == 0 || sizes.m == 0 || sizes.n == 0) return;
+/// A batch of products of sizes that are not 0.
+void multiply_batch(const ProductSizes& sizes, MatrixBatch<float> a, MatrixBatch<float> b,
+                    std::int64_t batch, float* c, std::int64_t c_stride, std::int64_t c_distance,
+                    bool accumulate) {
   if (sizes.m == 1) {
     if (!a.first.transposed) a.first.stride = a.distance;
     c_stride = c_distance;
@@ -248,6 +236,23 @@ void multiply_batched(MatrixBatch<float> a, MatrixBatch<float> b, std::int64_t b
            worthwhile_threads(sizes, batch), right.transposed, accumulate},
           left.data, right.data, c);
   if (!done) multiply_one_by_one(sizes, a, b, batch, c, c_stride, c_distance, accumulate);
+}
+
+}  // namespace
+
+template <>
+void Product<float>::operator()() const {
+  const ProductSizes sizes = detail::checked_sizes(a, b, c_stride);
+  if (sizes.m == 0 || sizes.n == 0) return;
+  if (sizes.k == 0) return detail::write_empty_sum(sizes, c, c_stride, accumulate);
+  multiply_checked(sizes, a, b, c, c_stride, accumulate);
+}
+
+template <>
+void BatchedProduct<float>::operator()() const {
+  const ProductSizes sizes = detail::checked_sizes(a, b, batch, c_stride, c_distance);
+  if (batch == 0 || sizes.m == 0 || sizes.n == 0) return;
+  multiply_batch(sizes, a, b, batch, c, c_stride, c_distance, accumulate);
 }
 
 }  // namespace rw::kernels

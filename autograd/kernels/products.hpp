@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include <rewind/autograd/tensor/error.hpp>
+#include <rewind/autograd/tensor/launch.hpp>
 
 #pragma GCC visibility push(hidden)
 
@@ -49,26 +50,51 @@ struct MatrixBatch {
 /// by the work, up to the caller's limit. Throws ShapeError for sizes or strides that do not fit,
 /// Error if oneDNN fails.
 template <class T>
-void multiply(MatrixView<T> a, MatrixView<T> b, T* c, std::int64_t c_stride, bool accumulate);
+struct Product {
+  MatrixView<T> a;
+  MatrixView<T> b;
+  T* c;
+  std::int64_t c_stride;
+  bool accumulate;
+
+  void operator()() const;
+};
+
+template <class T>
+void multiply(const MatrixView<T>& a, const MatrixView<T>& b, T* c, std::int64_t c_stride,
+              bool accumulate) {
+  launch(Product<T>{a, b, c, c_stride, accumulate});
+}
 
 /// The product above for `batch` items, item i of c beginning at c + i * c_distance. The items of c
 /// must not overlap; those of a and of b may.
 template <class T>
-void multiply_batched(MatrixBatch<T> a, MatrixBatch<T> b, std::int64_t batch, T* c,
-                      std::int64_t c_stride, std::int64_t c_distance, bool accumulate);
+struct BatchedProduct {
+  MatrixBatch<T> a;
+  MatrixBatch<T> b;
+  std::int64_t batch;
+  T* c;
+  std::int64_t c_stride;
+  std::int64_t c_distance;
+  bool accumulate;
+
+  void operator()() const;
+};
+
+template <class T>
+void multiply_batched(const MatrixBatch<T>& a, const MatrixBatch<T>& b, std::int64_t batch, T* c,
+                      std::int64_t c_stride, std::int64_t c_distance, bool accumulate) {
+  launch(BatchedProduct<T>{a, b, batch, c, c_stride, c_distance, accumulate});
+}
 
 template <>
-void multiply(MatrixView<float> a, MatrixView<float> b, float* c, std::int64_t c_stride,
-              bool accumulate);
+void Product<float>::operator()() const;
 template <>
-void multiply(MatrixView<double> a, MatrixView<double> b, double* c, std::int64_t c_stride,
-              bool accumulate);
+void Product<double>::operator()() const;
 template <>
-void multiply_batched(MatrixBatch<float> a, MatrixBatch<float> b, std::int64_t batch, float* c,
-                      std::int64_t c_stride, std::int64_t c_distance, bool accumulate);
+void BatchedProduct<float>::operator()() const;
 template <>
-void multiply_batched(MatrixBatch<double> a, MatrixBatch<double> b, std::int64_t batch, double* c,
-                      std::int64_t c_stride, std::int64_t c_distance, bool accumulate);
+void BatchedProduct<double>::operator()() const;
 
 namespace detail {
 

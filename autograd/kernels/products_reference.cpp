@@ -50,8 +50,7 @@ void write(Result&& result, const Product& product, bool accumulate) {
 }  // namespace
 
 template <>
-void multiply(MatrixView<double> a, MatrixView<double> b, double* c, std::int64_t c_stride,
-              bool accumulate) {
+void Product<double>::operator()() const {
   const auto sizes = detail::checked_sizes(a, b, c_stride);
   if (sizes.m == 0 || sizes.n == 0) return;
   if (sizes.k == 0) return detail::write_empty_sum(sizes, c, c_stride, accumulate);
@@ -70,8 +69,7 @@ void multiply(MatrixView<double> a, MatrixView<double> b, double* c, std::int64_
 }
 
 template <>
-void multiply_batched(MatrixBatch<double> a, MatrixBatch<double> b, std::int64_t batch, double* c,
-                      std::int64_t c_stride, std::int64_t c_distance, bool accumulate) {
+void BatchedProduct<double>::operator()() const {
   const auto sizes = detail::checked_sizes(a, b, batch, c_stride, c_distance);
   if (sizes.m == 0 || sizes.n == 0) return;
   for (std::int64_t item = 0; item < batch; ++item) {

@@ -190,7 +190,7 @@ void copy_on_this_thread(T* to, const T* from, const Walk& walk) {
 }  // namespace
 
 template <class T>
-void copy_strided(T* to, const T* from, const Walk& walk) {
+void StridedCopy<T>::operator()() const {
   constexpr double least_bytes = 0x1p16;  // per thread: one or two microseconds
   double bytes = sizeof(T);
   for (int i = 0; i < walk.rank; ++i) {
@@ -213,8 +213,8 @@ void copy_strided(T* to, const T* from, const Walk& walk) {
       });
 }
 
-template void copy_strided(float*, const float*, const Walk&);
-template void copy_strided(double*, const double*, const Walk&);
-template void copy_strided(std::int64_t*, const std::int64_t*, const Walk&);
+template struct StridedCopy<float>;
+template struct StridedCopy<double>;
+template struct StridedCopy<std::int64_t>;
 
 }  // namespace rw::kernels

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include <rewind/autograd/tensor/launch.hpp>
 #include <rewind/autograd/tensor/shape.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 
@@ -37,11 +38,22 @@ Walk walk_over(const Shape& shape, const Strides& to, const Strides& from);
 
 /// to[i . walk.to] = from[i . walk.from] for every index i. The arrays must not overlap.
 template <class T>
-void copy_strided(T* to, const T* from, const Walk& walk);
+struct StridedCopy {
+  T* to;
+  const T* from;
+  Walk walk;
 
-extern template void copy_strided(float*, const float*, const Walk&);
-extern template void copy_strided(double*, const double*, const Walk&);
-extern template void copy_strided(std::int64_t*, const std::int64_t*, const Walk&);
+  void operator()() const;
+};
+
+template <class T>
+void copy_strided(T* to, const T* from, const Walk& walk) {
+  launch(StridedCopy<T>{to, from, walk});
+}
+
+extern template struct StridedCopy<float>;
+extern template struct StridedCopy<double>;
+extern template struct StridedCopy<std::int64_t>;
 
 }  // namespace rw::kernels
 

@@ -22,8 +22,11 @@ struct ClassLoss {
   std::int64_t ignore_index;
   double smoothing;
   Reduction reduction;
-  double scale = 1;  // factor of each row's loss in the sum
 };
+
+/// The factor of each row's loss in the sum, a float64 number that is known once the loss is
+/// computed.
+Tensor make_scale() { return detail::make_tensor({}, DType::float64); }
 
 /// Weights by class, or a single 1 for all classes.
 template <class T>
@@ -87,37 +90,39 @@ void check_target(const char* who, std::int64_t target, std::int64_t row, std::i
               target, row, classes);
 }
 
-/// Calls row_loss(r, t) for the rows that are not ignored; puts the losses, or their sum or mean,
-/// into a new tensor, and sets loss.scale.
+/// Launches a kernel that calls row_loss(r, t) for the rows that are not ignored, puts the losses,
+/// or their sum or mean, into a new tensor, and sets `scale`.
 template <class T, class RowLoss>
-Tensor reduce_rows(ClassLoss& loss, const Tensor& x, const Tensor& targets,
-                   const ClassWeights<T>& weights, RowLoss&& row_loss) {
+Tensor reduce_rows(const ClassLoss& loss, const Tensor& x, const Tensor& targets,
+                   const ClassWeights<T>& weights, Tensor& scale, const RowLoss& row_loss) {
   const bool separate = loss.reduction == Reduction::none;
   Tensor value = detail::make_tensor(separate ? targets.shape() : Shape{}, x.dtype());
-  T* const to = value.mutable_data<T>();
-  const auto* const target = targets.data<std::int64_t>();
-  double total = 0;
-  double weight = 0;
-  for (std::int64_t r = 0, rows = targets.elements(); r < rows; ++r) {
-    const bool counts = target[r] != loss.ignore_index;
-    double term = 0;
-    if (counts) {
-      check_target(loss.who, target[r], r, x.columns());
-      term = row_loss(r, target[r]);
-      total += term;
-      weight += static_cast<double>(weights[target[r]]);
+  launch([=, to = value.mutable_data<T>(), scale = scale.mutable_data<double>(),
+          target = targets.data<std::int64_t>(), rows = targets.elements(), classes = x.columns()] {
+    double total = 0;
+    double weight = 0;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const bool counts = target[r] != loss.ignore_index;
+      double term = 0;
+      if (counts) {
+        check_target(loss.who, target[r], r, classes);
+        term = row_loss(r, target[r]);
+        total += term;
+        weight += static_cast<double>(weights[target[r]]);
+      }
+      if (separate) {
+        to[r] = static_cast<T>(term);
+      }
     }
-    if (separate) {
-      to[r] = static_cast<T>(term);
+    *scale = 1;
+    if (loss.reduction == Reduction::mean) {
+      *scale = weight == 0 ? 0 : 1 / weight;
+      total = weight == 0 ? 0 : total / weight;
     }
-  }
-  if (loss.reduction == Reduction::mean) {
-    loss.scale = weight == 0 ? 0 : 1 / weight;
-    total = weight == 0 ? 0 : total / weight;
-  }
-  if (!separate) {
-    *to = static_cast<T>(total);
-  }
+    if (!separate) {
+      *to = static_cast<T>(total);
+    }
+  });
   return value;
 }
 
@@ -188,7 +193,7 @@ void cross_entropy_gradient_row(double dy, const T* x, std::int64_t classes, std
 template <class T>
 void cross_entropy_gradient(const ClassLoss& loss, const Tensor& dy, const Tensor& x,
                             const Tensor& targets, const Tensor& weights, const Tensor& statistics,
-                            const GradientRows<T>& dx) {
+                            const Tensor& loss_scale, const GradientRows<T>& dx) {
   const std::int64_t classes = x.columns();
   const ClassWeights<T> w(weights);
   const double weight_sum = loss.smoothing > 0 ? w.sum(classes) : 0;
@@ -196,16 +201,17 @@ void cross_entropy_gradient(const ClassLoss& loss, const Tensor& dy, const Tenso
   const auto* const rows = reinterpret_cast<const RowStatistics<T>*>(statistics.data<T>());
   const Tensor dense = contiguous(dy);
   const T* const g = dense.data<T>();
-  dx.each_row([&](auto accumulate, std::int64_t r, T* to) {
+  const double* const scale = loss_scale.data<double>();
+  dx.each_row([=, x_ = rows_of<T>(x)](auto accumulate, std::int64_t r, T* to) {
     if (target[r] == loss.ignore_index) {
       if constexpr (!accumulate) {
         std::fill_n(to, classes, T(0));
       }
       return;
     }
-    const double dloss = loss.reduction == Reduction::none ? double(g[r]) : double(*g) * loss.scale;
+    const double dloss = loss.reduction == Reduction::none ? double(g[r]) : double(*g) * *scale;
     const RowFactors factors(loss, w, target[r], classes);
-    cross_entropy_gradient_row<accumulate()>(dloss, x.row<T>(r), classes, target[r], factors, w,
+    cross_entropy_gradient_row<accumulate()>(dloss, x_.row(r), classes, target[r], factors, w,
                                              weight_sum, rows[r], to);
   });
 }
@@ -218,30 +224,31 @@ struct WeightedTargets {
   Tensor counts;
 };
 WeightedTargets weighted_targets(const ClassLoss& loss, const Shape& shape, DType dtype,
-                                 const Tensor& targets, const Tensor& weights) {
+                                 const Tensor& targets, const Tensor& weights,
+                                 const Tensor& loss_scale) {
   WeightedTargets result{zeros(shape, dtype), zeros(shape.with(-1, 1), dtype),
                          zeros(shape.with(-1, 1), dtype)};
-  const std::int64_t classes = shape.columns();
-  const auto* const target = targets.data<std::int64_t>();
   dispatch_floating(dtype, [&](auto type) {
     using T = decltype(type);
-    const ClassWeights<T> w(weights);
-    const double weight_sum = loss.smoothing > 0 ? w.sum(classes) : 0;
-    T* q = result.q.mutable_data<T>();
-    T* const sum = result.sum.mutable_data<T>();
-    T* const counts = result.counts.mutable_data<T>();
-    for (std::int64_t r = 0; r < targets.elements(); ++r, q += classes) {
-      if (target[r] == loss.ignore_index) {
-        continue;
+    launch([loss, w = ClassWeights<T>(weights), classes = shape.columns(),
+            target = targets.data<std::int64_t>(), rows = targets.elements(),
+            scale = loss_scale.data<double>(), all = result.q.mutable_data<T>(),
+            sum = result.sum.mutable_data<T>(), counts = result.counts.mutable_data<T>()] {
+      const double weight_sum = loss.smoothing > 0 ? w.sum(classes) : 0;
+      T* q = all;
+      for (std::int64_t r = 0; r < rows; ++r, q += classes) {
+        if (target[r] == loss.ignore_index) {
+          continue;
+        }
+        const RowFactors factors(loss, w, target[r], classes);
+        for (std::int64_t c = 0; factors.uniform > 0 && c < classes; ++c) {
+          q[c] = static_cast<T>(*scale * factors.uniform * static_cast<double>(w[c]));
+        }
+        q[target[r]] += static_cast<T>(*scale * factors.target);
+        sum[r] = static_cast<T>(*scale * (factors.target + factors.uniform * weight_sum));
+        counts[r] = 1;
       }
-      const RowFactors factors(loss, w, target[r], classes);
-      for (std::int64_t c = 0; factors.uniform > 0 && c < classes; ++c) {
-        q[c] = static_cast<T>(loss.scale * factors.uniform * static_cast<double>(w[c]));
-      }
-      q[target[r]] += static_cast<T>(loss.scale * factors.target);
-      sum[r] = static_cast<T>(loss.scale * (factors.target + factors.uniform * weight_sum));
-      counts[r] = 1;
-    }
+    });
   });
   return result;
 }
@@ -260,30 +267,35 @@ Tensor cross_entropy_of_indices(const Tensor& logits, const Tensor& indices,
   check_arguments("cross_entropy", logits, indices, options.weights);
   const Tensor targets = contiguous(indices);
   const Tensor weights = weights_or_one(options.weights, logits.dtype());
-  ClassLoss loss{"cross_entropy", options.ignore_index, options.label_smoothing, options.reduction};
+  const ClassLoss loss{"cross_entropy", options.ignore_index, options.label_smoothing,
+                       options.reduction};
   Tensor statistics = detail::make_tensor(Shape{targets.elements(), 2}, logits.dtype());
+  Tensor scale = make_scale();
   const Tensor value = dispatch_floating(logits.dtype(), [&](auto type) {
     using T = decltype(type);
     const ClassWeights<T> w(weights);
     auto* const rows = reinterpret_cast<RowStatistics<T>*>(statistics.mutable_data<T>());
-    return reduce_rows<T>(loss, logits, targets, w, [&](std::int64_t r, std::int64_t t) {
-      return cross_entropy_row(logits.row<T>(r), logits.columns(), t,
-                               RowFactors(loss, w, t, logits.columns()), w, rows[r]);
-    });
+    return reduce_rows<T>(
+        loss, logits, targets, w, scale,
+        [=, x = rows_of<T>(logits), classes = logits.columns()](std::int64_t r, std::int64_t t) {
+          return cross_entropy_row(x.row(r), classes, t, RowFactors(loss, w, t, classes), w,
+                                   rows[r]);
+        });
   });
-  return record("cross_entropy", {logits}, value, saved(logits, targets, weights, statistics),
-                [loss](const Tensor& dy, Gradients& d, const Tensor& x, const Tensor& t,
-                       const Tensor& w, const Tensor& s) {
-                  const auto recorded = [&] {
-                    const WeightedTargets q = weighted_targets(loss, x.shape(), x.dtype(), t, w);
-                    // The content of ignored rows, even NaN, must not reach their gradient.
-                    const Tensor p = softmax(where(q.counts, x, 0));
-                    return (p * q.sum - q.q) * by_rows(loss, dy, x.shape());
-                  };
-                  d.add_rows(0, recorded, [&](const auto& dx) {
-                    cross_entropy_gradient(loss, dy, x, t, w, s, dx);
-                  });
-                });
+  return record(
+      "cross_entropy", {logits}, value, saved(logits, targets, weights, statistics, scale),
+      [loss](const Tensor& dy, Gradients& d, const Tensor& x, const Tensor& t, const Tensor& w,
+             const Tensor& s, const Tensor& scale_) {
+        const auto recorded = [&] {
+          const WeightedTargets q = weighted_targets(loss, x.shape(), x.dtype(), t, w, scale_);
+          // The content of ignored rows, even NaN, must not reach their gradient.
+          const Tensor p = softmax(where(q.counts, x, 0));
+          return (p * q.sum - q.q) * by_rows(loss, dy, x.shape());
+        };
+        d.add_rows(0, recorded, [&](const auto& dx) {
+          cross_entropy_gradient(loss, dy, x, t, w, s, scale_, dx);
+        });
+      });
 }
 
 Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& targets,
@@ -326,23 +338,25 @@ Tensor nll(const Tensor& log_probabilities, const Tensor& indices, const NllOpti
   check_arguments("nll", x, indices, options.weights);
   const Tensor targets = contiguous(indices);
   const Tensor weights = weights_or_one(options.weights, x.dtype());
-  ClassLoss loss{"nll", options.ignore_index, 0.0, options.reduction};
+  const ClassLoss loss{"nll", options.ignore_index, 0.0, options.reduction};
+  Tensor scale = make_scale();
   const Tensor value = dispatch_floating(x.dtype(), [&](auto type) {
     using T = decltype(type);
     const ClassWeights<T> w(weights);
-    return reduce_rows<T>(loss, x, targets, w, [&](std::int64_t r, std::int64_t t) {
-      const T log_p = x.row<T>(r)[t];
-      return times(static_cast<double>(w[t]), 0.0 - static_cast<double>(log_p));
-    });
+    return reduce_rows<T>(
+        loss, x, targets, w, scale, [=, x_ = rows_of<T>(x)](std::int64_t r, std::int64_t t) {
+          return times(static_cast<double>(w[t]), 0.0 - static_cast<double>(x_.row(r)[t]));
+        });
   });
-  return record("nll", {x}, value, saved(targets, weights),
-                [loss, shape = x.shape(), dtype = x.dtype()](const Tensor& dy, Gradients& d,
-                                                             const Tensor& t, const Tensor& w) {
-                  d.add(0, [&] {
-                    const WeightedTargets q = weighted_targets(loss, shape, dtype, t, w);
-                    return -(q.q * by_rows(loss, dy, shape));
-                  });
-                });
+  return record(
+      "nll", {x}, value, saved(targets, weights, scale),
+      [loss, shape = x.shape(), dtype = x.dtype()](const Tensor& dy, Gradients& d, const Tensor& t,
+                                                   const Tensor& w, const Tensor& scale_) {
+        d.add(0, [&] {
+          const WeightedTargets q = weighted_targets(loss, shape, dtype, t, w, scale_);
+          return -(q.q * by_rows(loss, dy, shape));
+        });
+      });
 }
 
 }  // namespace rw

@@ -137,8 +137,10 @@ const Tensor& detail::GrowingConcat::put(std::size_t i, std::int64_t begin, std:
   const std::int64_t offset = begin * whole_.shape().product(1, whole_.rank());
   dispatch(part.dtype(), [&](auto type) {
     using T = decltype(type);
-    kernels::copy_rows(reinterpret_cast<T*>(whole_.body().data) + offset, columns, part.data<T>(),
-                       part.row_stride(), part.elements() == 0 ? 0 : part.rows(), columns);
+    launch([to = reinterpret_cast<T*>(whole_.body().data) + offset, columns, from = part.data<T>(),
+            stride = part.row_stride(), rows = part.elements() == 0 ? 0 : part.rows()] {
+      kernels::copy_rows(to, columns, from, stride, rows, columns);
+    });
   });
   const Link link = link_of(part);
   return parts_[i] = make_view(whole_, link, expected, offset, columns, 0, link.row_stride);

@@ -21,15 +21,15 @@ void check_index_type(const char* who, const Tensor& indices) {
 Tensor checked_indices(const char* who, const Tensor& indices, std::int64_t size) {
   check_index_type(who, indices);
   Tensor dense = indices.is_contiguous() ? indices.detach() : detail::copy_of(indices);
-  const std::int64_t* const begin = dense.data<std::int64_t>();
-  const std::int64_t* const end = begin + dense.elements();
-  const std::int64_t* const bad =
-      std::find_if(begin, end, [size](std::int64_t index) { return index < 0 || index >= size; });
-  if (bad != end) [[unlikely]] {
-    throw ShapeError(fmt::format("{}: index {} at position {} is out of range, expected [0, {})",
-                                 who, *bad, detail::place_name(indices.shape(), bad - begin),
-                                 size));
-  }
+  launch([who, size, shape = indices.shape(), begin = dense.data<std::int64_t>()] {
+    const std::int64_t* const end = begin + shape.elements();
+    const std::int64_t* const bad =
+        std::find_if(begin, end, [size](std::int64_t index) { return index < 0 || index >= size; });
+    if (bad != end) [[unlikely]] {
+      throw ShapeError(fmt::format("{}: index {} at position {} is out of range, expected [0, {})",
+                                   who, *bad, detail::place_name(shape, bad - begin), size));
+    }
+  });
   return dense;
 }
 
@@ -42,13 +42,11 @@ Shape appended(const char* who, const Shape& indices, std::int64_t size) {
 }
 
 /// Calls `body(whole, part, rows, columns)` for each slice: its start in the array of `shape` (rows
-/// `whole_stride` apart) that is indexed along `axis`, its start in the array of selected slices
-/// (rows `part_stride` apart), and its extent.
+/// `whole_stride` apart) that is indexed along `axis` by `n` indices, its start in the array of
+/// selected slices (rows `part_stride` apart), and its extent.
 template <class Body>
 void for_each_slice(const Shape& shape, std::int64_t whole_stride, std::int64_t part_stride,
-                    int axis, const Tensor& indices, const Body& body) {
-  const std::int64_t* const index = indices.data<std::int64_t>();
-  const std::int64_t n = indices.elements();
+                    int axis, const std::int64_t* index, std::int64_t n, const Body& body) {
   const std::int64_t outer = shape.product(0, axis);
   const std::int64_t size = shape[axis];
   const bool last = axis + 1 == shape.rank();
@@ -74,13 +72,15 @@ void add_slices(void* whole, const Shape& shape, std::int64_t whole_stride, int 
   }
   dispatch(part.dtype(), [&](auto type) {
     using T = decltype(type);
-    T* const to = static_cast<T*>(whole);
-    const T* const from = part.data<T>();
-    for_each_slice(shape, whole_stride, part.row_stride(), axis, indices,
-                   [&](std::int64_t w, std::int64_t p, std::int64_t rows, std::int64_t columns) {
-                     kernels::add_rows(to + w, whole_stride, from + p, part.row_stride(), rows,
-                                       columns);
-                   });
+    launch([to = static_cast<T*>(whole), shape, whole_stride, axis,
+            index = indices.data<std::int64_t>(), n = indices.elements(), from = part.data<T>(),
+            part_stride = part.row_stride()] {
+      for_each_slice(shape, whole_stride, part_stride, axis, index, n,
+                     [&](std::int64_t w, std::int64_t p, std::int64_t rows, std::int64_t columns) {
+                       kernels::add_rows(to + w, whole_stride, from + p, part_stride, rows,
+                                         columns);
+                     });
+    });
   });
 }
 
@@ -91,13 +91,15 @@ Tensor selected(const Tensor& x, const Shape& result, const Tensor& indices, int
   }
   dispatch(x.dtype(), [&](auto type) {
     using T = decltype(type);
-    T* const to = y.mutable_data<T>();
-    const T* const from = x.data<T>();
-    for_each_slice(x.shape(), x.row_stride(), y.columns(), axis, indices,
-                   [&](std::int64_t w, std::int64_t p, std::int64_t rows, std::int64_t columns) {
-                     kernels::copy_rows(to + p, y.columns(), from + w, x.row_stride(), rows,
-                                        columns);
-                   });
+    launch([to = y.mutable_data<T>(), part_stride = y.columns(), axis,
+            index = indices.data<std::int64_t>(), n = indices.elements(), from = x.data<T>(),
+            shape = x.shape(), whole_stride = x.row_stride()] {
+      for_each_slice(shape, whole_stride, part_stride, axis, index, n,
+                     [&](std::int64_t w, std::int64_t p, std::int64_t rows, std::int64_t columns) {
+                       kernels::copy_rows(to + p, part_stride, from + w, whole_stride, rows,
+                                          columns);
+                     });
+    });
   });
   return y;
 }
@@ -113,17 +115,15 @@ void add_selected_gradient(const Tensor& dy, Gradients& d, const Shape& shape, i
       });
 }
 
-/// Calls `body(whole, part)` for each element of `indices`: the offset of the element that it
-/// selects along `axis` in the array with `strides`, and its own offset in an array of its shape
-/// with rows `part_stride` apart.
+/// Calls `body(whole, part)` for each index of `shape`: the offset of the element that it selects
+/// along `axis` in the array with `strides`, and its own offset in an array of its shape with rows
+/// `part_stride` apart.
 template <class Body>
-void for_each_element(const Tensor& indices, int axis, const kernels::Strides& strides,
-                      std::int64_t part_stride, const Body& body) {
-  const Shape& shape = indices.shape();
+void for_each_element(const std::int64_t* index, const Shape& shape, int axis,
+                      const kernels::Strides& strides, std::int64_t part_stride, const Body& body) {
   if (shape.elements() == 0) {
     return;
   }
-  const std::int64_t* index = indices.data<std::int64_t>();
   const std::int64_t step = strides[static_cast<std::size_t>(axis)];
   const std::int64_t along_row = axis + 1 == shape.rank() ? 0 : 1;
   kernels::Strides at{};
@@ -151,10 +151,11 @@ void add_elements(void* whole, const kernels::Strides& strides, int axis, const 
                   const Tensor& part) {
   dispatch(part.dtype(), [&](auto type) {
     using T = decltype(type);
-    T* const to = static_cast<T*>(whole);
-    const T* const from = part.data<T>();
-    for_each_element(indices, axis, strides, part.row_stride(),
-                     [&](std::int64_t w, std::int64_t p) { to[w] += from[p]; });
+    launch([to = static_cast<T*>(whole), strides, axis, index = indices.data<std::int64_t>(),
+            shape = indices.shape(), from = part.data<T>(), stride = part.row_stride()] {
+      for_each_element(index, shape, axis, strides, stride,
+                       [&](std::int64_t w, std::int64_t p) { to[w] += from[p]; });
+    });
   });
 }
 
@@ -235,10 +236,12 @@ Tensor gather(const Tensor& x, const Tensor& indices, int axis) {
   Tensor y = detail::make_tensor(chosen.shape(), x.dtype());
   dispatch(x.dtype(), [&](auto type) {
     using T = decltype(type);
-    T* const to = y.mutable_data<T>();
-    const T* const from = x.data<T>();
-    for_each_element(chosen, front, kernels::strides_of(x), y.columns(),
-                     [&](std::int64_t w, std::int64_t p) { to[p] = from[w]; });
+    launch([to = y.mutable_data<T>(), columns = y.columns(), front,
+            index = chosen.data<std::int64_t>(), shape = chosen.shape(), from = x.data<T>(),
+            strides = kernels::strides_of(x)] {
+      for_each_element(index, shape, front, strides, columns,
+                       [&](std::int64_t w, std::int64_t p) { to[p] = from[w]; });
+    });
   });
   return record("gather", {x}, std::move(y), saved(chosen),
                 [shape = x.shape(), front](const Tensor& dy, Gradients& d, const Tensor& chosen_) {
@@ -268,11 +271,12 @@ Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype) {
   Tensor y = zeros(shape, dtype);
   dispatch(dtype, [&](auto type) {
     using T = decltype(type);
-    T* to = y.mutable_data<T>();
-    const std::int64_t* const index = chosen.data<std::int64_t>();
-    for (std::int64_t i = 0; i < chosen.elements(); ++i, to += classes) {
-      to[index[i]] = T(1);
-    }
+    launch([to = y.mutable_data<T>(), classes, index = chosen.data<std::int64_t>(),
+            n = chosen.elements()] {
+      for (std::int64_t i = 0; i < n; ++i) {
+        to[i * classes + index[i]] = T(1);
+      }
+    });
   });
   return y;
 }

@@ -123,10 +123,11 @@ Tensor make_sum(std::int64_t rows, std::int64_t columns, DType dtype) {
   if (stride > columns) {
     dispatch_floating(dtype, [&](auto type) {
       using T = decltype(type);
-      T* const spare = y.mutable_data<T>() + columns;
-      for (std::int64_t r = 0; r < rows; ++r) {
-        std::fill_n(spare + r * stride, stride - columns, T{0});
-      }
+      launch([spare = y.mutable_data<T>() + columns, rows, columns, stride] {
+        for (std::int64_t r = 0; r < rows; ++r) {
+          std::fill_n(spare + r * stride, stride - columns, T{0});
+        }
+      });
     });
   }
   return y;

@@ -199,10 +199,12 @@ Tensor pad(const Tensor& x, int axis, std::int64_t before, std::int64_t after, d
   dispatch(x.dtype(), [&](auto type) {
     using T = decltype(type);
     T* const data = y.mutable_data<T>();
-    for (std::int64_t begin = 0; begin < y.elements(); begin += block) {
-      std::fill_n(data + begin, before * inner, static_cast<T>(value));
-      std::fill_n(data + begin + (before + size) * inner, after * inner, static_cast<T>(value));
-    }
+    launch([=, elements = y.elements(), value = static_cast<T>(value)] {
+      for (std::int64_t begin = 0; begin < elements; begin += block) {
+        std::fill_n(data + begin, before * inner, value);
+        std::fill_n(data + begin + (before + size) * inner, after * inner, value);
+      }
+    });
     kernels::copy_strided(data + before * inner, x.data<T>(),
                           kernels::walk_over(shape, to, kernels::strides_of(x)));
   });
@@ -223,15 +225,15 @@ Tensor cumsum(const Tensor& x, int axis, bool reversed) {
   dispatch(x.dtype(), [&](auto type) {
     using T = decltype(type);
     using Sum = std::conditional_t<std::is_integral_v<T>, std::uint64_t, double>;
-    T* const to = y.mutable_data<T>();
-    const T* const from = dense.data<T>();
-    if (inner == 1) {
-      running_sums<8, Sum>(to, from, outer, n, n, 1, reversed);
-      return;
-    }
-    for (std::int64_t begin = 0; begin < x.elements(); begin += n * inner) {
-      running_sums<64, Sum>(to + begin, from + begin, inner, 1, n, inner, reversed);
-    }
+    launch([=, to = y.mutable_data<T>(), from = dense.data<T>()] {
+      if (inner == 1) {
+        running_sums<8, Sum>(to, from, outer, n, n, 1, reversed);
+        return;
+      }
+      for (std::int64_t begin = 0; begin < outer * n * inner; begin += n * inner) {
+        running_sums<64, Sum>(to + begin, from + begin, inner, 1, n, inner, reversed);
+      }
+    });
   });
   return record("cumsum", {x}, std::move(y), saved(),
                 [front, reversed](const Tensor& dy, Gradients& d) {

@@ -107,15 +107,16 @@ Tensor index_of_extreme(const char* who, const Tensor& x, int axis, bool keep) {
     Tensor dense = x.detach();
     const int front = detail::front_axis(who, x.shape(), axis);
     const ReducedRun<T> run = detail::run_of<T>(dense, front, front + 1);
-    auto* const to = result.mutable_data<std::int64_t>();
-    for (std::int64_t o = 0; o < run.outer; ++o) {
-      const T* const from = run.data + o * run.outer_step;
-      if (run.along_rows()) {
-        to[o] = kernels::index_of_extreme<Pick>(from, run.n);
-      } else {
-        kernels::indices_of_extremes<Pick>(from, run.n, run.step, run.inner, to + o * run.inner);
+    launch([run, to = result.mutable_data<std::int64_t>()] {
+      for (std::int64_t o = 0; o < run.outer; ++o) {
+        const T* const from = run.data + o * run.outer_step;
+        if (run.along_rows()) {
+          to[o] = kernels::index_of_extreme<Pick>(from, run.n);
+        } else {
+          kernels::indices_of_extremes<Pick>(from, run.n, run.step, run.inner, to + o * run.inner);
+        }
       }
-    }
+    });
   });
   return result;
 }

@@ -66,15 +66,17 @@ void log_softmax_gradient_row(const T* dy, const T* y, std::int64_t n, T* dx) {
 
 /// A new tensor of x's shape, computed row by row with row(x, n, y).
 template <class Row>
-Tensor map_rows(const Tensor& x, Row&& row) {
+Tensor map_rows(const Tensor& x, const Row& row) {
   Tensor y = detail::make_tensor(x.shape(), x.dtype());
   if (x.elements() > 0) {
     dispatch_floating(x.dtype(), [&](auto type) {
       using T = decltype(type);
-      T* const to = y.mutable_data<T>();
-      for (std::int64_t r = 0; r < x.rows(); ++r) {
-        row(x.row<T>(r), x.columns(), to + r * y.row_stride());
-      }
+      launch([row, from = rows_of<T>(x), rows = x.rows(), columns = x.columns(),
+              to = y.mutable_data<T>()] {
+        for (std::int64_t r = 0; r < rows; ++r) {
+          row(from.row(r), columns, to + r * columns);
+        }
+      });
     });
   }
   return y;
@@ -83,31 +85,33 @@ Tensor map_rows(const Tensor& x, Row&& row) {
 Tensor softmax_of_columns(const Tensor& x) {
   const Tensor value =
       map_rows(x, []<class T>(const T* from, std::int64_t n, T* to) { softmax_row(from, n, to); });
-  return record(
-      "softmax", {x}, value, saved(value), [](const Tensor& dy, Gradients& d, const Tensor& y) {
-        d.add_rows(
-            0, [&] { return y * (dy - sum(dy * y, {-1}, true)); },
-            [&]<class T>(const GradientRows<T>& dx) {
-              dx.each_row([&](auto accumulate, std::int64_t r, T* to) {
-                softmax_gradient_row<accumulate()>(dy.row<T>(r), y.row<T>(r), dx.columns, to);
-              });
-            });
-      });
+  return record("softmax", {x}, value, saved(value),
+                [](const Tensor& dy, Gradients& d, const Tensor& y) {
+                  d.add_rows(
+                      0, [&] { return y * (dy - sum(dy * y, {-1}, true)); },
+                      [&]<class T>(const GradientRows<T>& dx) {
+                        dx.each_row([dy_ = rows_of<T>(dy), y_ = rows_of<T>(y), n = dx.columns](
+                                        auto accumulate, std::int64_t r, T* to) {
+                          softmax_gradient_row<accumulate()>(dy_.row(r), y_.row(r), n, to);
+                        });
+                      });
+                });
 }
 
 Tensor log_softmax_of_columns(const Tensor& x) {
   const Tensor value = map_rows(
       x, []<class T>(const T* from, std::int64_t n, T* to) { log_softmax_row(from, n, to); });
-  return record(
-      "log_softmax", {x}, value, saved(value), [](const Tensor& dy, Gradients& d, const Tensor& y) {
-        d.add_rows(
-            0, [&] { return dy - exp(y) * sum(dy, {-1}, true); },
-            [&]<class T>(const GradientRows<T>& dx) {
-              dx.each_row([&](auto accumulate, std::int64_t r, T* to) {
-                log_softmax_gradient_row<accumulate()>(dy.row<T>(r), y.row<T>(r), dx.columns, to);
-              });
-            });
-      });
+  return record("log_softmax", {x}, value, saved(value),
+                [](const Tensor& dy, Gradients& d, const Tensor& y) {
+                  d.add_rows(
+                      0, [&] { return dy - exp(y) * sum(dy, {-1}, true); },
+                      [&]<class T>(const GradientRows<T>& dx) {
+                        dx.each_row([dy_ = rows_of<T>(dy), y_ = rows_of<T>(y), n = dx.columns](
+                                        auto accumulate, std::int64_t r, T* to) {
+                          log_softmax_gradient_row<accumulate()>(dy_.row(r), y_.row(r), n, to);
+                        });
+                      });
+                });
 }
 
 template <class Operation>

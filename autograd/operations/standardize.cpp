@@ -105,30 +105,32 @@ Tensor standardize(const Tensor& x, double epsilon) {
       using T = decltype(type);
       Tensor y = outputs[0];
       Tensor scale = outputs[1];
-      T* const to = y.mutable_data<T>();
-      T* const scales = scale.mutable_data<T>();
-      for (std::int64_t r = 0; r < x.rows(); ++r) {
-        scales[r] = standardize_row(x.row<T>(r), x.columns(), epsilon, to + r * y.row_stride());
-      }
+      launch([from = rows_of<T>(x), rows = x.rows(), columns = x.columns(), epsilon,
+              to = y.mutable_data<T>(), scales = scale.mutable_data<T>()] {
+        for (std::int64_t r = 0; r < rows; ++r) {
+          scales[r] = standardize_row(from.row(r), columns, epsilon, to + r * columns);
+        }
+      });
     });
   }
   const std::array<TensorRef, 1> inputs{x};
-  record_several("standardize", inputs, outputs, saved(outputs[0], outputs[1]),
-                 [](Gradients& d, const Tensor& y, const Tensor& scale) {
-                   const Tensor& dy = d.cotangent(0);
-                   const Tensor& dscale = d.cotangent(1);
-                   const auto recorded = [&] { return standardize_gradient(dy, dscale, y, scale); };
-                   if (dscale.defined()) {
-                     d.add(0, recorded);
-                     return;
-                   }
-                   d.add_rows(0, recorded, [&]<class T>(const GradientRows<T>& dx) {
-                     dx.each_row([&](auto accumulate, std::int64_t r, T* to) {
-                       standardize_gradient_row<accumulate()>(dy.row<T>(r), y.row<T>(r), dx.columns,
-                                                              scale.data<T>()[r], to);
-                     });
-                   });
-                 });
+  record_several(
+      "standardize", inputs, outputs, saved(outputs[0], outputs[1]),
+      [](Gradients& d, const Tensor& y, const Tensor& scale) {
+        const Tensor& dy = d.cotangent(0);
+        const Tensor& dscale = d.cotangent(1);
+        const auto recorded = [&] { return standardize_gradient(dy, dscale, y, scale); };
+        if (dscale.defined()) {
+          d.add(0, recorded);
+          return;
+        }
+        d.add_rows(0, recorded, [&]<class T>(const GradientRows<T>& dx) {
+          dx.each_row([dy_ = rows_of<T>(dy), y_ = rows_of<T>(y), n = dx.columns,
+                       scales = scale.data<T>()](auto accumulate, std::int64_t r, T* to) {
+            standardize_gradient_row<accumulate()>(dy_.row(r), y_.row(r), n, scales[r], to);
+          });
+        });
+      });
   return outputs[0];
 }
 

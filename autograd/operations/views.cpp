@@ -33,9 +33,10 @@ Tensor copied_slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t 
   const std::int64_t size = shape[axis];
   dispatch(x.dtype(), [&](auto type) {
     using T = decltype(type);
-    kernels::copy_rows<T>(y.mutable_data<T>(), (end - begin) * inner,
-                          dense.data<T>() + begin * inner, size * inner, outer,
-                          (end - begin) * inner);
+    launch([to = y.mutable_data<T>(), from = dense.data<T>() + begin * inner, stride = size * inner,
+            outer, columns = (end - begin) * inner] {
+      kernels::copy_rows(to, columns, from, stride, outer, columns);
+    });
   });
   return record("slice", {dense}, std::move(y), saved(),
                 [shape, axis, begin, end](const Tensor& dy, Gradients& d) {
@@ -91,8 +92,10 @@ Tensor place(const Tensor& x, const Shape& shape, int axis, std::int64_t begin, 
   const std::int64_t inner = shape.product(axis + 1, shape.rank());
   dispatch(x.dtype(), [&](auto type) {
     using T = decltype(type);
-    kernels::copy_rows<T>(y.mutable_data<T>() + begin * inner, shape[axis] * inner, dense.data<T>(),
-                          (end - begin) * inner, outer, (end - begin) * inner);
+    launch([to = y.mutable_data<T>() + begin * inner, stride = shape[axis] * inner,
+            from = dense.data<T>(), outer, columns = (end - begin) * inner] {
+      kernels::copy_rows(to, stride, from, columns, outer, columns);
+    });
   });
   return record("place", {dense}, std::move(y), saved(),
                 [axis, begin, end](const Tensor& dy, Gradients& d) {

@@ -17,25 +17,40 @@ Tensor Tensor::clone() const {
 
 namespace {
 
-template <class To, class From>
-Tensor converted(const Tensor& x) {
-  Tensor t = detail::make_tensor(x.shape(), dtype_of<To>);
-  const From* const from = x.data<From>();
-  To* to = t.mutable_data<To>();
-  for (std::int64_t r = 0, rows = x.elements() == 0 ? 0 : x.rows(); r < rows; ++r) {
-    for (std::int64_t c = 0; c < x.columns(); ++c) {
-      const From value = from[r * x.row_stride() + c];
-      if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
-        if (!detail::fits_int64(value)) [[unlikely]] {
-          throw UsageError(
-              fmt::format("to: element {} of {} is {}, which cannot be converted to int64",
-                          detail::place_name(x.shape(), r * x.columns() + c), detail::Described{x},
-                          detail::plain_nan(value)));
-        }
+/// Throws UsageError if a number cannot become int64. `described` is the tensor in the message.
+template <class From, class DescribedAs>
+void check_numbers(const ConstRows<From>& from, const Shape& shape, const DescribedAs& described) {
+  const std::int64_t columns = shape.columns();
+  for (std::int64_t r = 0, rows = shape.elements() == 0 ? 0 : shape.rows(); r < rows; ++r) {
+    for (std::int64_t c = 0; c < columns; ++c) {
+      const From value = from.row(r)[c];
+      if (!detail::fits_int64(value)) [[unlikely]] {
+        throw UsageError(fmt::format(
+            "to: element {} of {} is {}, which cannot be converted to int64",
+            detail::place_name(shape, r * columns + c), described, detail::plain_nan(value)));
       }
-      *to++ = static_cast<To>(value);
     }
   }
+}
+
+template <class To, class From>
+Tensor converted(const Tensor& x) {
+  constexpr bool may_not_fit = std::is_integral_v<To> && std::is_floating_point_v<From>;
+  if constexpr (may_not_fit) {
+    check_numbers(rows_of<From>(x), x.shape(), detail::Described{x});
+  }
+  Tensor t = detail::make_tensor(x.shape(), dtype_of<To>);
+  launch([from = rows_of<From>(x), shape = x.shape(), to = t.mutable_data<To>()] {
+    if constexpr (may_not_fit) {
+      check_numbers(from, shape, shape);  // of a replay
+    }
+    const std::int64_t columns = shape.columns();
+    for (std::int64_t r = 0, rows = shape.elements() == 0 ? 0 : shape.rows(); r < rows; ++r) {
+      for (std::int64_t c = 0; c < columns; ++c) {
+        to[r * columns + c] = static_cast<To>(from.row(r)[c]);
+      }
+    }
+  });
   return t;
 }
 

@@ -8,6 +8,7 @@
 
 #include <rewind/autograd/tape/node.hpp>
 #include <rewind/autograd/tape/operand.hpp>
+#include <rewind/autograd/tensor/launch.hpp>
 
 namespace rw {
 
@@ -73,23 +74,43 @@ struct GradientRows {
   void specialize(Body&& body) const {
     accumulate ? body(std::true_type{}) : body(std::false_type{});
   }
-  /// Calls body(accumulate, r, row) for every row, with a constant as above.
+  /// Launches a kernel that calls body(accumulate, r, row) for every row, with a constant as above
+  /// (Note [Launches]).
   template <class Body>
-  void each_row(Body&& body) const {
-    specialize([&](auto constant) {
-      for (std::int64_t r = 0; r < rows; ++r) {
-        body(constant, r, row(r));
-      }
+  void each_row(const Body& body) const {
+    launch([rows_ = *this, body] {
+      rows_.specialize([&](auto constant) {
+        for (std::int64_t r = 0; r < rows_.rows; ++r) {
+          body(constant, r, rows_.row(r));
+        }
+      });
     });
   }
   /// Initialises the gradient with zeros if it holds no contribution yet.
   void clear_if_new() {
-    for (std::int64_t r = 0; !accumulate && r < rows; ++r) {
-      std::fill_n(row(r), columns, T(0));
+    if (!accumulate) {
+      launch([rows_ = *this] {
+        for (std::int64_t r = 0; r < rows_.rows; ++r) {
+          std::fill_n(rows_.row(r), rows_.columns, T(0));
+        }
+      });
     }
     accumulate = true;
   }
 };
+
+/// The rows of a tensor, for a kernel (Note [Launches]).
+template <class T>
+struct ConstRows {
+  const T* data;
+  std::int64_t stride;
+
+  const T* row(std::int64_t r) const { return data + r * stride; }
+};
+template <class T>
+ConstRows<T> rows_of(const Tensor& x) {
+  return {x.data<T>(), x.row_stride()};
+}
 
 /// What a gradient rule writes to: the gradients of its operation's inputs.
 class Gradients {

@@ -1,5 +1,6 @@
 #pragma once
-// How an operation is written: compute the value, then record() it with its gradient rule.
+// How an operation is written: compute the value in kernels that it launches, then record() it with
+// its gradient rule.
 
 #include <array>
 #include <concepts>
@@ -11,6 +12,7 @@
 #include <rewind/autograd/tape/gradients.hpp>
 #include <rewind/autograd/tape/node.hpp>
 #include <rewind/autograd/tape/operand.hpp>
+#include <rewind/autograd/tensor/launch.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 #include <rewind/autograd/tensor/thread_scope.hpp>
 
@@ -34,10 +36,13 @@ class TensorRef {
 
 namespace detail {
 
+class CaptureLog;
+
 /// The calling thread's state: tells record() whether there is anything to do.
 struct Context {
   Tape* tape = nullptr;            // operations are recorded here
   AnomalyMode* anomaly = nullptr;  // look for NaN and infinity
+  CaptureLog* capture = nullptr;   // a capture is under way
 };
 // Note [One variable per process]
 extern constinit thread_local Context context;
@@ -48,6 +53,9 @@ extern constinit thread_local ThreadScope<AnomalyMode>* anomaly_scopes;
 /// it.
 Node* begin_node(const char* name, std::span<const TensorRef> inputs,
                  std::span<const Tensor> outputs, std::size_t saved_count, std::size_t rule_bytes);
+/// For a capture.
+void note_operation(const char* name, std::span<const TensorRef> inputs,
+                    std::span<const Tensor> outputs);
 /// For AnomalyMode: throw a NonFiniteError that names the operation and, if it did not produce the
 /// first NaN or infinity itself, the input that contained it.
 void check_finite_outputs(const char* name, std::span<const TensorRef> inputs,
@@ -83,11 +91,14 @@ void record(const char* name, std::span<const TensorRef> inputs, std::span<const
                 "a gradient rule captures only plain values; pass tensors through saved(...), "
                 "which also guards their versions");
   static_assert(alignof(Rule) <= 8);
-  if (context.tape == nullptr && context.anomaly == nullptr) {
+  if (context.tape == nullptr && context.anomaly == nullptr && context.capture == nullptr) {
     return;
   }
   if (context.anomaly != nullptr) {
     check_finite_outputs(name, inputs, outputs);
+  }
+  if (context.capture != nullptr) {
+    note_operation(name, inputs, outputs);
   }
   Node* const node =
       context.tape == nullptr ? nullptr : begin_node(name, inputs, outputs, N, sizeof(Rule));
@@ -121,6 +132,8 @@ std::array<TensorRef, sizeof...(T)> saved(const T&... tensors) {
 ///       return record("scale", {x}, x * k, saved(),
 ///                     [k](const Tensor& dy, Gradients& d) { d.add(0, [&] { return dy * k; }); });
 ///     }
+///
+/// Loops of your own over memory go into launch(), so that capture() can repeat them.
 template <std::size_t N, class Rule>
 Tensor record(const char* name, std::initializer_list<TensorRef> inputs, Tensor value,
               const std::array<TensorRef, N>& saved, Rule rule) {

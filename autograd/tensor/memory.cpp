@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include <rewind/autograd/tensor/capture_memory.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 
 namespace rw {
@@ -108,6 +109,35 @@ struct __attribute__((visibility("hidden"))) Pool : Owner {
       count(size_class);
     }
     return block;
+  }
+  /// A block that was never used before.
+  Block* make(std::uint32_t size_class) {
+    const std::size_t capacity = capacity_of(size_class);
+    auto* const block =
+        new (::operator new (sizeof(Block) + capacity, std::align_val_t{64})) Block(*this);
+    block->size_class = static_cast<std::uint16_t>(size_class);
+    held_bytes += static_cast<std::int64_t>(capacity);
+    count(size_class);
+    return block;
+  }
+  /// Adds a reference to each of `blocks`, which may be free.
+  void hold(std::vector<Block*>& blocks) noexcept {
+    for (Block* const block : blocks) {
+      block->retain();
+    }
+    std::ranges::sort(blocks);
+    for (Block*& list : free_lists) {
+      for (Block** place = &list; *place != nullptr;) {
+        Block* const block = *place;
+        if (std::ranges::binary_search(blocks, block)) {
+          *place = block->next;
+          block->restart(*this);
+          count(block->size_class);
+        } else {
+          place = &block->next;
+        }
+      }
+    }
   }
   void trim() noexcept {
     for (Block*& list : free_lists) {
@@ -269,18 +299,13 @@ Pool* current_pool() {
     if (Block* const block = pool->take(size_class)) {
       return block;
     }
+    return pool->make(size_class);
   }
-  const std::size_t capacity = capacity_of(size_class);
-  const Owner& owner = pool == nullptr ? no_owner : *pool;
   auto* const block =
-      new (::operator new (sizeof(Block) + capacity, std::align_val_t{64})) Block(owner);
+      new (::operator new (sizeof(Block) + capacity_of(size_class), std::align_val_t{64}))
+          Block(no_owner);
   block->size_class = static_cast<std::uint16_t>(size_class);
-  if (pool != nullptr) {
-    pool->held_bytes += static_cast<std::int64_t>(capacity);
-    pool->count(size_class);
-  } else {
-    block->share();
-  }
+  block->share();
   return block;
 }
 
@@ -305,7 +330,9 @@ Pool* Pool::begin() {
 void Pool::end() noexcept {
   const std::lock_guard lock(abandoned_pools.mutex);
   abandoned.store(true);  // first: from now on, whoever queues something also settles it
-  this_pool = nullptr;
+  if (this_pool == this) {
+    this_pool = nullptr;
+  }
   next_abandoned = abandoned_pools.first;
   abandoned_pools.first = this;
   settle_abandoned_pools();
@@ -326,11 +353,17 @@ Counted::Counted() noexcept {
   }
 }
 
-Block* allocate_block(std::size_t bytes) {
+namespace {
+std::uint32_t size_class_of(std::size_t bytes) {
   if (bytes > std::numeric_limits<std::size_t>::max() / 4) [[unlikely]] {
     throw std::bad_alloc();
   }
-  const std::uint32_t size_class = class_of(bytes);
+  return class_of(bytes);
+}
+}  // namespace
+
+Block* allocate_block(std::size_t bytes) {
+  const std::uint32_t size_class = size_class_of(bytes);
   if (Pool* const pool = this_pool; pool != nullptr) [[likely]] {
     if (Block* const block = pool->take(size_class)) [[likely]] {
       return block;
@@ -363,6 +396,37 @@ void settle(TensorBody* body) noexcept {
 }
 
 bool settle_shared(Counted& object) noexcept { return Pool::finish_release(object); }
+
+std::size_t capacity_of(const Block& block) noexcept { return capacity_of(block.size_class); }
+
+constinit thread_local CaptureMemory* capture_memory = nullptr;
+
+// A pool of its own, from which nothing is ever taken twice: memory that an operation frees is not
+// used again by a later one. Until the end no reference is held, so that operations still find out
+// what they alone can read (Note [Ownership]).
+CaptureMemory::CaptureMemory() : pool_(Pool::begin()) { capture_memory = this; }
+
+Block* CaptureMemory::allocate(std::size_t bytes) {
+  Block* const block = pool_->make(size_class_of(bytes));
+  blocks_.push_back(block);
+  set_.insert(block);
+  return block;
+}
+
+void CaptureMemory::end() noexcept {
+  if (std::exchange(is_open_, false)) {
+    capture_memory = nullptr;
+    pool_->hold(blocks_);
+    pool_->end();
+  }
+}
+
+CaptureMemory::~CaptureMemory() {
+  end();
+  for (Block* const block : blocks_) {
+    release(block);
+  }
+}
 
 }  // namespace detail
 

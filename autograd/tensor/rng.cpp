@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include <rewind/autograd/tensor/launch.hpp>
 #include <rewind/autograd/tensor/rng.hpp>
 #include <rewind/autograd/tensor/splitmix.hpp>
 
@@ -40,6 +41,7 @@ T scaled(double unit, double low, double high) {
 /// Two independent standard normal numbers: a random point in the unit disc, scaled (Marsaglia &
 /// Bray 1964).
 std::pair<double, double> normal_pair(Rng& rng) {
+  detail::refuse_in_capture("a generator draws numbers");
   for (;;) {
     const double u = 2 * rng.uniform() - 1;
     const double v = 2 * rng.uniform() - 1;
@@ -112,6 +114,7 @@ std::string Rng::fault_in(const StateList& values) const {
 }
 
 void Rng::fill(std::span<std::uint64_t> bits) {
+  detail::refuse_in_capture("a generator draws numbers");
   std::array<std::uint64_t, 4> words{};
   std::copy_n(words_, 4, words.begin());
   for (std::uint64_t& each : bits) {
@@ -195,6 +198,7 @@ Tensor Rng::categorical(const Tensor& weights) {
   check_shape(weights.rank() >= 1 && weights.columns() >= 1,
               "categorical: the weights have shape {}, expected at least one per row",
               weights.shape());
+  detail::refuse_in_capture("a generator draws numbers");
   const std::int64_t rows = weights.rows();
   const std::int64_t classes = weights.columns();
   Tensor result = detail::make_tensor(weights.shape().without(-1), DType::int64);

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <rewind/autograd/tensor/capture_memory.hpp>
+#include <rewind/autograd/tensor/launch.hpp>
 #include <rewind/autograd/tensor/plain_nan.hpp>
 #include <rewind/autograd/tensor/tensor.hpp>
 #include <rewind/autograd/tensor/to_int64.hpp>
@@ -45,7 +47,9 @@ void recycle_body(TensorBody* body) noexcept {
 }
 
 Tensor make_tensor(const Shape& shape, DType dtype) {
-  Block* const block = allocate_block(static_cast<std::size_t>(shape.elements()) * size_of(dtype));
+  const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
+  Block* const block =
+      capture_memory == nullptr ? allocate_block(bytes) : capture_memory->allocate(bytes);
   auto* const body = new (block->body) TensorBody(*block);
   body->dtype = dtype;
   body->shape = shape;
@@ -66,16 +70,27 @@ void fail_dtype(DType got, DType expected) {
 }
 
 namespace {
+/// Copies the elements of `from` without gaps.
 template <class T>
 void copy_rows(const TensorBody& from, T* to) {
-  const std::int64_t rows = from.shape.rows();
-  const std::int64_t columns = from.shape.columns();
-  if (from.shape.elements() == 0) {
-    return;
-  }
-  for (std::int64_t r = 0; r < rows; ++r) {
-    std::memcpy(to + r * columns, reinterpret_cast<const T*>(from.data) + r * from.row_stride,
-                static_cast<std::size_t>(columns) * sizeof(T));
+  launch([data = reinterpret_cast<const T*>(from.data), to, stride = from.row_stride,
+          rows = from.shape.elements() == 0 ? 0 : from.shape.rows(),
+          columns = from.shape.columns()] {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      std::memcpy(to + r * columns, data + r * stride,
+                  static_cast<std::size_t>(columns) * sizeof(T));
+    }
+  });
+}
+
+/// Copies numbers of the caller; a replay repeats them (Note [Launches]).
+template <class T>
+void copy_values(std::span<const T> values, T* to) {
+  if (captured_launches == nullptr) {
+    std::ranges::copy(values, to);
+  } else {
+    launch(
+        [kept = std::vector<T>(values.begin(), values.end()), to] { std::ranges::copy(kept, to); });
   }
 }
 }  // namespace
@@ -87,7 +102,7 @@ Tensor Tensor::from(const Shape& shape, std::span<const T> values) {
               "tensor: got {} values for shape {}, expected {}", values.size(), shape,
               shape.elements());
   Tensor t = detail::make_tensor(shape, dtype_of<T>);
-  std::copy(values.begin(), values.end(), t.mutable_data<T>());
+  detail::copy_values(values, t.mutable_data<T>());
   return t;
 }
 
@@ -116,17 +131,20 @@ Tensor Tensor::of(const NestedNumbers& numbers, DType dtype) {
   Tensor t = detail::make_tensor(Shape(std::span<const std::int64_t>(sizes)), dtype);
   dispatch(dtype, [&](auto type) {
     using T = decltype(type);
-    T* to = t.mutable_data<T>();
+    std::vector<T> values;
+    values.reserve(static_cast<std::size_t>(t.elements()));
     numbers.visit([&](double number) {
       detail::check_element("of", number, dtype);
-      *to++ = static_cast<T>(number);
+      values.push_back(static_cast<T>(number));
     });
+    detail::copy_values(std::span<const T>(values), t.mutable_data<T>());
   });
   return t;
 }
 
 template <Element T>
 std::vector<T> Tensor::to_vector() const {
+  detail::refuse_in_capture("to_vector() reads values");
   std::vector<T> values(static_cast<std::size_t>(elements()));
   detail::copy_rows(typed<T>(), values.data());
   return values;
@@ -143,6 +161,7 @@ template std::vector<double> Tensor::to_vector<double>() const;
 template std::vector<std::int64_t> Tensor::to_vector<std::int64_t>() const;
 
 double Tensor::item() const {
+  detail::refuse_in_capture("item() reads a value");
   check_shape(elements() == 1, "item: got shape {}, expected exactly one element", shape());
   return dispatch(dtype(), [&](auto type) {
     return detail::plain_nan(static_cast<double>(*data<decltype(type)>()));
@@ -171,7 +190,9 @@ Tensor filled(const char* who, const Shape& shape, double value, DType dtype) {
   Tensor t = detail::make_tensor(shape, dtype);
   dispatch(dtype, [&](auto type) {
     using T = decltype(type);
-    std::fill_n(t.mutable_data<T>(), shape.elements(), static_cast<T>(value));
+    launch([to = t.mutable_data<T>(), count = shape.elements(), value = static_cast<T>(value)] {
+      std::fill_n(to, count, value);
+    });
   });
   return t;
 }
@@ -191,10 +212,11 @@ Tensor arange(std::int64_t n, DType dtype) {
   Tensor t = detail::make_tensor(Shape{n}, dtype);
   dispatch(dtype, [&](auto type) {
     using T = decltype(type);
-    T* to = t.mutable_data<T>();
-    for (std::int64_t i = 0; i < n; ++i) {
-      to[i] = static_cast<T>(i);
-    }
+    launch([to = t.mutable_data<T>(), n] {
+      for (std::int64_t i = 0; i < n; ++i) {
+        to[i] = static_cast<T>(i);
+      }
+    });
   });
   return t;
 }

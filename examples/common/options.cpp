@@ -245,6 +245,27 @@ void CommandLine::take_settings_from(const std::string& file) {
     throw rw::CheckpointError(
         fmt::format("{}: {}: {}", name_, file, rw::detail::printable(error.what(), 1000)));
   }
+  check_size(file);
+}
+
+/// Refuses settings of a network far larger than what the file holds before it is built: each
+/// recurrent layer has at least a square matrix.
+void CommandLine::check_size(const std::string& file) const {
+  const auto value_of = [&](const char* name) {
+    const CLI::Option* const option = app_->get_option_no_throw(std::string("--") + name);
+    return option == nullptr || option->count() == 0 ? 1 : option->as<std::int64_t>();
+  };
+  const std::int64_t hidden = value_of("hidden");
+  const std::int64_t layers = value_of("layers");
+  std::int64_t elements = 0;
+  for (const rw::io::EntryInfo& entry : rw::io::list(file)) {
+    elements += entry.shape.elements();
+  }
+  rw::check<rw::CheckpointError>(
+      elements >= layers * hidden * hidden,
+      "{}: {} is refused: its settings ask for recurrent layers of at least {} numbers, {} x {} "
+      "units, but it holds {} numbers",
+      name_, file, layers * hidden * hidden, layers, hidden, elements);
 }
 
 namespace {

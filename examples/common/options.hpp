@@ -25,8 +25,8 @@ struct Stop {
 ///
 /// Settings describe the task, the model and its training. A checkpoint holds them all, and --load
 /// and --resume read them from there, so that the model is rebuilt exactly as it was saved. A
-/// function that adds an option
-/// returns a reference to its value: the default, until parse() sets another.
+/// function that adds an option returns a reference to its value: the default, until parse() sets
+/// another.
 class CommandLine {
  public:
   std::uint64_t seed = 1;
@@ -41,7 +41,8 @@ class CommandLine {
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
 
-  /// The setting --`name`: an integer from `low` to `high`.
+  /// The setting --`name`: an integer from `low` to `high`. "hidden" and "layers" are the units and
+  /// the number of recurrent layers.
   const std::int64_t& integer(const std::string& name, std::int64_t value, const std::string& help,
                               double low, double high);
   /// The same with a default that depends on other settings: parse() calls `value`.
@@ -87,6 +88,7 @@ class CommandLine {
   void check_combinations() const;
   std::string file_with_settings() const;
   void take_settings_from(const std::string& file);
+  void check_size(const std::string& file) const;
   void check_outputs() const;
 
   std::string name_;

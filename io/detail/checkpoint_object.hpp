@@ -49,6 +49,13 @@ constexpr bool is_remade = PlainValue<T> || MadeFromState<T>;
 template <class T>
 constexpr bool is_compound_state = RecurrentState<T> && !std::same_as<T, Tensor>;
 
+template <class T>
+concept IsSaveable = std::same_as<std::remove_cvref_t<T>, Tensor> ||
+    std::same_as<std::remove_cvref_t<T>, StateList> || is_remade<std::remove_cvref_t<T>> ||
+    requires(T& object) {
+  { state_of(object) } -> std::convertible_to<StateList>;
+};
+
 template <class Object>
 StateList state_to_save(Object& object) {
   using Type = std::remove_const_t<Object>;
@@ -86,10 +93,9 @@ ObjectToSave object_to_save(std::string_view name, Object& object) {
 /// `object` must live until it is loaded.
 template <class Object>
 ObjectToLoad object_to_load(std::string_view name, Object& object) {
-  static_assert(
-      !std::is_const_v<Object> || !HasParameters<std::remove_const_t<Object>>,
-      "load: the model is const; a checkpoint can only be loaded into one that may change");
-  static_assert(!std::is_const_v<Object> || !is_remade<std::remove_const_t<Object>>,
+  // A const Tensor and a const list give access to storage that may change.
+  static_assert(!std::is_const_v<Object> || std::same_as<Object, const Tensor> ||
+                    std::same_as<Object, const StateList>,
                 "load: the object is const; a checkpoint can only be loaded into one that may "
                 "change");
   ObjectToLoad loaded;
@@ -128,7 +134,11 @@ inline void append_to_save(std::vector<ObjectToSave>&) {}
 template <class Object, class... Rest>
 void append_to_save(std::vector<ObjectToSave>& objects, std::string_view name, Object&& object,
                     Rest&&... rest) {
-  objects.push_back(object_to_save(name, object));
+  static_assert(IsSaveable<Object>,
+                "save: a checkpoint cannot hold an object of this type; see io::Saveable");
+  if constexpr (IsSaveable<Object>) {  // or more errors follow
+    objects.push_back(object_to_save(name, object));
+  }
   append_to_save(objects, rest...);
 }
 
@@ -145,9 +155,13 @@ inline void append_to_load(std::vector<ObjectToLoad>&) {}
 template <class Object, class... Rest>
 void append_to_load(std::vector<ObjectToLoad>& objects, std::string_view name, Object&& object,
                     Rest&&... rest) {
+  static_assert(IsSaveable<Object>,
+                "load: a checkpoint cannot hold an object of this type; see io::Saveable");
   static_assert(std::is_lvalue_reference_v<Object> || !is_remade<Object>,
                 "load: a temporary cannot be loaded into; give a variable");
-  objects.push_back(object_to_load(name, object));
+  if constexpr (IsSaveable<Object>) {  // or more errors follow
+    objects.push_back(object_to_load(name, object));
+  }
   append_to_load(objects, std::forward<Rest>(rest)...);
 }
 

@@ -17,14 +17,15 @@ namespace rw::io::detail {
 /// A file that is being written. Throws as fail_to_write() does.
 class OutputFile {
  public:
-  OutputFile(FileTarget target, Descriptor descriptor)
-      : target_(std::move(target)), descriptor_(std::move(descriptor)) {}
+  /// `target` must outlive this object. A copy could fail, which would leave the new file behind.
+  OutputFile(const FileTarget& target, Descriptor descriptor) noexcept
+      : target_(target), descriptor_(std::move(descriptor)) {}
 
   Descriptor& descriptor() { return descriptor_; }
   void write(std::uint64_t offset, std::span<const std::byte> bytes);
 
  private:
-  FileTarget target_;
+  const FileTarget& target_;
   Descriptor descriptor_;
 };
 

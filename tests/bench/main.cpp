@@ -114,6 +114,7 @@ int run(const Settings& s) {
                           }};
   measure_operations(singles);
   measure_steps(singles);
+  measure_streams(singles);
   if (s.compile_seconds > 0) {
     singles.report({"compile time of a cell's translation unit", s.compile_seconds, "s"});
   }

@@ -160,6 +160,36 @@ void singles(std::vector<Requirement>& list, const Report& report) {
   at_most("compile time", "compilation", 4);
 }
 
+/// Names end in the number of units.
+void streams(std::vector<Requirement>& list, const Report& report) {
+  const auto require = [&](const std::string& prefix, bool at_least,
+                           const std::function<double(int)>& bound) {
+    for (const SingleResult& s : report.singles) {
+      if (s.name.starts_with(prefix)) {
+        const int units = std::stoi(s.name.substr(s.name.find_last_of(' ') + 1));
+        const double figure = bound(units);
+        if (figure > 0) {
+          list.push_back({s.name, s.value, figure, at_least, s.unit});
+        }
+      }
+    }
+  };
+  for (const char* const cell : {"lstm", "gru"}) {
+    require(fmt::format("stream step, {} ", cell), false, [](int units) {
+      return units < 20 ? 1.15 : units <= 64 ? 1.0 : 0;
+    });
+    require(fmt::format("stream step against a layer call, {} ", cell), true, [](int units) {
+      return units <= 32 ? 8 : units == 128 ? 1.4 : units == 256 ? 1.2 : 0;
+    });
+  }
+  require("stream step of the custom cell per multiply-add, lstm ", true, [](int) { return 0.8; });
+  for (const SingleResult& s : report.singles) {
+    if (s.name.starts_with("stream step of two layers")) {
+      list.push_back({s.name, s.value, 1.1, false, s.unit});
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Requirement> requirements(const Report& report) {
@@ -169,6 +199,7 @@ std::vector<Requirement> requirements(const Report& report) {
   against_modern_peers(list, report);
   custom_cell(list, report);
   singles(list, report);
+  streams(list, report);
   return list;
 }
 

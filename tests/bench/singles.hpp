@@ -20,5 +20,7 @@ void measure_operations(const SingleRun& run);
 /// Steps of the experiments, memory, allocations, growth with the length of the sequence,
 /// time with sequences of different lengths.
 void measure_steps(const SingleRun& run);
+/// One step of a stream against code written by hand for its size, and against a layer call.
+void measure_streams(const SingleRun& run);
 
 }  // namespace bench

@@ -1,4 +1,4 @@
-// says: load: the model is const; a checkpoint can only be loaded into one that may change
+// says: load: the object is const; a checkpoint can only be loaded into one that may change
 #include <rewind/io/checkpoint.hpp>
 #include <rewind/layers/linear.hpp>
 

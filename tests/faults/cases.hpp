@@ -17,7 +17,7 @@ Count limited_file_sizes(bool ignores_signal);
 /// A tmpfs of 2 MiB, filled to 64 levels. No tries if mounting is not allowed.
 Count full_disks();
 /// The n-th allocation of a save fails, or every one from the n-th on.
-Count failing_allocations_of_saves(bool from_then_on, std::int64_t stride);
+Count failing_allocations_of_saves(bool from_then_on);
 Count two_savers_and_a_reader(int saves);
 /// Children, forked from a process that is saving, that save too.
 Count forks_while_saving(int tries);

@@ -19,12 +19,15 @@ struct Case {
   std::string name;
   std::int64_t least;  // minimum number of tries
   std::function<faults::Count()> run;
+  /// libhdf5 may crash when it gets no memory, or stop working in this process
+  /// (docs/checkpoints.md). The file must survive even that.
+  bool excuses_libhdf5 = false;
 };
 
 std::vector<Case> cases(bool full) {
   const int many = full ? 3 : 1;
   const bool is_root = ::geteuid() == 0;
-  std::vector<Case> all = {
+  return {
       {"kill -9 at random moments, small", 300L * many,
        [=] { return faults::kills_at_random_moments(300 * many, 300); }},
       {"kill -9 at random moments, 48 MB", full ? 60 : 12,
@@ -45,15 +48,11 @@ std::vector<Case> cases(bool full) {
        [] { return faults::failing_allocations_of_loads(false); }},
       {"all further allocations of a load fail", 20,
        [] { return faults::failing_allocations_of_loads(true); }},
+      {"an allocation of a save fails", 100,
+       [] { return faults::failing_allocations_of_saves(false); }, true},
+      {"all further allocations of a save fail", 100,
+       [] { return faults::failing_allocations_of_saves(true); }, true},
   };
-  if (full) {
-    // libhdf5 may crash here, or stop working in this process, so these do not run by default.
-    all.push_back({"an allocation of a save fails", 100,
-                   [] { return faults::failing_allocations_of_saves(false, 1); }});
-    all.push_back({"all further allocations of a save fail", 100,
-                   [] { return faults::failing_allocations_of_saves(true, 1); }});
-  }
-  return all;
 }
 
 }  // namespace
@@ -78,12 +77,16 @@ int main(int argc, char** argv) {
     if (each.name.find(only) == std::string::npos) {
       continue;
     }
-    const faults::Count count = each.run();
+    faults::Count count = each.run();
     const bool enough = count.tries >= each.least;
     fmt::print("{:<44}{:>8}{:>7}{:>9}{:>7}{:>7}{:>7}{}\n", each.name, count.tries, count.lost,
                count.crashes, count.hangs, count.stuck, count.left,
                enough ? "" : fmt::format("   expected at least {} tries", each.least));
     std::fflush(stdout);
+    if (each.excuses_libhdf5) {
+      count.crashes = 0;
+      count.stuck = 0;
+    }
     good = good && enough && count.clean();
   }
   return good ? 0 : 1;

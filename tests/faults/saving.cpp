@@ -51,9 +51,15 @@ bool try_call(Count& count, Call call, std::int64_t number, Action action, int e
     }
     return check_after(folder, success);
   });
-  if (action == Action::kill && ending.signal == SIGKILL) {
-    count.add(in_child([&] { return check_after(folder, false); }));
-    return true;
+  if (ending.signal != 0) {
+    const Ending after = in_child([&] { return check_after(folder, false); });
+    if (action == Action::kill && ending.signal == SIGKILL) {
+      count.add(after);
+      return true;
+    }
+    if (!after.good()) {
+      count.add(after);
+    }
   }
   count.add(ending);
   return ending.code != not_reached;
@@ -202,10 +208,10 @@ Count full_disks() {
   return count;
 }
 
-Count failing_allocations_of_saves(bool from_then_on, std::int64_t stride) {
+Count failing_allocations_of_saves(bool from_then_on) {
   Count count;
   for (std::int64_t number = 1;
-       try_call(count, Call::allocate, number, Action::fail, 0, from_then_on); number += stride) {
+       try_call(count, Call::allocate, number, Action::fail, 0, from_then_on); ++number) {
   }
   return count;
 }

@@ -36,7 +36,7 @@ forbid 'autograd/' '<rewind/(layers|optim|io|rewind)' 'autograd includes no othe
 forbid 'layers/' '<rewind/(optim|io|rewind)' 'layers includes autograd only'
 forbid 'optim/' '<rewind/(layers|io|rewind)' 'optim includes autograd only'
 forbid 'io/' '<rewind/rewind' 'io names what it includes'
-rooms=(tensor kernels tape fuse operations losses)
+rooms=(tensor kernels tape capture fuse operations losses)
 for ((i = 0; i < ${#rooms[@]}; ++i)); do
   later=$(IFS='|' && echo "${rooms[*]:i+1}")
   [[ -z $later ]] || forbid "autograd/${rooms[i]}/" "<rewind/autograd/($later)/" \

@@ -59,8 +59,8 @@ void make_unique(Tensor& gradient) {
 void clear(Slot& slot, std::int64_t begin, std::int64_t end) {
   if (begin < end) {
     const auto size = static_cast<std::int64_t>(size_of(slot.dtype));
-    std::memset(slot.gradient.body().data + begin * size, 0,
-                static_cast<std::size_t>((end - begin) * size));
+    launch([to = slot.gradient.body().data + begin * size,
+            bytes = static_cast<std::size_t>((end - begin) * size)] { std::memset(to, 0, bytes); });
   }
 }
 
@@ -68,9 +68,9 @@ void put(void* to, std::int64_t to_stride, bool accumulate, const Tensor& from) 
   dispatch_floating(from.dtype(), [&](auto type) {
     using T = decltype(type);
     const std::int64_t rows = from.elements() == 0 ? 0 : from.rows();
-    (accumulate ? kernels::add_rows<T> : kernels::copy_rows<T>)(static_cast<T*>(to), to_stride,
-                                                                from.data<T>(), from.row_stride(),
-                                                                rows, from.columns());
+    launch([put = accumulate ? kernels::add_rows<T> : kernels::copy_rows<T>,
+            to = static_cast<T*>(to), to_stride, data = from.data<T>(), stride = from.row_stride(),
+            rows, columns = from.columns()] { put(to, to_stride, data, stride, rows, columns); });
   });
 }
 
