@@ -160,9 +160,10 @@ std::string what(const std::string& path) {
   return path.substr(0, path.find('/'));
 }
 
-/// Weights, their averages, what a network carries, seeds: any number is possible.
-const std::set<std::string> anything{"average", "slow",     "seed",  "xoshiro256++",
-                                     "state",   "settings", "steps", "gradient"};
+/// Weights, their averages, what a network carries ("0" of a stream), seeds: any number is
+/// possible.
+const std::set<std::string> anything{"0",     "average",  "slow",  "seed",    "xoshiro256++",
+                                     "state", "settings", "steps", "gradient"};
 const std::set<std::string> maybe_negative{"velocity", "first_moment", "mean_gradient",
                                            "moves",    "loss",         "gradient_changes",
                                            "best",     "tokens"};

@@ -3,6 +3,7 @@
 #include <cfloat>
 #include <cmath>
 #include <csignal>
+#include <limits>
 #include <thread>
 
 #include <boost/test/unit_test.hpp>
@@ -84,7 +85,9 @@ void check_cell(const Row& row, std::int64_t rows) {
   const double of_float = std::max(1e-6, 8 * rounding);
   check(layer, x, y, float(), of_float);
   check(layer.cell, x, y, float(), of_float);
-  const double of_double = std::max(1e-14, 1e-9 * rounding);
+  constexpr double finer = std::numeric_limits<double>::epsilon() /
+                           static_cast<double>(std::numeric_limits<float>::epsilon());
+  const double of_double = std::max(1e-14, 32 * finer * rounding);
   check(wide, x.to(DType::float64), exact, double(), of_double);
   check(wide.cell, x.to(DType::float64), exact, double(), of_double);
 }

@@ -44,6 +44,40 @@ class Constants {
   std::set<const Block*> computed_once_;
 };
 
+/// The memory of a capture and of its inputs.
+class CapturedRoom final : public Room {
+ public:
+  explicit CapturedRoom(const Captured& captured) : captured_(captured) {}
+
+  bool may_read(const void* data, std::size_t bytes) const override {
+    const Block* const block = block_of(data);
+    return block != nullptr && offset_of(data, block) + bytes <= capacity_of(*block);
+  }
+  bool may_write_behind(const void* data, std::size_t bytes) const override {
+    const Block* const block = block_at(captured_.memory.blocks(), data);
+    return block != nullptr && offset_of(data, block) + bytes == captured_.memory.bytes_of(block);
+  }
+
+ private:
+  static std::size_t offset_of(const void* data, const Block* block) {
+    return static_cast<std::size_t>(static_cast<const std::byte*>(data) -
+                                    const_cast<Block*>(block)->data());
+  }
+  const Block* block_of(const void* data) const {
+    if (const Block* const block = block_at(captured_.memory.blocks(), data)) {
+      return block;
+    }
+    for (const Tensor& input : captured_.inputs) {
+      if (const Block* const block = block_at({input.body().block}, data)) {
+        return block;
+      }
+    }
+    return nullptr;
+  }
+
+  const Captured& captured_;
+};
+
 template <class T>
 bool copies_constants(const Launch& launch, const Constants& constants) {
   const auto* const copy = launch.as<StridedCopy<T>>();
@@ -159,6 +193,9 @@ Steps faster_steps(const Captured& captured) {
   }
   floats.flush();
   doubles.flush();
+  for (Launch& launch : steps.launches) {
+    launch.widen(CapturedRoom(captured));
+  }
   // First: others read what these copy.
   steps.refreshes.emplace(steps.refreshes.begin(),
                           [copies = std::make_shared<Launches>(std::move(once))] {

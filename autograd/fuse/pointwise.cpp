@@ -91,7 +91,7 @@ template <class T>
   plain = plain && common.elements() > 0 &&
           std::ranges::all_of(arguments, [](const Operand& a) { return a.is_tensor(); });
   if (plain) {
-    PlainPass pass{operation.forward<T>(), {}};
+    PlainPass pass{operation.forward<T>(), arguments.size(), results.size(), sizeof(T), {}};
     pass.block.rows = 1;
     pass.block.columns = common.elements();
     for (std::size_t k = 0; k < arguments.size(); ++k) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <xsimd/xsimd.hpp>
 
@@ -9,7 +10,7 @@
 namespace rw::kernels {
 namespace {
 
-constexpr int panel_registers = 4;
+constexpr int panel_registers = 8;
 template <class T>
 constexpr std::int64_t panel_columns = panel_registers* lanes<T>;
 
@@ -136,9 +137,10 @@ void PackedProduct<T>::run_panel(const Packed& packed, std::size_t number) const
   using V = simd::Batch<T>;
   constexpr std::int64_t width = registers * lanes<T>;
   // Few registers wait for each other's sums, so that each has two.
-  constexpr int chains = registers <= 2 ? 2 : 1;
+  constexpr int chains = registers <= 4 ? 2 : 1;
   const typename Packed::Panel& panel = packed.panels[number];
-  const std::int64_t last = panel.columns - (registers - 1) * lanes<T>;  // of the last register
+  // Columns of the last register.
+  const std::int64_t last = wide_ ? lanes<T> : panel.columns - (registers - 1) * lanes<T>;
   const auto part = [&](int v) { return v + 1 < registers ? lanes<T> : last; };
   for (std::int64_t row = 0; row < rows_; ++row) {
     T* const c = c_ + row * c_stride_ + panel.column;
@@ -182,25 +184,30 @@ void PackedProduct<T>::run_panel(const Packed& packed, std::size_t number) const
   }
 }
 
+/// Calls run_panel<registers>.
+template <class T>
+template <std::size_t... I>
+void PackedProduct<T>::run_panel_of(std::index_sequence<I...>, std::int64_t registers,
+                                    const Packed& packed, std::size_t panel) const {
+  ((registers == static_cast<std::int64_t>(I) + 1
+        ? run_panel<static_cast<int>(I) + 1>(packed, panel)
+        : void()),
+   ...);
+}
+
 template <class T>
 void PackedProduct<T>::operator()() const {
   const Packed& packed = *packed_;
   for (std::size_t i = 0; i < packed.panels.size(); ++i) {
-    switch (padded<T>(packed.panels[i].columns) / lanes<T>) {
-      case 1:
-        run_panel<1>(packed, i);
-        break;
-      case 2:
-        run_panel<2>(packed, i);
-        break;
-      case 3:
-        run_panel<3>(packed, i);
-        break;
-      default:
-        run_panel<4>(packed, i);
-        break;
-    }
+    run_panel_of(std::make_index_sequence<panel_registers>(),
+                 padded<T>(packed.panels[i].columns) / lanes<T>, packed, i);
   }
+}
+
+template <class T>
+void PackedProduct<T>::widen(const rw::detail::Room& room) {
+  wide_ = rows_ == 1 && start_ != Start::present &&
+          room.may_write_behind(c_, static_cast<std::size_t>(columns_) * sizeof(T));
 }
 
 template class PackedProduct<float>;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <rewind/autograd/kernels/products.hpp>
@@ -43,6 +44,7 @@ class PackedProduct {
 
   void refresh() const;
   void operator()() const;
+  void widen(const rw::detail::Room& room);
 
  private:
   struct Term {
@@ -60,6 +62,9 @@ class PackedProduct {
 
   template <int registers>
   void run_panel(const Packed& packed, std::size_t panel) const;
+  template <std::size_t... I>
+  void run_panel_of(std::index_sequence<I...>, std::int64_t registers, const Packed& packed,
+                    std::size_t panel) const;
 
   std::vector<Term> terms_;
   T* c_ = nullptr;
@@ -68,6 +73,7 @@ class PackedProduct {
   std::int64_t columns_ = 0;
   Start start_ = Start::nothing;
   const T* start_row_ = nullptr;
+  bool wide_ = false;  // the last register of a row is written as a whole
   std::shared_ptr<Packed> packed_;
 };
 

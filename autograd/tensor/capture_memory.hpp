@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include <rewind/autograd/tensor/memory.hpp>
@@ -18,14 +18,18 @@ class CaptureMemory {
   CaptureMemory(const CaptureMemory&) = delete;
   CaptureMemory& operator=(const CaptureMemory&) = delete;
 
+  static constexpr std::size_t register_bytes = 64;
+
   [[gnu::visibility("hidden")]] Block* allocate(std::size_t bytes);
   [[gnu::visibility("hidden")]] void end() noexcept;
   const std::vector<Block*>& blocks() const { return blocks_; }
-  bool has(const Block* block) const { return set_.contains(block); }
+  bool has(const Block* block) const { return bytes_.contains(block); }
+  /// The bytes that a block was allocated for. Behind them is room for the largest register.
+  std::size_t bytes_of(const Block* block) const { return bytes_.at(block); }
 
  private:
   std::vector<Block*> blocks_;
-  std::unordered_set<const Block*> set_;  // the same
+  std::unordered_map<const Block*, std::size_t> bytes_;
   Pool* pool_;
   bool is_open_ = true;
 };

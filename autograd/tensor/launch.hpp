@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -20,6 +21,19 @@ namespace detail {
 // fixed. capture() finds the former by a replay on overwritten memory. The latter are host reads
 // and random draws, which call refuse_in_capture().
 
+/// Which memory around tensors a plan may touch, so that kernels can work in whole registers.
+class Room {
+ public:
+  /// Whether `bytes` from `data` on may be read, although the tensor there may end earlier.
+  [[nodiscard]] virtual bool may_read(const void* data, std::size_t bytes) const = 0;
+  /// Whether anything may be written behind the `bytes` from `data` on, up to the end of a
+  /// register.
+  [[nodiscard]] virtual bool may_write_behind(const void* data, std::size_t bytes) const = 0;
+
+ protected:
+  ~Room() = default;
+};
+
 /// A kernel with its arguments.
 class Launch {
  public:
@@ -28,6 +42,9 @@ class Launch {
       : kernel_(std::make_unique<Holder<Kernel>>(kernel)), run_(&run_kernel<Kernel>) {}
 
   void run() const { run_(*kernel_); }
+  /// Lets a kernel that has a `widen(room)` work in whole registers, where there is room: loads
+  /// that follow a store of a part of a register have to wait for it.
+  void widen(const Room& room) { kernel_->widen(room); }
   /// The kernel, if it is a `Kernel`; otherwise null.
   template <class Kernel>
   const Kernel* as() const {
@@ -41,10 +58,16 @@ class Launch {
     AnyHolder(const AnyHolder&) = delete;
     AnyHolder& operator=(const AnyHolder&) = delete;
     virtual ~AnyHolder() = default;
+    virtual void widen(const Room&) {}
   };
   template <class Kernel>
   struct [[gnu::visibility("hidden")]] Holder : AnyHolder {
     explicit Holder(const Kernel& k) : kernel(k) {}
+    void widen(const Room& room) override {
+      if constexpr (requires { kernel.widen(room); }) {
+        kernel.widen(room);
+      }
+    }
     Kernel kernel;
   };
   template <class Kernel>

@@ -407,9 +407,9 @@ constinit thread_local CaptureMemory* capture_memory = nullptr;
 CaptureMemory::CaptureMemory() : pool_(Pool::begin()) { capture_memory = this; }
 
 Block* CaptureMemory::allocate(std::size_t bytes) {
-  Block* const block = pool_->make(size_class_of(bytes));
+  Block* const block = pool_->make(size_class_of(bytes + register_bytes));
   blocks_.push_back(block);
-  set_.insert(block);
+  bytes_.emplace(block, bytes);
   return block;
 }
 

@@ -13,9 +13,27 @@ namespace rw::pointwise {
 /// [Launches]).
 struct PlainPass {
   Kernel kernel;
+  std::size_t arguments;
+  std::size_t results;
+  std::size_t element_bytes;
   Block block;
 
   void operator()() const { kernel(block); }
+  void widen(const detail::Room& room) {
+    constexpr std::size_t whole = sizeof(simd::Batch<float>);
+    const std::size_t bytes = static_cast<std::size_t>(block.columns) * element_bytes;
+    const std::size_t wide = (bytes + whole - 1) / whole * whole;
+    bool fits = true;
+    for (std::size_t k = 0; k < arguments; ++k) {
+      fits = fits && room.may_read(block.arguments[k].data, wide);
+    }
+    for (std::size_t k = 0; k < results; ++k) {
+      fits = fits && room.may_write_behind(block.results[k].data, bytes);
+    }
+    if (fits) {
+      block.columns = static_cast<std::int64_t>(wide / element_bytes);
+    }
+  }
 };
 
 /// A Pass that owns what it refers to (Note [Launches]).
