@@ -168,9 +168,9 @@ BOOST_AUTO_TEST_CASE(streams_of_random_networks_equal_the_whole_sequence) {
         break;
       default:
         check_network(
-            Stacked(
-                Recurrent<LstmCell>{LstmCell({.input = inputs, .hidden = hidden}, rng)},
-                Residual(Recurrent<GruCell>{GruCell({.input = hidden, .hidden = hidden}, rng)})),
+            Stacked(Recurrent<LstmCell>{LstmCell({.input = inputs, .hidden = hidden}, rng)},
+                    Residual<Recurrent<GruCell>>{
+                        Recurrent<GruCell>{GruCell({.input = hidden, .hidden = hidden}, rng)}}),
             inputs);
     }
   }

@@ -8,6 +8,7 @@
 #include <rewind/autograd/fuse/detail/pointwise_tiles.hpp>
 #include <rewind/autograd/fuse/math.hpp>
 #include <rewind/autograd/tape/gradients.hpp>
+#include <rewind/autograd/tape/record.hpp>
 
 // The gradient of a fused operation, in both ways (Note [Two ways a rule runs]).
 

@@ -10,9 +10,9 @@
 namespace rw::kernels {
 namespace {
 
-constexpr int panel_registers = 8;
+constexpr std::size_t panel_registers = 8;
 template <class T>
-constexpr std::int64_t panel_columns = panel_registers* lanes<T>;
+constexpr std::int64_t panel_columns = static_cast<std::int64_t>(panel_registers) * lanes<T>;
 
 /// Columns of a panel in packed memory, which has whole registers.
 template <class T>
@@ -132,23 +132,25 @@ void PackedProduct<T>::refresh() const {
 }
 
 template <class T>
-template <int registers>
+template <std::size_t registers>
 void PackedProduct<T>::run_panel(const Packed& packed, std::size_t number) const {
   using V = simd::Batch<T>;
-  constexpr std::int64_t width = registers * lanes<T>;
+  constexpr auto width = static_cast<std::int64_t>(registers) * lanes<T>;
   // Few registers wait for each other's sums, so that each has two.
-  constexpr int chains = registers <= 4 ? 2 : 1;
+  constexpr std::size_t chains = registers <= 4 ? 2 : 1;
+  constexpr auto stride = static_cast<std::int64_t>(chains);
   const typename Packed::Panel& panel = packed.panels[number];
   // Columns of the last register.
-  const std::int64_t last = wide_ ? lanes<T> : panel.columns - (registers - 1) * lanes<T>;
-  const auto part = [&](int v) { return v + 1 < registers ? lanes<T> : last; };
+  const std::int64_t last = wide_ ? lanes<T> : panel.columns - (width - lanes<T>);
+  const auto part = [&](std::size_t v) { return v + 1 < registers ? lanes<T> : last; };
+  constexpr auto at = [](std::size_t v) { return static_cast<std::int64_t>(v) * lanes<T>; };
   for (std::int64_t row = 0; row < rows_; ++row) {
     T* const c = c_ + row * c_stride_ + panel.column;
     const T* b = packed.numbers.data() + panel.first_number;
     std::array<std::array<V, registers>, chains> sums;
-    for (int v = 0; v < registers; ++v) {
-      sums[0][v] = start_ == Start::present ? load(c + v * lanes<T>, part(v))
-                   : start_ == Start::row   ? V::load_aligned(b + v * lanes<T>)
+    for (std::size_t v = 0; v < registers; ++v) {
+      sums[0][v] = start_ == Start::present ? load(c + at(v), part(v))
+                   : start_ == Start::row   ? V::load_aligned(b + at(v))
                                             : V(T(0));
       if constexpr (chains == 2) {
         sums[1][v] = V(T(0));
@@ -159,27 +161,26 @@ void PackedProduct<T>::run_panel(const Packed& packed, std::size_t number) const
       const typename Packed::Factor& factor = packed.factors[f];
       const T* const a = factor.a + row * factor.stride;
       std::int64_t i = 0;
-      for (; i + chains <= factor.length; i += chains) {
-        for (int chain = 0; chain < chains; ++chain, b += width) {
-          const V number_of_a(a[i + chain]);
-          for (int v = 0; v < registers; ++v) {
-            sums[chain][v] =
-                simd::fma(number_of_a, V::load_aligned(b + v * lanes<T>), sums[chain][v]);
+      for (; i + stride <= factor.length; i += stride) {
+        for (std::size_t chain = 0; chain < chains; ++chain, b += width) {
+          const V number_of_a(a[i + static_cast<std::int64_t>(chain)]);
+          for (std::size_t v = 0; v < registers; ++v) {
+            sums[chain][v] = simd::fma(number_of_a, V::load_aligned(b + at(v)), sums[chain][v]);
           }
         }
       }
       for (; i < factor.length; ++i, b += width) {
         const V number_of_a(a[i]);
-        for (int v = 0; v < registers; ++v) {
-          sums[0][v] = simd::fma(number_of_a, V::load_aligned(b + v * lanes<T>), sums[0][v]);
+        for (std::size_t v = 0; v < registers; ++v) {
+          sums[0][v] = simd::fma(number_of_a, V::load_aligned(b + at(v)), sums[0][v]);
         }
       }
     }
-    for (int v = 0; v < registers; ++v) {
+    for (std::size_t v = 0; v < registers; ++v) {
       if constexpr (chains == 2) {
         sums[0][v] += sums[1][v];
       }
-      store(sums[0][v], c + v * lanes<T>, part(v));
+      store(sums[0][v], c + at(v), part(v));
     }
   }
 }
@@ -189,10 +190,7 @@ template <class T>
 template <std::size_t... I>
 void PackedProduct<T>::run_panel_of(std::index_sequence<I...>, std::int64_t registers,
                                     const Packed& packed, std::size_t panel) const {
-  ((registers == static_cast<std::int64_t>(I) + 1
-        ? run_panel<static_cast<int>(I) + 1>(packed, panel)
-        : void()),
-   ...);
+  ((registers == static_cast<std::int64_t>(I) + 1 ? run_panel<I + 1>(packed, panel) : void()), ...);
 }
 
 template <class T>

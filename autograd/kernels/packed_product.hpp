@@ -60,7 +60,7 @@ class PackedProduct {
 
   struct Packed;
 
-  template <int registers>
+  template <std::size_t registers>
   void run_panel(const Packed& packed, std::size_t panel) const;
   template <std::size_t... I>
   void run_panel_of(std::index_sequence<I...>, std::int64_t registers, const Packed& packed,

@@ -43,7 +43,8 @@ void note_operation(const char* name, std::span<const TensorRef> inputs,
 }
 
 const char* CaptureLog::changed(std::size_t count) const {
-  const auto [first, last] = std::ranges::equal_range(results_, count, {}, &Result::launches);
+  const auto first = std::ranges::lower_bound(results_, count, {}, &Result::launches);
+  const auto last = std::ranges::upper_bound(results_, count, {}, &Result::launches);
   for (auto result = first; result != last; ++result) {
     const std::byte* expected = result->values.data();
     bool same = true;
