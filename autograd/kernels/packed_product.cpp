@@ -94,6 +94,33 @@ bool PackedProduct<T>::add(const Product<T>& product) {
   return true;
 }
 
+/// Where panels end: after as many columns as there are registers, and where a long matrix begins
+/// or ends, so that it is not multiplied in columns of others.
+template <class T>
+std::vector<std::int64_t> PackedProduct<T>::panel_ends() const {
+  constexpr std::int64_t long_matrix = 32;  // rows
+  std::vector<std::int64_t> ends{columns_};
+  for (const Term& term : terms_) {
+    for (const std::int64_t cut : {term.first_column, term.first_column + term.b.op_cols()}) {
+      if (term.b.op_rows() >= long_matrix && cut % lanes<T> == 0 && cut > 0) {
+        ends.push_back(cut);
+      }
+    }
+  }
+  for (std::int64_t begin = 0; begin < columns_;) {
+    const std::int64_t limit = begin + panel_columns<T>;
+    std::int64_t end = std::min(limit, columns_);
+    for (const std::int64_t cut : ends) {
+      end = cut > begin ? std::min(end, cut) : end;
+    }
+    ends.push_back(end);
+    begin = end;
+  }
+  std::ranges::sort(ends);
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+  return ends;
+}
+
 template <class T>
 void PackedProduct<T>::refresh() const {
   Packed& packed = *packed_;
@@ -104,8 +131,10 @@ void PackedProduct<T>::refresh() const {
     packed.numbers.resize(packed.numbers.size() + static_cast<std::size_t>(padded<T>(columns)));
     return packed.numbers.data() + packed.numbers.size() - padded<T>(columns);
   };
-  for (std::int64_t column = 0; column < columns_; column += panel_columns<T>) {
-    const std::int64_t count = std::min(panel_columns<T>, columns_ - column);
+  std::int64_t next = 0;
+  for (const std::int64_t panel_end : panel_ends()) {
+    const std::int64_t column = std::exchange(next, panel_end);
+    const std::int64_t count = panel_end - column;
     const std::size_t first_factor = packed.factors.size();
     const std::size_t first_number = packed.numbers.size();
     if (start_ == Start::row) {
@@ -137,7 +166,7 @@ void PackedProduct<T>::run_panel(const Packed& packed, std::size_t number) const
   using V = simd::Batch<T>;
   constexpr auto width = static_cast<std::int64_t>(registers) * lanes<T>;
   // Few registers wait for each other's sums, so that each has two.
-  constexpr std::size_t chains = registers <= 4 ? 2 : 1;
+  constexpr std::size_t chains = registers <= 2 ? 2 : 1;
   constexpr auto stride = static_cast<std::int64_t>(chains);
   const typename Packed::Panel& panel = packed.panels[number];
   // Columns of the last register.

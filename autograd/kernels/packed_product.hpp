@@ -60,6 +60,7 @@ class PackedProduct {
 
   struct Packed;
 
+  std::vector<std::int64_t> panel_ends() const;
   template <std::size_t registers>
   void run_panel(const Packed& packed, std::size_t panel) const;
   template <std::size_t... I>
