@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <rewind/autograd/tensor/launch.hpp>
 #include <rewind/optim/detail/participants.hpp>
 #include <rewind/optim/optimizer.hpp>
 
@@ -165,6 +166,7 @@ double Optimizer::rate_of(std::size_t i) const {
 }
 
 void Optimizer::step() {
+  detail::refuse_in_capture("the optimizer takes a step");
   rate_ = scheduled_learning_rate();
   detail::check_any_gradient(parameters_.owner(), parameters());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {

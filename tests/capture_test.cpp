@@ -20,6 +20,7 @@
 #include <rewind/autograd/tape/parameter.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/launch.hpp>
+#include <rewind/optim/sgd.hpp>
 
 #include "operation_table.hpp"
 #include "support/counted_allocations.hpp"
@@ -198,6 +199,20 @@ BOOST_AUTO_TEST_CASE(host_reads_and_random_draws_are_refused_by_name) {
         return record("twice", {a}, std::move(y), saved(), [](const Tensor&, Gradients&) {});
       }),
       "'twice'"));
+  Parameter weight(ones({3}));
+  Sgd optimizer({{"w", &weight}}, {.learning_rate = 0.1});
+  weight.set_grad(ones({3}));
+  BOOST_TEST(contains(refusal([&](const Tensor& a) {
+                        optimizer.step();
+                        return a * weight;
+                      }),
+                      "optimizer takes a step"));
+  BOOST_TEST(contains(refusal([&](const Tensor& a) {
+                        weight.assign(a);
+                        return a * weight;
+                      }),
+                      "assign()"));
+  BOOST_TEST((weight.value().to_vector<float>() == std::vector<float>{1, 1, 1}));
   // After a refusal the thread computes as before.
   BOOST_TEST(sum(x + x).item() == 12);
   BOOST_TEST(refusal([](const Tensor& a) { return a * a; }) == "captured");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <rewind/autograd/tape/parameter.hpp>
+#include <rewind/autograd/tensor/launch.hpp>
 
 namespace rw {
 namespace detail {
@@ -176,6 +177,7 @@ detail::ParameterBody& Parameter::body() const {
 }
 
 void Parameter::assign(const Tensor& values) {
+  detail::refuse_in_capture("assign() writes a parameter");
   detail::check_like("the new value", values, value(), name());
   const Tensor dense = values.is_contiguous() ? values : detail::copy_of(values);
   dispatch_floating(dtype(), [&](auto type) {
