@@ -67,13 +67,13 @@ void Stream::finish(const StreamOptions& options, Capture& capture, std::vector<
       result = result.clone();
     }
   }
-  check_shape(results[0].rank() >= 1 && results[0].elements() % rows_ == 0,
-              "Stream: the output of a step is {}, expected [{}, outputs]", results[0].shape(),
-              rows_);
+  check_shape(results[0].rank() >= 1 && results[0].size(0) == rows_,
+              "Stream: the output of a step is {}, expected [{}, outputs], a row for each sequence",
+              results[0].shape(), rows_);
   outputs_ = results[0].elements() / rows_;
   plan_.emplace(capture.finish(std::move(results)));
   for (std::size_t i = 0; i < state_.size(); ++i) {
-    Tensor& now = plan_->input(i + 1);
+    const Tensor& now = plan_->input(i + 1);
     initial_.push_back(state_[i].tensor.detach().clone());
     state_[i].tensor = now;
     moves_.push_back({now.body().data, plan_->output(i + 1).body().data,
@@ -83,7 +83,7 @@ void Stream::finish(const StreamOptions& options, Capture& capture, std::vector<
 
 template <class In, class Out>
 void Stream::run(std::span<const In> x, std::span<Out> y) {
-  Tensor& input = plan_->input(0);
+  const Tensor& input = plan_->input(0);
   const Tensor& output = plan_->output(0);
   if (input.dtype() != dtype_of<In> || output.dtype() != dtype_of<Out>) [[unlikely]] {
     throw UsageError(fmt::format("Stream: got {} and {}, expected {} inputs and {} outputs",

@@ -71,9 +71,10 @@ auto one_step(const Model& model, const Tensor& x, State state) {
 /// equal those of the network over the whole sequence, up to rounding. Denormal numbers count as 0
 /// (DenormalsOff).
 ///
-/// The weights are those at construction; refresh() takes new values over. The model has to live
-/// as long as the stream. A stream may be used on any thread, by one at a time; each has its own
-/// state. state() can be saved and loaded by io::save and io::load like any other.
+/// Call refresh() after the weights have changed: until then some have their old values, those
+/// that are packed (Plan). The model has to live as long as the stream. A stream may be used on any
+/// thread, by one at a time; each has its own state. state() can be saved and loaded by io::save
+/// and io::load like any other.
 class Stream {
  public:
   /// Of a sequence layer, such as LSTM or Stacked; of a cell; or of a StepModel. Throws UsageError
@@ -116,7 +117,7 @@ class Stream {
   /// Copies the values of `state`, such as another stream's. Throws ShapeError unless names, shapes
   /// and types are the same; the state is then unchanged.
   void set_state(const StateList& state);
-  /// Takes over the present values of the weights.
+  /// Takes over the present values of the weights, but not of a learned initial state.
   void refresh() { plan_->refresh(); }
 
  private:

@@ -17,6 +17,7 @@
 #include <rewind/autograd/operations/indexing.hpp>
 #include <rewind/autograd/operations/matmul.hpp>
 #include <rewind/autograd/operations/reduce.hpp>
+#include <rewind/autograd/operations/views.hpp>
 #include <rewind/autograd/tape/parameter.hpp>
 #include <rewind/autograd/tape/tape.hpp>
 #include <rewind/autograd/tensor/launch.hpp>
@@ -58,7 +59,7 @@ void write(Plan& plan, const std::vector<Tensor>& inputs) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     dispatch(inputs[i].dtype(), [&](auto type) {
       using T = decltype(type);
-      std::ranges::copy(inputs[i].to_vector<T>(), plan.input(i).mutable_data<T>());
+      std::ranges::copy(inputs[i].to_vector<T>(), plan.input_data<T>(i));
     });
   }
 }
@@ -227,7 +228,7 @@ BOOST_AUTO_TEST_CASE(an_operation_of_the_user_is_captured_without_a_line_of_its_
     return record("reversed", {a}, std::move(y), saved(), [](const Tensor&, Gradients&) {});
   };
   Plan plan = capture([&](const Tensor& a) { return reversed(a) + 1; }, Tensor::of({1, 2, 3}));
-  std::ranges::copy(std::vector<float>{5, 6, 7}, plan.input(0).mutable_data<float>());
+  std::ranges::copy(std::vector<float>{5, 6, 7}, plan.input_data<float>(0));
   plan.run();
   BOOST_TEST((plan.output(0).to_vector<float>() == std::vector<float>{8, 7, 6}));
 }
@@ -248,6 +249,48 @@ BOOST_AUTO_TEST_CASE(weights_are_read_at_capture_and_by_refresh) {
   BOOST_TEST((plan.output(0).to_vector<float>() == std::vector<float>{4, 5}));
 }
 
+BOOST_AUTO_TEST_CASE(merged_products_read_what_was_there_when_they_ran) {
+  Rng rng(1);
+  const Tensor bias = rng.normal({8}), w = rng.normal({3, 8}), v = rng.normal({4, 4});
+  for (const std::int64_t rows : {1, 2}) {
+    check_capture(
+        "a factor that is part of the result",
+        [&](const std::vector<Tensor>& in) {
+          auto [a, b] = split<2>(addmm(bias, in[0], w));
+          return std::vector{addmm(std::move(a), b, v)};
+        },
+        {rng.normal({rows, 3})}, 1e-5);
+  }
+  // Infinities stay in their own columns.
+  const Tensor six = rng.normal({6}), left = rng.normal({3, 4}), right = ones({2, 2});
+  check_capture(
+      "infinite factors",
+      [&](const std::vector<Tensor>& in) {
+        return std::vector{addmm_columns(addmm_columns(six, in[0], left, 0), in[1], right, 4)};
+      },
+      {rng.normal({1, 3}), full({1, 2}, HUGE_VAL)}, 1e-5);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_capture_did_not_make_is_not_overwritten) {
+  const Tensor w = ones({2, 2});
+  Tensor outside = zeros({1, 2});
+  Plan plan =
+      capture([&](const Tensor& x) { return addmm(std::move(outside), x, w); }, zeros({1, 2}));
+  std::fill_n(plan.input_data<float>(0), 2, 1.0F);
+  plan.run();
+  plan.run();
+  BOOST_TEST((plan.output(0).to_vector<float>() == std::vector<float>{2, 2}));
+}
+
+BOOST_AUTO_TEST_CASE(host_results_that_look_like_overwritten_memory_are_refused_too) {
+  const auto negated = [](const Tensor& x) {
+    Tensor y = zeros({1}, DType::int64);
+    *y.mutable_data<std::int64_t>() = -*x.data<std::int64_t>();
+    return record("negated", {x}, std::move(y), saved(), [](const Tensor&, Gradients&) {});
+  };
+  BOOST_CHECK_THROW(capture(negated, Tensor::from<std::int64_t>({1}, {1})), UsageError);
+}
+
 BOOST_AUTO_TEST_CASE(constants_made_in_the_function_come_back) {
   const auto f = [](const Tensor& x) {
     const Tensor table = Tensor::of({{1, 2}, {3, 4}, {5, 6}});
@@ -262,9 +305,9 @@ BOOST_AUTO_TEST_CASE(an_index_out_of_range_is_an_error_in_a_run_too) {
   const Tensor table = Tensor::of({{1, 2}, {3, 4}});
   Plan plan = capture([&](const Tensor& i) { return embedding(table, i); },
                       Tensor::from<std::int64_t>({1}, {1}));
-  *plan.input(0).mutable_data<std::int64_t>() = 2;
+  *plan.input_data<std::int64_t>(0) = 2;
   BOOST_CHECK_THROW(plan.run(), ShapeError);
-  *plan.input(0).mutable_data<std::int64_t>() = 0;
+  *plan.input_data<std::int64_t>(0) = 0;
   plan.run();
   BOOST_TEST((plan.output(0).to_vector<float>() == std::vector<float>{1, 2}));
 }
@@ -367,4 +410,8 @@ BOOST_AUTO_TEST_CASE(captures_do_not_nest_and_end_with_an_exception) {
   Plan plan = capture([](const Tensor& a) { return a + 1; }, x);
   BOOST_CHECK_THROW(plan.input(1), UsageError);
   BOOST_CHECK_THROW(plan.output(1), UsageError);
+  const Plan moved = std::move(plan);
+  BOOST_CHECK_THROW(plan.run(), UsageError);      // NOLINT(bugprone-use-after-move)
+  BOOST_CHECK_THROW(plan.refresh(), UsageError);  // NOLINT(bugprone-use-after-move)
+  BOOST_CHECK_THROW(plan.input(0), UsageError);   // NOLINT(bugprone-use-after-move)
 }

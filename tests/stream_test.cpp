@@ -257,6 +257,8 @@ BOOST_AUTO_TEST_CASE(wrong_sizes_and_types_leave_the_state) {
   BOOST_CHECK_THROW(Stream(lstm, {.inputs = 3}), ShapeError);
   BOOST_CHECK_THROW(Stream(lstm, {.inputs = 0}), UsageError);
   BOOST_CHECK_THROW(Stream(lstm, {.inputs = 2, .rows = 0}), UsageError);
+  const auto of_all_rows = [](const Tensor& h) { return sum(h, {0}); };
+  BOOST_CHECK_THROW(Stream(lstm, of_all_rows, {.inputs = 2, .rows = 4}), ShapeError);
   BOOST_CHECK_THROW(Stream(lstm, {.inputs = 2, .dtype = DType::float64}), UsageError);
   Stream stream(lstm, {.inputs = 2});
   std::vector<float> x(4);

@@ -23,21 +23,27 @@ struct Plan::Body {
   detail::CaptureMemory memory;
   detail::Steps steps;
 
-  static void run(const Body& body) {
-    for (const Launch& launch : body.steps.launches) {
+  static void run(const Body* body) {
+    for (const Launch& launch : body->steps.launches) {
       launch.run();
     }
   }
   /// For work that might be worth several threads.
-  static void run_on_one_thread(const Body& body) {
+  static void run_on_one_thread(const Body* body) {
     const ThreadLimit one(1);
     run(body);
   }
+  [[noreturn]] static void fail_moved(const Body*) {
+    throw UsageError("Plan: it is empty, because it was moved from");
+  }
   bool may_use_threads() const {
     constexpr std::size_t few_bytes = 4096;
-    return std::ranges::any_of(memory.blocks(), [](const Block* block) {
+    const auto is_large = [](const Block* block) {
       return detail::capacity_of(*block) > few_bytes;
-    });
+    };
+    return std::ranges::any_of(memory.blocks(), is_large) ||
+           std::ranges::any_of(inputs,
+                               [&](const Tensor& input) { return is_large(input.body().block); });
   }
   void refresh() const {
     for (const auto& each : steps.refreshes) {
@@ -80,40 +86,53 @@ class SavedMemory {
 
 }  // namespace
 
-/// Replays everything on memory that holds nothing: NaN as floating numbers, -1 as indices. Throws
-/// UsageError for the first operation whose result does not come back.
+/// Replays everything on memory that holds nothing: NaN as floating numbers and -1 as indices, then
+/// 1e37 and indices far out of range, since a result may happen to be the former. Throws UsageError
+/// for the first operation whose result does not come back.
 void Plan::Body::check_replay() {
   const SavedMemory saved(memory.blocks());
-  for (Block* const block : memory.blocks()) {
-    std::memset(block->data(), 0xff, detail::capacity_of(*block));
-  }
-  const auto check_results = [&](std::size_t launches) {
-    if (const char* const name = log.changed(launches)) {
-      fail_replay(name);
+  for (const int nothing : {0xff, 0x7e}) {
+    for (Block* const block : memory.blocks()) {
+      std::memset(block->data(), nothing, detail::capacity_of(*block));
     }
-  };
-  check_results(0);
-  for (std::size_t i = 0; i < log.launches.size(); ++i) {
-    try {
-      log.launches[i].run();
-    } catch (const Error&) {  // of a value that was computed on the host
-      fail_replay("an operation that checks values");
+    const auto check_results = [&](std::size_t launches) {
+      if (const char* const name = log.changed(launches)) {
+        fail_replay(name);
+      }
+    };
+    check_results(0);
+    for (std::size_t i = 0; i < log.launches.size(); ++i) {
+      try {
+        log.launches[i].run();
+      } catch (const Error&) {  // of a value that was computed on the host
+        fail_replay("an operation that checks values");
+      }
+      check_results(i + 1);
     }
-    check_results(i + 1);
   }
 }
 
 Plan::Plan(std::unique_ptr<Body> body)
     : body_(std::move(body)),
       run_(body_->may_use_threads() ? &Body::run_on_one_thread : &Body::run) {}
-Plan::Plan(Plan&&) noexcept = default;
-Plan& Plan::operator=(Plan&&) noexcept = default;
+Plan::Plan(Plan&& other) noexcept
+    : body_(std::move(other.body_)), run_(std::exchange(other.run_, &Body::fail_moved)) {}
+Plan& Plan::operator=(Plan&& other) noexcept {
+  body_ = std::move(other.body_);
+  run_ = std::exchange(other.run_, &Body::fail_moved);
+  return *this;
+}
 Plan::~Plan() = default;
 
-void Plan::refresh() { body_->refresh(); }
+void Plan::refresh() {
+  if (body_ == nullptr) {
+    Body::fail_moved(nullptr);
+  }
+  body_->refresh();
+}
 
-std::size_t Plan::input_count() const { return body_->inputs.size(); }
-std::size_t Plan::output_count() const { return body_->outputs.size(); }
+std::size_t Plan::input_count() const { return body_ == nullptr ? 0 : body_->inputs.size(); }
+std::size_t Plan::output_count() const { return body_ == nullptr ? 0 : body_->outputs.size(); }
 
 namespace {
 void check_number(const char* who, std::size_t i, std::size_t count) {
@@ -121,7 +140,7 @@ void check_number(const char* who, std::size_t i, std::size_t count) {
 }
 }  // namespace
 
-Tensor& Plan::input(std::size_t i) {
+const Tensor& Plan::input(std::size_t i) const {
   check_number("input", i, input_count());
   return body_->inputs[i];
 }
@@ -152,6 +171,9 @@ struct Capture::Scope {
   Scope& operator=(const Scope&) = delete;
   ~Scope() { end(); }
   void end() {
+    if (std::exchange(has_ended, true)) {
+      return;
+    }
     detail::captured_launches = nullptr;
     detail::context.capture = nullptr;
     if (body != nullptr) {
@@ -161,6 +183,7 @@ struct Capture::Scope {
 
   std::unique_ptr<Plan::Body> body = std::make_unique<Plan::Body>();  // begins the memory
   StopRecording constants;
+  bool has_ended = false;
 };
 
 Capture::Capture(const std::vector<Tensor>& inputs) {
@@ -178,6 +201,7 @@ Capture::~Capture() = default;
 const Tensor& Capture::input(std::size_t i) const { return scope_->body->inputs[i]; }
 
 Plan Capture::finish(std::vector<Tensor> outputs) {
+  check<UsageError>(!scope_->has_ended, "capture: this capture has ended already");
   Plan::Body& body = *scope_->body;
   for (const Tensor& output : outputs) {
     body.log.note_result("the function", output);

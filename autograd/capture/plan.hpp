@@ -19,12 +19,13 @@ namespace rw {
 /// runs on the calling thread only. What the function decided on the host, such as the shapes and
 /// the turns of an `if`, stays as it was.
 ///
-/// Matrices that the function did not compute, such as weights, are packed when captured; refresh()
-/// takes their new values over. Everything else that the function reads and does not compute has
-/// to live as long as the plan.
+/// Matrices that the function did not compute, such as weights, and what is added to products with
+/// them are packed when captured; refresh() takes their new values over. Everything else that the
+/// function did not compute is read in each run where it was: it has to live as long as the plan,
+/// and to be changed in place, as optimisers, assign() and io::load do.
 ///
 ///     rw::Plan plan = rw::capture([&](const Tensor& x) { return head(tanh(body(x))); }, x);
-///     std::copy_n(samples, 8, plan.input(0).mutable_data<float>());
+///     std::copy_n(samples, 8, plan.input_data<float>(0));
 ///     plan.run();
 ///     const float* y = plan.output(0).data<float>();
 ///
@@ -39,15 +40,20 @@ class Plan {
 
   /// Computes the outputs from what is in the inputs. Throws what an operation throws about values,
   /// such as ShapeError for an index that is out of range.
-  void run() { run_(*body_); }
+  void run() { run_(body_.get()); }
   /// Packs the present values of the weights.
   void refresh();
 
   std::size_t input_count() const;
   std::size_t output_count() const;
-  /// The memory that run() reads, with the values that capture() got: write new ones into it.
-  /// Throws UsageError for a number that is out of range.
-  Tensor& input(std::size_t i);
+  /// What run() reads, at first the values that capture() got. Throws UsageError for a number that
+  /// is out of range.
+  const Tensor& input(std::size_t i) const;
+  /// Its memory, row after row, to write new values into. Throws UsageError for another type.
+  template <Element T>
+  T* input_data(std::size_t i) {
+    return Tensor(input(i)).mutable_data<T>();
+  }
   /// The memory that run() writes, the tensors that the function returned, in their order; each
   /// run() overwrites it.
   const Tensor& output(std::size_t i) const;
@@ -63,7 +69,7 @@ class Plan {
   explicit Plan(std::unique_ptr<Body> body);
 
   std::unique_ptr<Body> body_;
-  void (*run_)(const Body&);
+  void (*run_)(const Body*);
 };
 
 /// A capture under way on the calling thread: capture(), step by step.

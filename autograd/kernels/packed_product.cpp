@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <utility>
 
 #include <xsimd/xsimd.hpp>
@@ -82,43 +83,45 @@ std::optional<PackedProduct<T>> PackedProduct<T>::of(const StridedCopy<T>& copy)
   return is_packable ? std::optional(packed) : std::nullopt;
 }
 
+/// Whether a factor is part of what this product writes; it would be read too early.
+template <class T>
+bool PackedProduct<T>::reads_result(const MatrixView<T>& a) const {
+  const std::less<const T*> before;
+  const T* const a_end = a.data + (a.rows - 1) * a.stride + a.cols;
+  const T* const c_end = c_ + (rows_ - 1) * c_stride_ + columns_;
+  return before(a.data, c_end) && before(c_, a_end);
+}
+
 template <class T>
 bool PackedProduct<T>::add(const Product<T>& product) {
   const std::int64_t first = product.c - c_;
   if (!product.accumulate || product.a.transposed || product.a.op_rows() != rows_ ||
       product.a.op_cols() < 1 || (rows_ > 1 && product.c_stride != c_stride_) || first < 0 ||
-      first + product.b.op_cols() > columns_) {
+      first + product.b.op_cols() > columns_ || reads_result(product.a)) {
     return false;
   }
   terms_.push_back({product.a.data, product.a.stride, product.b, first});
   return true;
 }
 
-/// Where panels end: after as many columns as there are registers, and where a long matrix begins
-/// or ends, so that it is not multiplied in columns of others.
+/// Where panels end: after as many columns as there are registers, and where a matrix begins or
+/// ends: 0 in its place would make NaN of an infinite factor.
 template <class T>
 std::vector<std::int64_t> PackedProduct<T>::panel_ends() const {
-  constexpr std::int64_t long_matrix = 32;  // rows
   std::vector<std::int64_t> ends{columns_};
   for (const Term& term : terms_) {
-    for (const std::int64_t cut : {term.first_column, term.first_column + term.b.op_cols()}) {
-      if (term.b.op_rows() >= long_matrix && cut % lanes<T> == 0 && cut > 0) {
-        ends.push_back(cut);
-      }
-    }
-  }
-  for (std::int64_t begin = 0; begin < columns_;) {
-    const std::int64_t limit = begin + panel_columns<T>;
-    std::int64_t end = std::min(limit, columns_);
-    for (const std::int64_t cut : ends) {
-      end = cut > begin ? std::min(end, cut) : end;
-    }
-    ends.push_back(end);
-    begin = end;
+    ends.push_back(term.first_column);
+    ends.push_back(term.first_column + term.b.op_cols());
   }
   std::ranges::sort(ends);
-  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
-  return ends;
+  std::vector<std::int64_t> all;
+  std::int64_t begin = 0;
+  for (const std::int64_t end : ends) {
+    for (; begin < end; begin = all.back()) {
+      all.push_back(std::min(begin + panel_columns<T>, end));
+    }
+  }
+  return all;
 }
 
 template <class T>
@@ -145,14 +148,12 @@ void PackedProduct<T>::refresh() const {
         continue;
       }
       packed.factors.push_back({term.a, term.a_stride, term.b.op_rows()});
-      const std::int64_t begin = std::max(column, term.first_column);
-      const std::int64_t end = std::min(column + count, term.first_column + term.b.op_cols());
       for (std::int64_t i = 0; i < term.b.op_rows(); ++i) {
         T* const to = add_row(count);
-        for (std::int64_t c = begin; c < end; ++c) {
-          const std::int64_t of_b = c - term.first_column;
-          to[c - column] = term.b.transposed ? term.b.data[of_b * term.b.stride + i]
-                                             : term.b.data[i * term.b.stride + of_b];
+        for (std::int64_t c = 0; c < count; ++c) {
+          const std::int64_t of_b = column + c - term.first_column;
+          to[c] = term.b.transposed ? term.b.data[of_b * term.b.stride + i]
+                                    : term.b.data[i * term.b.stride + of_b];
         }
       }
     }

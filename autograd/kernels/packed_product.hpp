@@ -54,12 +54,14 @@ class PackedProduct {
     std::int64_t first_column;  // of c
 
     bool overlaps(std::int64_t column, std::int64_t count) const {
-      return first_column < column + count && column < first_column + b.op_cols();
+      return first_column < column + count && column < first_column + b.op_cols() &&
+             b.op_cols() > 0;
     }
   };
 
   struct Packed;
 
+  bool reads_result(const MatrixView<T>& a) const;
   std::vector<std::int64_t> panel_ends() const;
   template <std::size_t registers>
   void run_panel(const Packed& packed, std::size_t panel) const;

@@ -8,6 +8,7 @@
 #include <rewind/autograd/tape/described.hpp>
 #include <rewind/autograd/tape/matrix_view.hpp>
 #include <rewind/autograd/tape/packed_weights.hpp>
+#include <rewind/autograd/tensor/capture_memory.hpp>
 
 namespace rw {
 namespace {
@@ -136,7 +137,10 @@ Tensor make_sum(std::int64_t rows, std::int64_t columns, DType dtype) {
 /// c + a b for matrices, the product in the columns of c from `first` on.
 Tensor add_product(Tensor c, const Tensor& a, const Tensor& b, std::int64_t first) {
   const std::int64_t width = c.columns();
-  const bool in_place = c.rank() == 2 && detail::may_be_overwritten(c);
+  // What a capture did not make has to stay as it is for the next run.
+  const bool is_kept =
+      detail::capture_memory != nullptr && !detail::capture_memory->has(c.body().block);
+  const bool in_place = c.rank() == 2 && detail::may_be_overwritten(c) && !is_kept;
   Tensor y = in_place ? c.detach() : make_sum(a.rows(), width, a.dtype());
   const MatrixOperand right = detail::packed(b, a.rows());
   dispatch_floating(y.dtype(), [&](auto type) {
