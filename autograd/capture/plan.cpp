@@ -176,9 +176,7 @@ struct Capture::Scope {
     }
     detail::captured_launches = nullptr;
     detail::context.capture = nullptr;
-    if (body != nullptr) {
-      body->memory.end();
-    }
+    body->memory.end();
   }
 
   std::unique_ptr<Plan::Body> body = std::make_unique<Plan::Body>();  // begins the memory

@@ -25,11 +25,8 @@ const Block* block_at(const std::vector<Block*>& blocks, const void* data) {
 /// Which memory stays the same from run to run.
 class Constants {
  public:
-  explicit Constants(const Captured& captured) : captured_(captured) {
-    for (const Tensor& input : captured.inputs) {
-      inputs_.push_back(input.body().block);
-    }
-  }
+  Constants(const Captured& captured, const std::vector<Block*>& inputs)
+      : captured_(captured), inputs_(inputs) {}
 
   bool include(const void* data) const {
     const Block* const block = block_at(captured_.memory.blocks(), data);
@@ -40,14 +37,15 @@ class Constants {
 
  private:
   const Captured& captured_;
-  std::vector<Block*> inputs_;
+  const std::vector<Block*>& inputs_;
   std::set<const Block*> computed_once_;
 };
 
 /// The memory of a capture and of its inputs.
 class CapturedRoom final : public Room {
  public:
-  explicit CapturedRoom(const Captured& captured) : captured_(captured) {}
+  CapturedRoom(const Captured& captured, const std::vector<Block*>& inputs)
+      : captured_(captured), inputs_(inputs) {}
 
   bool may_read(const void* data, std::size_t bytes) const override {
     const Block* const block = block_of(data);
@@ -64,18 +62,12 @@ class CapturedRoom final : public Room {
                                     const_cast<Block*>(block)->data());
   }
   const Block* block_of(const void* data) const {
-    if (const Block* const block = block_at(captured_.memory.blocks(), data)) {
-      return block;
-    }
-    for (const Tensor& input : captured_.inputs) {
-      if (const Block* const block = block_at({input.body().block}, data)) {
-        return block;
-      }
-    }
-    return nullptr;
+    const Block* const block = block_at(captured_.memory.blocks(), data);
+    return block != nullptr ? block : block_at(inputs_, data);
   }
 
   const Captured& captured_;
+  const std::vector<Block*>& inputs_;
 };
 
 template <class T>
@@ -172,7 +164,11 @@ class Packing {
 
 Steps faster_steps(const Captured& captured) {
   Steps steps;
-  Constants constants(captured);
+  std::vector<Block*> inputs;
+  for (const Tensor& input : captured.inputs) {
+    inputs.push_back(input.body().block);
+  }
+  Constants constants(captured, inputs);
   const std::vector<bool> done_once = find_constant_results(captured, constants);
   Packing<float> floats(steps, constants);
   Packing<double> doubles(steps, constants);
@@ -193,8 +189,9 @@ Steps faster_steps(const Captured& captured) {
   }
   floats.flush();
   doubles.flush();
+  const CapturedRoom room(captured, inputs);
   for (Launch& launch : steps.launches) {
-    launch.widen(CapturedRoom(captured));
+    launch.widen(room);
   }
   // First: others read what these copy.
   steps.refreshes.emplace(steps.refreshes.begin(),

@@ -44,6 +44,13 @@ constexpr std::size_t capacity_of(std::uint32_t size_class) {
   return 64 * (((4 + step + 1) << (exponent - 2)));
 }
 
+Block* new_block(std::uint32_t size_class, const Owner& owner) {
+  auto* const block =
+      new (::operator new (sizeof(Block) + capacity_of(size_class), std::align_val_t{64}))
+          Block(owner);
+  block->size_class = static_cast<std::uint16_t>(size_class);
+  return block;
+}
 void give_to_heap(Block* block) noexcept { ::operator delete (block, std::align_val_t{64}); }
 
 }  // namespace
@@ -112,11 +119,8 @@ struct __attribute__((visibility("hidden"))) Pool : Owner {
   }
   /// A block that was never used before.
   Block* make(std::uint32_t size_class) {
-    const std::size_t capacity = capacity_of(size_class);
-    auto* const block =
-        new (::operator new (sizeof(Block) + capacity, std::align_val_t{64})) Block(*this);
-    block->size_class = static_cast<std::uint16_t>(size_class);
-    held_bytes += static_cast<std::int64_t>(capacity);
+    Block* const block = new_block(size_class, *this);
+    held_bytes += static_cast<std::int64_t>(capacity_of(size_class));
     count(size_class);
     return block;
   }

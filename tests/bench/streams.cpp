@@ -30,8 +30,10 @@ constexpr std::size_t padded(std::size_t n) { return (n + lanes - 1) / lanes * l
 template <std::size_t hidden, std::size_t gates>
 class ByHand {
  public:
-  void set_weights(const Tensor& w_x, const Tensor& w_h, const Tensor& bias,
-                   const rw::Linear& head) {
+  void set_weights(const rw::ParameterList& network, const rw::Linear& head) {
+    const Tensor& w_x = network[0].parameter->value();
+    const Tensor& w_h = network[1].parameter->value();
+    const Tensor& bias = network[2].parameter->value();
     for (std::size_t gate = 0; gate < gates; ++gate) {
       for (std::size_t j = 0; j < hidden; ++j) {
         const std::size_t from = gate * hidden + j;
@@ -227,17 +229,14 @@ void measure_size(const SingleRun& run) {
   if (run.wanted(fmt::format("stream step, lstm {}", hidden))) {
     Streamed<rw::LSTM> ours(hidden);
     auto rival = std::make_unique<LstmByHand<hidden>>();
-    const auto weights = rw::parameters(ours.network);
-    rival->set_weights(weights[0].parameter->value(), weights[1].parameter->value(),
-                       weights[2].parameter->value(), ours.head);
+    rival->set_weights(rw::parameters(ours.network), ours.head);
     compare_step(run, "lstm", hidden, ours, *rival);
   }
   if (run.wanted(fmt::format("stream step, gru {}", hidden))) {
     Streamed<rw::GRU> ours(hidden);
     auto rival = std::make_unique<GruByHand<hidden>>();
     const auto weights = rw::parameters(ours.network);
-    rival->set_weights(weights[0].parameter->value(), weights[1].parameter->value(),
-                       weights[2].parameter->value(), ours.head);
+    rival->set_weights(weights, ours.head);
     rival->set_state_bias(weights[3].parameter->value());
     compare_step(run, "gru", hidden, ours, *rival);
   }
